@@ -1,0 +1,42 @@
+# Two commands to remember: `make demo` to see it, `make test` to trust it. Each creates .venv by itself.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: help demo test check format bench clean
+
+help: ## Lists the targets.
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
+
+demo: $(VENV)/.runtime ## Installs earthwire and runs the demo (offline, under a minute).
+	$(BIN)/earthwire demo
+
+test: $(VENV)/.dev ## Installs earthwire with the test extras and runs all tests.
+	$(BIN)/python -m pytest -n auto
+
+check: $(VENV)/.dev ## Format, lint and types.
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+format: $(VENV)/.dev ## Formats the code and applies the safe lint fixes.
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(VENV)/.dev ## CPU per request against nginx and haproxy, interleaved.
+	$(BIN)/python benchmarks/cpu_per_request.py
+
+$(VENV)/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "earthwire needs Python 3.11 or newer: make PYTHON=python3.12 ...")'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.runtime: $(VENV)/bin/python pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	touch $@
+
+$(VENV)/.dev: $(VENV)/bin/python pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	touch $@
+
+clean: ## Removes the environment and the caches.
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,101 @@
+"""The plan of one call: what is to happen on the wire, as data.
+
+A plan is decided by pure code (`draw`) and performed by one shell (`earthwire.proxy`). Rules:
+
+1. Steps are performed in order, once each.
+2. All times count from the arrival of the request, in seconds. A `Wait` whose time has passed does not wait: the
+   upstream's own time counts inside the plan, never on top of it.
+3. Nothing follows an `Abort`.
+4. `Forward` stands first where the upstream is to see the request at all. Without it the upstream is never called.
+5. At most one head is sent: either `Head` (ours) or `RelayHead` (the upstream's).
+"""
+
+import hashlib
+from typing import Literal
+
+import msgspec
+
+Support = Literal["tool", "server", "global", "assumed"]
+"""How much evidence stands behind a law: the tool's own calls, its server's, all calls, or none at all."""
+
+AbortHow = Literal["rst", "fin", "hang"]
+
+
+class Forward(msgspec.Struct, frozen=True, tag="forward", gc=False):
+    """Send the request upstream now; later `Relay` steps pass on what comes back."""
+
+
+class Wait(msgspec.Struct, frozen=True, tag="wait", gc=False):
+    """Wait until `until_s` seconds after the arrival of the request."""
+
+    until_s: float
+
+
+class RelayHead(msgspec.Struct, frozen=True, tag="relay_head", gc=False):
+    """Pass on the status line and headers of the upstream's response, as soon as they are there."""
+
+
+class RelayBody(msgspec.Struct, frozen=True, tag="relay_body", gc=False):
+    """Pass on the upstream's body as it comes; its last bytes leave no earlier than `last_byte_s`.
+
+    With `fraction` below 1 only that part of the body is sent (rounded down, in bytes), under the unchanged head.
+    """
+
+    last_byte_s: float = 0.0
+    fraction: float = 1.0
+
+
+class Head(msgspec.Struct, frozen=True, tag="head"):
+    """Send a status line and headers of our own.
+
+    `headers` holds (name, value) pairs without ``Content-Length``, which is `content_length`; it may promise more
+    than the body steps deliver. None as length means a body delimited by the end of the connection.
+    """
+
+    status: int
+    headers: tuple[tuple[str, str], ...] = ()
+    content_length: int | None = 0
+
+
+class Body(msgspec.Struct, frozen=True, tag="body", gc=False):
+    """Send these bytes of body."""
+
+    data: bytes
+
+
+class Abort(msgspec.Struct, frozen=True, tag="abort", gc=False):
+    """End the connection: with a reset (``rst``), in order (``fin``), or never (``hang``: silence until the client leaves)."""
+
+    how: AbortHow
+
+
+Step = Forward | Wait | RelayHead | RelayBody | Head | Body | Abort
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """One concrete decision for one call.
+
+    Attributes:
+        outcome: the outcome kind that was drawn (`earthwire.traces.outcome_kind`).
+        first_byte_s: when the first byte of the response is due, seconds after arrival.
+        last_byte_s: when the last byte is due, seconds after arrival; at least `first_byte_s`.
+        steps: what to perform.
+        support: evidence behind the outcome that was drawn.
+    """
+
+    outcome: str
+    first_byte_s: float
+    last_byte_s: float
+    steps: tuple[Step, ...]
+    support: Support
+
+
+PASS_THROUGH = Plan("ok", 0.0, 0.0, (Forward(), RelayHead(), RelayBody()), "assumed")
+"""The plan that changes nothing: forward at once, relay as it comes."""
+
+_ENCODER = msgspec.msgpack.Encoder()
+
+
+def plan_digest(plan: Plan) -> str:
+    """Return 16 hex digits that identify a plan: equal digests mean equal plans."""
+    return hashlib.blake2b(_ENCODER.encode(plan), digest_size=8).hexdigest()

@@ -1,0 +1,46 @@
+"""Outcome kinds: the finer labels that laws are keyed by, and how they follow from a record.
+
+A kind is the record's outcome, refined by what makes two faults behave differently: ``http_5xx:503``,
+``rpc_error:-32603``, ``malformed:html``. `ok` and `unknown` stay as they are.
+"""
+
+from earthwire.traces.record import Outcome
+
+CALLER_ERROR_STATUSES = range(400, 500)
+
+
+def outcome_kind(
+    outcome: Outcome, status: int | None = None, body_class: str | None = None, rpc_code: str | None = None
+) -> str:
+    """Return the outcome kind of a call.
+
+    Args:
+        outcome: the record's outcome.
+        status: HTTP status code, or None where there was none.
+        body_class: class of the response body, or None if not known.
+        rpc_code: JSON-RPC error code, or None.
+
+    >>> outcome_kind("http_error", 503)
+    'http_5xx:503'
+    """
+    if outcome == "http_error" and status is not None:
+        return f"http_{status // 100}xx:{status}"
+    if outcome == "rpc_error" and rpc_code is not None:
+        return f"rpc_error:{rpc_code}"
+    if outcome == "malformed" and body_class is not None:
+        return f"malformed:{body_class}"
+    return outcome
+
+
+def is_fault(kind: str) -> bool:
+    """Tell whether an outcome kind is a fault: anything that is known and not ``ok``."""
+    return kind not in ("ok", "unknown")
+
+
+def status_of_kind(kind: str) -> int | None:
+    """Return the HTTP status code that a kind carries, or None if it carries none.
+
+    >>> status_of_kind("http_4xx:429"), status_of_kind("timeout")
+    (429, None)
+    """
+    return int(kind.rpartition(":")[2]) if kind.startswith("http_") and ":" in kind else None
