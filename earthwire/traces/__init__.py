@@ -1,0 +1,63 @@
+"""Traces: the record of a tool call, readers of every format, writers, redaction, tool keys and replay."""
+
+from earthwire.traces.body_class import classify_body
+from earthwire.traces.errors import BadLineHandler, TraceFileError
+from earthwire.traces.formats import (
+    FORMATS,
+    Format,
+    Sources,
+    find_sources,
+    read_all,
+    read_traces,
+    sniff,
+)
+from earthwire.traces.http_outcome import failure_outcome, http_outcome
+from earthwire.traces.jsonl import read_jsonl
+from earthwire.traces.jsonl_writer import JsonlWriter
+from earthwire.traces.options import ReadOptions
+from earthwire.traces.outcome_kind import is_fault, outcome_kind, status_of_kind
+from earthwire.traces.parquet import read_parquet, write_parquet
+from earthwire.traces.record import RecordError, TraceRecord, record_from_dict, record_to_dict
+from earthwire.traces.redaction import redact_body, redact_headers, redact_text, redact_url
+from earthwire.traces.replay import Hit, Miss, ReplayCursor, ReplayIndex, recorded_body
+from earthwire.traces.request_key import request_key
+from earthwire.traces.tool_key import PathTemplater, tool_key
+
+__all__ = [
+    "FORMATS",
+    "BadLineHandler",
+    "Format",
+    "Hit",
+    "JsonlWriter",
+    "Miss",
+    "PathTemplater",
+    "ReadOptions",
+    "RecordError",
+    "ReplayCursor",
+    "ReplayIndex",
+    "Sources",
+    "TraceFileError",
+    "TraceRecord",
+    "classify_body",
+    "failure_outcome",
+    "find_sources",
+    "http_outcome",
+    "is_fault",
+    "outcome_kind",
+    "read_all",
+    "read_jsonl",
+    "read_parquet",
+    "read_traces",
+    "record_from_dict",
+    "record_to_dict",
+    "recorded_body",
+    "redact_body",
+    "redact_headers",
+    "redact_text",
+    "redact_url",
+    "request_key",
+    "sniff",
+    "status_of_kind",
+    "tool_key",
+    "write_parquet",
+]

@@ -1,0 +1,136 @@
+"""All formats that traces are read from, in the order they are tried, and the one way to read any of them.
+
+A format is recognised by content, never by file name. Adding one is one module and one line in `FORMATS`.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from earthwire.traces import govcr, har, jsonl, otlp, parquet
+from earthwire.traces._files import read_head
+from earthwire.traces.errors import BadLineHandler, TraceFileError
+from earthwire.traces.options import ReadOptions
+from earthwire.traces.record import TraceRecord
+
+Reader = Callable[[Path, ReadOptions, BadLineHandler | None], Iterator[TraceRecord]]
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """One format.
+
+    Attributes:
+        name: what users call it.
+        cannot_tell: sentences on what this source cannot estimate.
+        recognises: tells by the first bytes of a file, decompressed.
+        read: yields the records of a file.
+    """
+
+    name: str
+    cannot_tell: tuple[str, ...]
+    recognises: Callable[[bytes], bool]
+    read: Reader
+
+
+def _read_jsonl(path: Path, _: ReadOptions, on_bad_line: BadLineHandler | None) -> Iterator[TraceRecord]:
+    return jsonl.read_jsonl(path, on_bad_line)
+
+
+def _read_parquet(path: Path, _: ReadOptions, on_bad_line: BadLineHandler | None) -> Iterator[TraceRecord]:
+    return parquet.read_parquet(path, on_bad_line)
+
+
+FORMATS: tuple[Format, ...] = (
+    Format(parquet.NAME, parquet.CANNOT_TELL, parquet.recognises, _read_parquet),
+    Format(har.NAME, har.CANNOT_TELL, har.recognises, har.read_har),
+    Format(otlp.NAME, otlp.CANNOT_TELL, otlp.recognises, otlp.read_otlp),
+    Format(govcr.NAME, govcr.CANNOT_TELL, govcr.recognises, govcr.read_govcr),
+    Format(jsonl.NAME, jsonl.CANNOT_TELL, jsonl.recognises, _read_jsonl),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """What was found under the given paths.
+
+    Attributes:
+        files: each trace file with its format.
+        ignored: files in a directory that are in no known format.
+    """
+
+    files: tuple[tuple[Path, Format], ...]
+    ignored: tuple[Path, ...]
+
+
+def sniff(path: Path) -> Format:
+    """Return the format of a file.
+
+    Raises:
+        TraceFileError: if it cannot be read, is empty, or is in no known format.
+    """
+    head = read_head(path)
+    for known in FORMATS:
+        if known.recognises(head):
+            return known
+    names = ", ".join(known.name for known in FORMATS)
+    what = "an empty file" if not head else f"format not recognised; it starts with {head[:40]!r}"
+    raise TraceFileError(path, f"{what}; known formats: {names}")
+
+
+def find_sources(paths: Iterable[Path]) -> Sources:
+    """Find the trace files: a file is itself, a directory is every file in it and below, in order of name.
+
+    Raises:
+        TraceFileError: if a file is in no known format, or a directory holds no trace file.
+    """
+    files: list[tuple[Path, Format]] = []
+    ignored: list[Path] = []
+    for path in paths:
+        if not path.is_dir():
+            files.append((path, sniff(path)))
+            continue
+        found, foreign = _sources_in(path)
+        if not found:
+            raise TraceFileError(path, f"no trace file in this directory ({len(foreign)} other files)")
+        files += found
+        ignored += foreign
+    return Sources(tuple(files), tuple(ignored))
+
+
+def read_traces(
+    path: Path, options: ReadOptions | None = None, on_bad_line: BadLineHandler | None = None
+) -> Iterator[TraceRecord]:
+    """Yield the records of one file in any known format.
+
+    Args:
+        path: the file; gzip is recognised by content.
+        options: what to keep.
+        on_bad_line: called with the error of each record that is left out; without it the first one is
+            raised.
+
+    Raises:
+        TraceFileError: if the file, or a record in it, cannot be read.
+    """
+    return sniff(path).read(path, options or ReadOptions(), on_bad_line)
+
+
+def read_all(
+    paths: Iterable[Path], options: ReadOptions | None = None, on_bad_line: BadLineHandler | None = None
+) -> Iterator[TraceRecord]:
+    """Yield the records of files and directories, one file after the other; see `read_traces`."""
+    for path, source_format in find_sources(paths).files:
+        yield from source_format.read(path, options or ReadOptions(), on_bad_line)
+
+
+def _sources_in(directory: Path) -> tuple[list[tuple[Path, Format]], list[Path]]:
+    found: list[tuple[Path, Format]] = []
+    foreign: list[Path] = []
+    for path in sorted(directory.rglob("*")):
+        if not path.is_file() or path.name.startswith("."):
+            continue
+        try:
+            found.append((path, sniff(path)))
+        except TraceFileError:
+            foreign.append(path)
+    return found, foreign
