@@ -1,0 +1,33 @@
+"""What is asked of a planner and what it answers: a call, and the plan drawn for it."""
+
+import msgspec
+
+from earthwire.fault_models.plan import Plan
+
+
+class Call(msgspec.Struct, frozen=True, gc=False):
+    """One call, as far as a draw may depend on it.
+
+    Attributes:
+        episode: the agent run that the call belongs to.
+        tool: the key that calls are grouped by.
+        method: HTTP method, upper case.
+        target: path and query as the upstream is to see them.
+    """
+
+    episode: str
+    tool: str
+    method: str = ""
+    target: str = ""
+
+
+class Drawn(msgspec.Struct, frozen=True):
+    """The plan of one call and the number of the call that it was drawn for.
+
+    Attributes:
+        call_index: number of the call in its sequence of draws, from 0.
+        plan: what is to be performed.
+    """
+
+    call_index: int
+    plan: Plan

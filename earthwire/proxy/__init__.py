@@ -1,0 +1,1 @@
+"""The data plane: performs plans on the wire."""

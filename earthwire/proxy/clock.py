@@ -1,0 +1,146 @@
+"""Waiting until absolute deadlines, never early.
+
+The timers of the event loops count in milliseconds and fire up to one early. Deadlines here live in a heap behind a
+single timerfd (Linux), which wakes within some tens of microseconds; elsewhere the loop's own timer is used and set
+again if it fired early.
+"""
+
+import asyncio
+import heapq
+import math
+import os
+import time
+from collections.abc import Callable
+from itertools import count
+from typing import Protocol
+
+from earthwire.proxy.timerfd import NANOSECONDS_PER_SECOND, Timerfd, open_timerfd
+
+_COMPACTION_COUNT_MIN = 64
+
+
+class Clock(Protocol):
+    """Time as the proxy sees it: real, scaled or virtual."""
+
+    def now(self) -> float:
+        """Return the time in seconds; only differences have a meaning."""
+
+    async def wait_until(self, deadline_s: float) -> None:
+        """Return once `now()` is at least `deadline_s`; at once if it already is."""
+
+
+class RealClock:
+    """The monotonic clock of this machine."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._alarm = _new_alarm(loop, self._ring)
+        self._waits: list[tuple[float, int, asyncio.Future[None]]] = []
+        self._numbers = count()
+        self._cancelled_count = 0
+        self._armed_s = math.inf
+
+    @property
+    def waiting_count(self) -> int:
+        """Number of deadlines that are still awaited."""
+        return len(self._waits) - self._cancelled_count
+
+    def now(self) -> float:
+        """Return the monotonic time in seconds."""
+        return time.monotonic()
+
+    async def wait_until(self, deadline_s: float) -> None:
+        """Return once the monotonic time is at least `deadline_s`; at once if it already is."""
+        if deadline_s <= time.monotonic():
+            return
+        future: asyncio.Future[None] = self._loop.create_future()
+        heapq.heappush(self._waits, (deadline_s, next(self._numbers), future))
+        if deadline_s < self._armed_s:
+            self._arm(deadline_s)
+        try:
+            await future
+        except asyncio.CancelledError:
+            if future.cancelled():
+                self._forget_cancelled()
+            raise
+
+    def close(self) -> None:
+        """Release the timer; deadlines still awaited never come."""
+        self._alarm.close()
+
+    def _arm(self, deadline_s: float) -> None:
+        self._armed_s = deadline_s
+        self._alarm.set(deadline_s)
+
+    def _ring(self) -> None:
+        waits = self._waits
+        now_s = time.monotonic()
+        while waits and (waits[0][0] <= now_s or waits[0][2].done()):
+            future = heapq.heappop(waits)[2]
+            if future.done():
+                self._cancelled_count -= 1
+            else:
+                future.set_result(None)
+        self._armed_s = math.inf
+        if waits:
+            self._arm(waits[0][0])
+
+    def _forget_cancelled(self) -> None:
+        """Count a cancelled wait; once they are the larger half of the heap, drop them all."""
+        self._cancelled_count += 1
+        if self._cancelled_count < max(_COMPACTION_COUNT_MIN, len(self._waits) // 2):
+            return
+        self._waits = [wait for wait in self._waits if not wait[2].done()]
+        heapq.heapify(self._waits)
+        self._cancelled_count = 0
+
+
+class _Alarm(Protocol):
+    def set(self, deadline_s: float) -> None: ...
+
+    def close(self) -> None: ...
+
+
+def _new_alarm(loop: asyncio.AbstractEventLoop, ring: Callable[[], None]) -> _Alarm:
+    timerfd = open_timerfd()
+    return _LoopAlarm(loop, ring) if timerfd is None else _TimerfdAlarm(loop, ring, timerfd)
+
+
+class _TimerfdAlarm:
+    def __init__(self, loop: asyncio.AbstractEventLoop, ring: Callable[[], None], timerfd: Timerfd) -> None:
+        self._loop = loop
+        self._ring = ring
+        self._timerfd = timerfd
+        loop.add_reader(timerfd.fd, self._expired)
+
+    def set(self, deadline_s: float) -> None:
+        # Rounded up: a timer that rings a nanosecond early would only have to be set again.
+        self._timerfd.arm(math.ceil(deadline_s * NANOSECONDS_PER_SECOND))
+
+    def close(self) -> None:
+        self._loop.remove_reader(self._timerfd.fd)
+        os.close(self._timerfd.fd)
+
+    def _expired(self) -> None:
+        try:
+            os.read(self._timerfd.fd, 8)
+        except BlockingIOError:
+            return  # Set again between expiry and this callback.
+        self._ring()
+
+
+class _LoopAlarm:
+    def __init__(self, loop: asyncio.AbstractEventLoop, ring: Callable[[], None]) -> None:
+        self._loop = loop
+        self._ring = ring
+        self._handle: asyncio.TimerHandle | None = None
+
+    def set(self, deadline_s: float) -> None:
+        self.close()
+        delay_s = max(0.0, deadline_s - time.monotonic())
+        self._handle = self._loop.call_later(delay_s, self._ring)
+
+    def close(self) -> None:
+        if self._handle is not None:
+            self._handle.cancel()
+            self._handle = None

@@ -1,0 +1,99 @@
+"""What the two kinds of connections share: writing with back-pressure, pausing, and a coarse deadline."""
+
+import asyncio
+import math
+import socket
+import struct
+
+_LINGER_RESET = struct.pack("ii", 1, 0)
+
+
+class Connection(asyncio.Protocol):
+    """One TCP or TLS connection.
+
+    Attributes:
+        closed: the transport is gone, or the peer will send no more.
+        write_full: the transport holds more than it should; await `drain` before writing more.
+        overdue_at_s: when `overdue` is to be called, by the watchdog (loop time); infinity for never.
+    """
+
+    transport: asyncio.Transport
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        self.closed = False
+        self.write_full = False
+        self.overdue_at_s = math.inf
+        self._reading_paused = False
+        self._drain_waiter: asyncio.Future[None] | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the transport (called by the loop)."""
+        assert isinstance(transport, asyncio.Transport) or hasattr(transport, "write")
+        self.transport = transport  # type: ignore[assignment]  # uvloop's transports are structural.
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Wake whoever waits to write (called by the loop)."""
+        self.closed = True
+        self.overdue_at_s = math.inf
+        self.resume_writing()
+
+    def overdue(self) -> None:
+        """End what took too long; called by the watchdog."""
+        self.abort()
+
+    def pause_writing(self) -> None:
+        """Note that the transport's buffer is full (called by the loop)."""
+        self.write_full = True
+
+    def resume_writing(self) -> None:
+        """Note that there is room again (called by the loop)."""
+        self.write_full = False
+        waiter = self._drain_waiter
+        if waiter is not None:
+            self._drain_waiter = None
+            if not waiter.done():
+                waiter.set_result(None)
+
+    async def drain(self) -> None:
+        """Wait until there is room to write, or the connection is gone."""
+        while self.write_full and not self.closed:
+            self._drain_waiter = self.loop.create_future()
+            await self._drain_waiter
+
+    async def flushed(self) -> None:
+        """Wait until all that was written is with the operating system, or the connection is gone."""
+        # uvloop hands writes over at the end of the loop's turn.
+        await asyncio.sleep(0)
+        if self.transport.get_write_buffer_size():
+            self.transport.set_write_buffer_limits(0)
+            await self.drain()
+
+    def pause_reading(self) -> None:
+        """Stop reading; may be called again while paused."""
+        if not self._reading_paused and not self.closed:
+            self._reading_paused = True
+            self.transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        """Read again; may be called while not paused."""
+        if self._reading_paused and not self.closed:
+            self._reading_paused = False
+            self.transport.resume_reading()
+
+    def close(self) -> None:
+        """Close in order, after what was written."""
+        self.closed = True
+        self.transport.close()
+
+    def abort(self) -> None:
+        """Close at once."""
+        self.closed = True
+        self.transport.abort()
+
+    def reset(self) -> None:
+        """Close at once with a TCP reset."""
+        raw = self.transport.get_extra_info("socket")
+        if raw is not None:
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_RESET)
+        self.abort()

@@ -1,0 +1,89 @@
+"""The seam between a call and whatever answers it: a live upstream or a recording."""
+
+from typing import Literal, Protocol
+
+import msgspec
+
+from earthwire.fault_models.plan import Plan
+from earthwire.proxy.body import Body
+from earthwire.proxy.headers import Fields
+from earthwire.proxy.request import Request
+
+
+class ResponseHead(msgspec.Struct, frozen=True):
+    """Status line and headers of a response.
+
+    Attributes:
+        status: HTTP status code.
+        reason: reason phrase, perhaps empty.
+        fields: end-to-end header fields in their order and case; with Content-Length if it was declared.
+        content_length: declared length of the body in bytes, or None.
+        content_type: value of Content-Type, or None.
+        content_encoding: value of Content-Encoding, or None.
+        retry_after: value of Retry-After, or None.
+    """
+
+    status: int
+    reason: bytes
+    fields: Fields
+    content_length: int | None
+    content_type: bytes | None
+    content_encoding: bytes | None
+    retry_after: bytes | None
+
+    @property
+    def bodiless(self) -> bool:
+        """Whether the status alone rules out a body."""
+        return self.status in (204, 304)
+
+
+class Exchange(Protocol):
+    """One request on its way to an answer."""
+
+    @property
+    def origin(self) -> Literal["upstream", "replay"]:
+        """Who answers."""
+
+    @property
+    def recorded_plan(self) -> Plan | None:
+        """Plan that the recording itself prescribes from here on, or None to go on with the plan that was drawn."""
+
+    @property
+    def body(self) -> Body:
+        """Body of the response, once `head` has returned."""
+
+    async def head(self) -> ResponseHead:
+        """Return the head of the final response, as soon as it is there.
+
+        Raises:
+            UpstreamError: if there is none.
+        """
+
+    def finish(self) -> None:
+        """Let go. A response that is not complete is read to its end and dropped, so that the upstream ends its work."""
+
+    def cancel(self) -> None:
+        """Give up: the upstream is told by a closed connection."""
+
+
+class Source(Protocol):
+    """Where calls are forwarded to."""
+
+    @property
+    def server_address(self) -> str | None:
+        """Host name of the real tool, for the trace record."""
+
+    async def forward(self, request: Request, target: str) -> Exchange:
+        """Send a request on and return at once, without waiting for its response.
+
+        Args:
+            request: of the client.
+            target: path and query at the upstream.
+
+        Raises:
+            UpstreamError: if the upstream cannot be reached.
+            RequestRefusedError: if there is nothing to answer with.
+        """
+
+    def close(self) -> None:
+        """Release all connections."""

@@ -1,0 +1,252 @@
+"""Serves client connections: one coroutine each, which reads top to bottom from request to record."""
+
+import asyncio
+import time
+from functools import lru_cache
+
+from earthwire.fault_models.call import Call
+from earthwire.fault_models.plan import RelayHead
+from earthwire.proxy.call_record import (
+    CLASSIFIED_BYTES_MAX,
+    CallContext,
+    Ending,
+    WallClock,
+    body_class_of,
+    call_record,
+    ending_of,
+)
+from earthwire.proxy.client_side import ClientConnection, ClientLeftError
+from earthwire.proxy.clock import Clock
+from earthwire.proxy.kept_bodies import with_bodies
+from earthwire.proxy.limits import Limits
+from earthwire.proxy.perform import Performance
+from earthwire.proxy.planner import Planner
+from earthwire.proxy.recorder import Recorder
+from earthwire.proxy.refusal import RequestRefusedError, UpstreamError, error_body, error_response
+from earthwire.proxy.request import Request
+from earthwire.proxy.routes import DEFAULT_EPISODE, Destination, Routes
+from earthwire.traces.record import Origin, TraceRecord
+
+UNROUTED_TOOL = "unrouted"
+"""Tool of records of requests that were refused before it was known where they lead."""
+
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+_TOOLS_REMEMBERED = 4096
+
+
+class Handler:
+    """What all connections of one proxy share.
+
+    Attributes:
+        inflight_count: calls under way.
+        stopping: set when the proxy is being stopped: calls that are broken off from now on are its doing.
+
+    Args:
+        routes: where targets lead.
+        planner: names the tools, and draws where a route has no planner of its own.
+        clock: what deadlines count on.
+        limits: bounds.
+        recorder: takes the trace records, or None to make none.
+        keep_bodies: records hold URL, headers and bodies, redacted.
+    """
+
+    def __init__(
+        self,
+        routes: Routes,
+        planner: Planner,
+        clock: Clock,
+        limits: Limits,
+        recorder: Recorder | None,
+        keep_bodies: bool,
+    ) -> None:
+        self._routes = routes
+        self._clock = clock
+        self._limits = limits
+        self._recorder = recorder
+        self._keep_bodies = keep_bodies
+        self._kept_bytes_max = limits.kept_body_bytes_max if keep_bodies else CLASSIFIED_BYTES_MAX
+        self._tool_of = lru_cache(maxsize=_TOOLS_REMEMBERED)(planner.tool_of)
+        self._call_counts: dict[str, int] = {}
+        self._wall_clock = WallClock()
+        self.inflight_count = 0
+        self.stopping = False
+
+    async def serve(self, client: ClientConnection) -> None:
+        """Serve the requests of one connection, in order, until it ends."""
+        has_unread_input = False
+        try:
+            while (request := await client.next_request()) is not None:
+                has_unread_input = True
+                if not await self._answer(client, request) or not await client.settle(request):
+                    break
+                has_unread_input = False
+                if client.write_full:
+                    await client.drain()
+                if self._recorder is not None and self._recorder.full:
+                    await self._recorder.room()
+        except RequestRefusedError as refusal:
+            has_unread_input = True
+            self._refuse(client, None, refusal)
+        except asyncio.CancelledError:
+            if not client.left:
+                raise
+        finally:
+            client.end(has_unread_input)
+
+    async def _answer(self, client: ClientConnection, request: Request) -> bool:
+        """Answer one request and record it; tell whether the connection can serve another."""
+        try:
+            destination = self._routes.destination(request.target)
+            episode = destination.episode or self._routes.check_episode(request.episode or DEFAULT_EPISODE)
+        except RequestRefusedError as refusal:
+            self._refuse(client, request, refusal)
+            return False
+        context = self._context(request, destination, episode)
+        if self._keep_bodies:
+            request.body.keep(self._limits.kept_body_bytes_max)
+        if request.expects_continue and not request.body.received_bytes:
+            client.transport.write(_CONTINUE)
+        performance = Performance(
+            client,
+            request,
+            context.drawn.plan,
+            destination.route.source,
+            destination.target,
+            self._clock,
+            self._limits,
+            self._kept_bytes_max,
+        )
+        self.inflight_count += 1
+        try:
+            ending = await self._perform(client, request, performance)
+        finally:
+            self.inflight_count -= 1
+        self._record(context, performance, ending)
+        return performance.writer.reusable and not client.closed
+
+    async def _perform(
+        self, client: ClientConnection, request: Request, performance: Performance
+    ) -> Ending | None:
+        """Perform a plan; return None where that went as planned, else how the call ended."""
+        try:
+            await performance.run()
+        except UpstreamError as error:
+            performance.cancel()
+            return self._upstream_failed(client, request, performance, error)
+        except RequestRefusedError as refusal:
+            performance.cancel()
+            self._send_error(client, request, refusal.status, refusal.code, refusal.text)
+            return Ending("http_error", "proxy", refusal.status, refusal.code, refusal.text)
+        except ClientLeftError:
+            performance.cancel()
+            return self._broken_off(performance)
+        except asyncio.CancelledError:
+            performance.cancel()
+            if not client.left:
+                raise
+            return None if performance.aborted == "hang" else self._broken_off(performance)
+        performance.release()
+        if performance.aborted is None and not performance.writer.complete:
+            client.close()
+        return None
+
+    def _upstream_failed(
+        self, client: ClientConnection, request: Request, performance: Performance, error: UpstreamError
+    ) -> Ending:
+        """Tell the client: by an error response, or by a cut one if the response has begun."""
+        if performance.writer.status is None:
+            self._send_error(client, request, error.status, error.code, error.text)
+            return Ending("http_error", "proxy", error.status, error.code, error.text)
+        performance.writer.flush()
+        client.close()
+        return Ending("conn_error", "upstream", performance.writer.status, error.code, error.text)
+
+    def _broken_off(self, performance: Performance) -> Ending:
+        """Return the ending of a call whose client did not wait for it."""
+        error_type = "proxy_stopped" if self.stopping else "client_left"
+        return Ending(
+            "cancelled", _origin_of(performance), performance.writer.status, error_type, censoring="right"
+        )
+
+    def _send_error(
+        self, client: ClientConnection, request: Request | None, status: int, code: str, text: str
+    ) -> None:
+        if client.closed:
+            return
+        close = request is None or not request.keep_alive or not request.body.complete
+        with_body = request is None or request.method != "HEAD"
+        client.transport.write(
+            error_response(status, error_body(code, text), close=close, with_body=with_body)
+        )
+
+    def _refuse(
+        self, client: ClientConnection, request: Request | None, refusal: RequestRefusedError
+    ) -> None:
+        """Answer and record a request that leads nowhere."""
+        self._send_error(client, None, refusal.status, refusal.code, refusal.text)
+        if self._recorder is None:
+            return
+        started_s = time.monotonic() if request is None else request.arrival_s
+        self._recorder.add(
+            TraceRecord(
+                tool=UNROUTED_TOOL,
+                source_format="earthwire",
+                http_request_method=None if request is None else request.method,
+                start_time_unix_nano=self._wall_clock.unix_nano(started_s),
+                vantage="proxy",
+                latency_censoring="missing",
+                outcome="http_error",
+                http_response_status_code=refusal.status,
+                error_type=refusal.code,
+                error_message=refusal.text,
+                origin="proxy",
+            )
+        )
+
+    def _context(self, request: Request, destination: Destination, episode: str) -> CallContext:
+        tool = self._tool_of(request.method, destination.path)
+        route = destination.route
+        drawn = route.planner.draw(Call(episode, tool, request.method, destination.target))
+        return CallContext(
+            request,
+            episode,
+            tool,
+            destination.target,
+            route.source.server_address,
+            self._next_seq(episode),
+            self.inflight_count,
+            route.planner.seed,
+            route.planner.profile_hash,
+            drawn,
+        )
+
+    def _next_seq(self, episode: str) -> int:
+        counts = self._call_counts
+        seq = counts.get(episode, 0)
+        if seq == 0 and len(counts) >= self._limits.episodes_max:
+            del counts[next(iter(counts))]
+        counts[episode] = seq + 1
+        return seq
+
+    def _record(self, context: CallContext, performance: Performance, ending: Ending | None) -> None:
+        if self._recorder is None:
+            return
+        writer = performance.writer
+        body_class = body_class_of(performance) if ending is None else None
+        if ending is None:
+            ending = ending_of(performance, _origin_of(performance), body_class)
+        is_broken_off = ending.censoring == "right" or writer.last_byte_s is None
+        ended_s = time.monotonic() if is_broken_off or ending.origin == "proxy" else writer.last_byte_s
+        assert ended_s is not None
+        record = call_record(context, performance, ending, body_class, ended_s, self._wall_clock)
+        if self._keep_bodies:
+            record = with_bodies(record, context, performance, self._kept_bytes_max)
+        self._recorder.add(record)
+
+
+def _origin_of(performance: Performance) -> Origin:
+    """Return who made the response: the upstream's own, relayed whole, or one that a plan made."""
+    is_relayed = any(isinstance(step, RelayHead) for step in performance.plan.steps)
+    if not is_relayed or performance.aborted is not None or performance.source_origin is None:
+        return "injected"
+    return performance.source_origin

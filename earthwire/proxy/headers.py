@@ -1,0 +1,59 @@
+"""Header fields that a proxy must look at; all others pass through untouched."""
+
+from typing import Final
+
+Fields = list[tuple[bytes, bytes]]
+"""Header fields in the order and the case they came in."""
+
+EPISODE_HEADER: Final = b"x-earthwire-episode"
+
+HOP_BY_HOP: Final = frozenset(
+    (
+        b"connection",
+        b"keep-alive",
+        b"proxy-authenticate",
+        b"proxy-authorization",
+        b"proxy-connection",
+        b"te",
+        b"trailer",
+        b"transfer-encoding",
+        b"upgrade",
+    )
+)
+"""RFC 9110, section 7.6.1, and their old relatives."""
+
+
+def tokens(value: bytes) -> list[bytes]:
+    """Split a comma-separated field value into lower-case tokens.
+
+    >>> tokens(b"Keep-Alive, X-Trace,")
+    [b'keep-alive', b'x-trace']
+    """
+    return [token for part in value.lower().split(b",") if (token := part.strip())]
+
+
+def without_named(fields: Fields, connection_values: list[bytes]) -> Fields:
+    """Drop the fields that Connection headers name (RFC 9110, section 7.6.1)."""
+    named = {token for value in connection_values for token in tokens(value)} - {b"close", b"keep-alive"}
+    return [field for field in fields if field[0].lower() not in named] if named else fields
+
+
+def serialise(first_line: bytes, fields: Fields) -> bytes:
+    """Return a head without its final empty line."""
+    return first_line + b"".join([b"%b: %b\r\n" % field for field in fields])
+
+
+def first_value(fields: Fields, name: bytes) -> str | None:
+    """Return the value of the first field called `name` (lower case), or None."""
+    for key, value in fields:
+        if key.lower() == name:
+            return value.decode("latin-1")
+    return None
+
+
+def as_mapping(fields: Fields) -> dict[str, list[str]]:
+    """Return fields by lower-case name, each with all of its values in order."""
+    mapping: dict[str, list[str]] = {}
+    for name, value in fields:
+        mapping.setdefault(name.decode("latin-1").lower(), []).append(value.decode("latin-1"))
+    return mapping

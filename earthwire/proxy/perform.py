@@ -1,0 +1,162 @@
+"""Performs a plan on the wire: the one place where a decision becomes bytes, waits and resets."""
+
+from collections.abc import Iterator
+
+from earthwire.fault_models.plan import Abort, Body, Forward, Head, Plan, RelayBody, RelayHead, Step, Wait
+from earthwire.proxy.client_side import ClientConnection
+from earthwire.proxy.clock import Clock
+from earthwire.proxy.exchange import Exchange, ResponseHead, Source
+from earthwire.proxy.limits import Limits
+from earthwire.proxy.relay import Tail, relay_part, relay_whole
+from earthwire.proxy.request import Request
+from earthwire.proxy.response_writer import ResponseWriter
+from earthwire.traces.record import Origin
+
+
+class Performance:
+    """One plan being performed for one request.
+
+    Attributes:
+        plan: what is performed; a recording may replace the one that was drawn.
+        writer: the response, and what of it was sent when.
+        exchange: with the upstream, once there is one.
+        head: of the upstream's response, once it was awaited.
+        source_origin: who answers what is forwarded, once something was.
+        aborted: how the plan ended the connection, or None.
+    """
+
+    __slots__ = (
+        "_client",
+        "_clock",
+        "_limits",
+        "_request",
+        "_source",
+        "_target",
+        "aborted",
+        "exchange",
+        "head",
+        "plan",
+        "source_origin",
+        "writer",
+    )
+
+    def __init__(
+        self,
+        client: ClientConnection,
+        request: Request,
+        plan: Plan,
+        source: Source,
+        target: str,
+        clock: Clock,
+        limits: Limits,
+        kept_bytes_max: int,
+    ) -> None:
+        self._client = client
+        self._request = request
+        self._source = source
+        self._target = target
+        self._clock = clock
+        self._limits = limits
+        self.plan = plan
+        self.writer = ResponseWriter(client, request, kept_bytes_max)
+        self.exchange: Exchange | None = None
+        self.head: ResponseHead | None = None
+        self.source_origin: Origin | None = None
+        self.aborted: str | None = None
+
+    async def run(self) -> None:
+        """Perform all steps.
+
+        Raises:
+            UpstreamError: if the upstream fails before the head of a response was sent.
+            RequestRefusedError: if the request turns out to be one that is not served.
+        """
+        steps = iter(self.plan.steps)
+        while (step := next(steps, None)) is not None:
+            if isinstance(step, Forward):
+                steps = await self._forward(steps)
+            else:
+                await self._perform(step)
+        self.writer.flush()
+
+    def release(self) -> None:
+        """Let the upstream's connection go after the plan is over."""
+        exchange, self.exchange = self.exchange, None
+        if exchange is not None:
+            exchange.finish()
+
+    def cancel(self) -> None:
+        """Break off the exchange with the upstream: its answer is not wanted any more."""
+        exchange, self.exchange = self.exchange, None
+        if exchange is not None:
+            exchange.cancel()
+
+    async def _perform(self, step: Step) -> None:
+        match step:
+            case Wait():
+                await self._wait_until(step.until_s)
+            case RelayHead():
+                self.head = await self._upstream_exchange().head()
+                self.writer.relay_head(self.head)
+            case RelayBody():
+                await self._relay_body(step)
+            case Head():
+                self.writer.own_head(step)
+            case Body():
+                self.writer.stage(step.data)
+                await self._flush()
+            case Abort():
+                await self._abort(step)
+
+    async def _forward(self, steps: Iterator[Step]) -> Iterator[Step]:
+        self.exchange = await self._source.forward(self._request, self._target)
+        self.source_origin = self.exchange.origin
+        recorded = self.exchange.recorded_plan
+        if recorded is None:
+            return steps
+        self.plan = recorded
+        return iter(recorded.steps)
+
+    async def _wait_until(self, until_s: float) -> None:
+        await self._flush()
+        await self._clock.wait_until(self._request.arrival_s + until_s)
+
+    async def _relay_body(self, step: RelayBody) -> None:
+        body = self._upstream_exchange().body
+        due_s = self._request.arrival_s + step.last_byte_s
+        if step.fraction < 1.0:
+            declared_bytes = None if self.head is None else self.head.content_length
+            tail = Tail(self.writer, self._clock, due_s)
+            await relay_part(body, tail, step.fraction, declared_bytes, self._limits.cut_body_bytes_max)
+        elif body.complete and due_s <= self._clock.now():
+            self.writer.stage(body.take())
+            self.writer.end()
+        else:
+            await relay_whole(body, Tail(self.writer, self._clock, due_s))
+            self.writer.end()
+
+    async def _abort(self, step: Abort) -> None:
+        await self._flush()
+        self.aborted = step.how
+        client = self._client
+        match step.how:
+            case "rst":
+                await client.flushed()
+                client.reset()
+            case "fin":
+                client.close()
+            case "hang":
+                # Reading goes on, or the client's leaving would not be noticed; what it sends is dropped.
+                self._request.body.discard()
+                self.release()
+                await self._clock.wait_until(self._clock.now() + self._limits.hang_s_max)
+                client.close()
+
+    async def _flush(self) -> None:
+        self.writer.flush()
+        if self._client.write_full:
+            await self._client.drain()
+
+    def _upstream_exchange(self) -> Exchange:
+        assert self.exchange is not None, "a plan relays without a Forward step before it"
+        return self.exchange

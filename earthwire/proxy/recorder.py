@@ -1,0 +1,121 @@
+"""Writes trace records: in batches, and none is lost.
+
+Encoding and writing happen on the loop, some hundred records at a time. While the disk refuses to take them they
+wait in memory, up to a bound; beyond it no further request is read until there is room.
+"""
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+
+import msgspec
+
+from earthwire.traces.jsonl_writer import JsonlWriter
+from earthwire.traces.record import TraceRecord
+
+BATCH_PERIOD_S = 0.05
+BATCH_COUNT_MAX = 512
+
+
+class Recorder:
+    """Appends trace records to a JSONL file.
+
+    Attributes:
+        record_count: records taken so far.
+        written_count: records that are with the operating system.
+
+    Args:
+        path: the file; created with its header if it does not exist, appended to if it does.
+        loop: the running loop.
+        queue_count_max: records that may wait for a disk that refuses them.
+
+    Raises:
+        TraceFileError: if the file cannot be written, or is not a trace file.
+        ValueError: if the path asks for compression.
+    """
+
+    def __init__(self, path: Path, loop: asyncio.AbstractEventLoop, queue_count_max: int) -> None:
+        if path.suffix == ".gz":
+            raise ValueError(f"{path}: recording is to a plain .jsonl file; compress it afterwards")
+        JsonlWriter(path, append=True, on_warning=_warn).close()
+        self._path = path
+        self._descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+        self._loop = loop
+        self._queue_count_max = queue_count_max
+        self._encoder = msgspec.json.Encoder()
+        self._queue: list[TraceRecord] = []
+        self._unwritten = b""
+        self._handle: asyncio.TimerHandle | None = None
+        self._room = asyncio.Event()
+        self._room.set()
+        self._failing = False
+        self.record_count = 0
+        self.written_count = 0
+
+    @property
+    def full(self) -> bool:
+        """Whether no further record should be made before `room` has returned."""
+        return not self._room.is_set()
+
+    def add(self, record: TraceRecord) -> None:
+        """Take a record; it is on its way to the disk within `BATCH_PERIOD_S`."""
+        self.record_count += 1
+        queue = self._queue
+        queue.append(record)
+        if self._handle is None:
+            self._handle = self._loop.call_later(BATCH_PERIOD_S, self._write_batch)
+        elif len(queue) >= BATCH_COUNT_MAX and not self._failing:
+            self._flush()
+        if len(queue) >= self._queue_count_max:
+            self._room.clear()
+
+    async def room(self) -> None:
+        """Wait until there is room for records."""
+        await self._room.wait()
+
+    def close(self) -> None:
+        """Write what is left, make it durable, and close the file.
+
+        Raises:
+            OSError: if the disk does not take the rest; the text names the file and what is missing.
+        """
+        if self._handle is not None:
+            self._handle.cancel()
+        self._flush()
+        lost_count = self.record_count - self.written_count
+        if lost_count:
+            raise OSError(f"{self._path}: the last {lost_count} records could not be written")
+        os.fsync(self._descriptor)
+        os.close(self._descriptor)
+
+    def _write_batch(self) -> None:
+        self._flush()
+        waiting = bool(self._queue or self._unwritten)
+        self._handle = self._loop.call_later(BATCH_PERIOD_S, self._write_batch) if waiting else None
+
+    def _flush(self) -> None:
+        if not self._unwritten:
+            self._unwritten = self._encoder.encode_lines(self._queue)
+            self._encoded_count = len(self._queue)
+            self._queue.clear()
+        try:
+            while self._unwritten:
+                written_bytes = os.write(self._descriptor, self._unwritten)
+                self._unwritten = self._unwritten[written_bytes:]
+        except OSError as error:
+            self._report(error)
+            return
+        self._failing = False
+        self.written_count += self._encoded_count
+        self._encoded_count = 0
+        self._room.set()
+
+    def _report(self, error: OSError) -> None:
+        if not self._failing:
+            _warn(f"{self._path}: cannot write trace records ({error.strerror}); they wait in memory")
+        self._failing = True
+
+
+def _warn(text: str) -> None:
+    print(f"earthwire: {text}", file=sys.stderr)

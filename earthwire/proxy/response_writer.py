@@ -1,0 +1,152 @@
+"""Writes one response to a client: framing, joining of small writes, and what was really sent and when."""
+
+import time
+from http import HTTPStatus
+
+from earthwire.fault_models.plan import Head
+from earthwire.proxy.client_side import ClientConnection
+from earthwire.proxy.exchange import ResponseHead
+from earthwire.proxy.headers import serialise
+from earthwire.proxy.request import Request
+from earthwire.proxy.upstream import LAST_CHUNK, chunk
+
+_REASONS = {status.value: status.phrase.encode("ascii") for status in HTTPStatus}
+_CLOSE = b"Connection: close\r\n"
+_KEEP_ALIVE = b"Connection: keep-alive\r\n"
+
+
+class ResponseWriter:
+    """One response on its way to the client.
+
+    Bytes are staged and leave in one write as soon as the performer has to wait (`flush`).
+
+    Attributes:
+        status: of the head that was staged, or None.
+        content_type: of that head, or None.
+        declared_bytes: Content-Length of that head, or None.
+        body_bytes: body bytes staged so far.
+        first_byte_s, last_byte_s: when the first and the last bytes were written so far (monotonic), or None.
+        reusable: the connection can carry another response after this one.
+
+    Args:
+        client: connection to write to.
+        request: that is answered.
+        kept_bytes_max: how much of the body is kept for the trace record.
+    """
+
+    __slots__ = (
+        "_bodiless",
+        "_chunked",
+        "_client",
+        "_kept",
+        "_kept_bytes_max",
+        "_request",
+        "_staged",
+        "body_bytes",
+        "content_type",
+        "declared_bytes",
+        "first_byte_s",
+        "last_byte_s",
+        "reusable",
+        "status",
+    )
+
+    def __init__(self, client: ClientConnection, request: Request, kept_bytes_max: int) -> None:
+        self._client = client
+        self._request = request
+        self._staged: list[bytes] = []
+        self._kept: list[bytes] = []
+        self._kept_bytes_max = kept_bytes_max
+        self._chunked = False
+        self._bodiless = request.method == "HEAD"
+        self.reusable = request.keep_alive and not client.draining
+        self.status: int | None = None
+        self.content_type: str | None = None
+        self.declared_bytes: int | None = None
+        self.body_bytes = 0
+        self.first_byte_s: float | None = None
+        self.last_byte_s: float | None = None
+
+    @property
+    def full(self) -> bool:
+        """Whether the client reads more slowly than we write."""
+        return self._client.write_full
+
+    def relay_head(self, head: ResponseHead) -> None:
+        """Stage the head of the upstream's response, under the framing that this client needs."""
+        self._bodiless = self._bodiless or head.bodiless
+        if head.content_length is None and not self._bodiless:
+            self._chunked = not self._request.http_1_0
+            self.reusable = self.reusable and self._chunked
+        self.status = head.status
+        self.content_type = None if head.content_type is None else head.content_type.decode("latin-1")
+        self.declared_bytes = head.content_length
+        first_line = b"HTTP/1.1 %d %b\r\n" % (head.status, head.reason)
+        self._stage_head(serialise(first_line, head.fields))
+
+    def own_head(self, head: Head) -> None:
+        """Stage a head of our own; without a length its body ends with the connection."""
+        self._bodiless = self._bodiless or head.status in (204, 304)
+        fields = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in head.headers]
+        if head.content_length is None:
+            self.reusable = self.reusable and self._bodiless
+        elif head.status != 204:
+            fields.append((b"content-length", b"%d" % head.content_length))
+        self.status = head.status
+        self.declared_bytes = head.content_length
+        for name, value in head.headers:
+            if name.lower() == "content-type":
+                self.content_type = value
+        self._stage_head(
+            serialise(b"HTTP/1.1 %d %b\r\n" % (head.status, _REASONS.get(head.status, b"")), fields)
+        )
+
+    def stage(self, data: bytes) -> None:
+        """Stage bytes of the body; dropped where the response has none."""
+        if self._bodiless or not data:
+            return
+        self.body_bytes += len(data)
+        if self.body_bytes <= self._kept_bytes_max:
+            self._kept.append(data)
+        self._staged.append(chunk(data) if self._chunked else data)
+
+    def end(self) -> None:
+        """Stage the end of a body that is complete."""
+        if self._chunked:
+            self._staged.append(LAST_CHUNK)
+            self._chunked = False
+
+    def flush(self) -> None:
+        """Write what is staged, in one piece."""
+        staged = self._staged
+        if not staged or self._client.closed:
+            return
+        self._client.transport.write(staged[0] if len(staged) == 1 else b"".join(staged))
+        self._staged = []
+        self.last_byte_s = time.monotonic()
+        if self.first_byte_s is None:
+            self.first_byte_s = self.last_byte_s
+
+    def kept_body(self) -> bytes:
+        """Return the first bytes of the body: all of it unless `body_bytes` is larger."""
+        return b"".join(self._kept)
+
+    async def drain(self) -> None:
+        """Wait until the client has read enough for more."""
+        await self._client.drain()
+
+    @property
+    def complete(self) -> bool:
+        """Whether the response is one that the client can tell to be whole."""
+        if self.status is None or self._chunked:
+            return False
+        return self._bodiless or self.declared_bytes is None or self.body_bytes == self.declared_bytes
+
+    def _stage_head(self, head: bytes) -> None:
+        if not self.reusable:
+            head += _CLOSE
+        elif self._request.http_1_0:
+            head += _KEEP_ALIVE
+        if self._chunked:
+            head += b"Transfer-Encoding: chunked\r\n"
+        self._staged.append(head + b"\r\n")

@@ -1,0 +1,296 @@
+"""Starts, runs and stops one proxy."""
+
+import asyncio
+import contextlib
+import errno
+import gc
+import ipaddress
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+
+import msgspec
+
+from earthwire.proxy.client_side import ClientConnection
+from earthwire.proxy.clock import RealClock
+from earthwire.proxy.handler import Handler
+from earthwire.proxy.limits import Limits
+from earthwire.proxy.planner import Planner
+from earthwire.proxy.recorder import Recorder
+from earthwire.proxy.refusal import UpstreamError, error_body, error_response
+from earthwire.proxy.routes import Route, Routes
+from earthwire.proxy.upstream import LiveSource, parse_upstream
+from earthwire.proxy.watchdog import Watchdog
+
+BACKLOG_COUNT = 16_384
+DEFAULT_PORT = 8900
+# Rare full collections: with thousands of calls in flight each of them would stop the loop for milliseconds.
+_GC_THRESHOLDS = (100_000, 50, 50)
+
+
+class ServeError(RuntimeError):
+    """The proxy cannot start; the text says why and what to do."""
+
+
+class ServeConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """What a proxy serves, and where.
+
+    Attributes:
+        upstreams: name to URL; a single one is also served at ``/``.
+        host: address to listen on.
+        port: TCP port; 0 for any free one.
+        allow_public: listen on an address that other machines can reach.
+        record_path: JSONL file that trace records are appended to, or None.
+        keep_bodies: records hold URL, headers and bodies, redacted.
+        limits: bounds.
+    """
+
+    upstreams: dict[str, str]
+    host: str = "127.0.0.1"
+    port: int = DEFAULT_PORT
+    allow_public: bool = False
+    record_path: Path | None = None
+    keep_bodies: bool = False
+    limits: Limits = Limits()
+
+
+class Proxy:
+    """One proxy, from start to stop, on the running loop.
+
+    Attributes:
+        host, port: where it listens, once started.
+
+    Args:
+        config: what is served.
+        planner: decides what happens to each call.
+        warn: takes warnings.
+    """
+
+    def __init__(self, config: ServeConfig, planner: Planner, warn: Callable[[str], None]) -> None:
+        self.config = config
+        self.host = config.host
+        self.port = config.port
+        self._planner = planner
+        self._warn = warn
+        self._loop = asyncio.get_running_loop()
+        self._watchdog = Watchdog(self._loop)
+        self._clock = RealClock(self._loop)
+        self._clients: set[ClientConnection] = set()
+        self._sources = self._make_sources()
+        self._recorder: Recorder | None = None
+        self._server: asyncio.Server | None = None
+        self._handler: Handler | None = None
+
+    async def start(self) -> None:
+        """Listen.
+
+        Raises:
+            ServeError: if the address is taken, public without leave, or not one of this machine.
+            TraceFileError: if the record file cannot be written.
+        """
+        _check_host(self.config)
+        self._handler = self._make_handler()
+        await self._check_upstreams()
+        try:
+            self._server = await self._loop.create_server(
+                self._new_client, self.config.host, self.config.port, backlog=BACKLOG_COUNT
+            )
+        except OSError as error:
+            self._release()
+            raise ServeError(_listen_problem(self.config, error)) from error
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    async def stop(self) -> None:
+        """Take no new calls, let those in flight end within a bound, and write all records."""
+        if self._server is not None:
+            self._server.close()
+        for client in list(self._clients):
+            client.stop_when_idle()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self.config.limits.drain_s_max):
+                await self._clients_gone()
+        if self._handler is not None:
+            self._handler.stopping = True
+        for client in list(self._clients):
+            client.abort()
+        await self._clients_gone()
+        self._release()
+
+    def _new_client(self) -> ClientConnection:
+        handler = self._handler
+        assert handler is not None
+        return ClientConnection(self._loop, self.config.limits, self._watchdog, self._serve)
+
+    async def _serve(self, client: ClientConnection) -> None:
+        """Serve one connection, if there is room for it."""
+        assert self._handler is not None
+        count_max = self.config.limits.client_connections_max
+        if len(self._clients) >= count_max:
+            text = f"{count_max} connections are open, which is the most that are served at once"
+            client.transport.write(error_response(503, error_body("too_many_connections", text), close=True))
+            client.end(has_unread_input=True)
+            return
+        self._clients.add(client)
+        try:
+            await self._handler.serve(client)
+        finally:
+            self._clients.discard(client)
+
+    async def _clients_gone(self) -> None:
+        tasks = [client.task for client in self._clients]
+        if tasks:
+            await asyncio.wait(tasks)
+
+    async def _check_upstreams(self) -> None:
+        for name, source in self._sources.items():
+            try:
+                await source.check()
+            except UpstreamError as error:
+                self._warn(
+                    f"upstream {name!r} does not answer yet: {error.text}; calls to it get {error.status}"
+                )
+
+    def _make_sources(self) -> dict[str, LiveSource]:
+        if not self.config.upstreams:
+            raise ServeError("no upstream is given; name at least one, such as http://127.0.0.1:8000")
+        try:
+            return {
+                name: LiveSource(parse_upstream(url), self.config.limits, self._watchdog)
+                for name, url in self.config.upstreams.items()
+            }
+        except ValueError as error:
+            raise ServeError(str(error)) from error
+
+    def _make_handler(self) -> Handler:
+        config = self.config
+        if config.record_path is not None:
+            self._recorder = Recorder(config.record_path, self._loop, config.limits.records_queued_max)
+        routes = {name: Route(name, source, self._planner) for name, source in self._sources.items()}
+        return Handler(
+            Routes(routes, config.limits),
+            self._planner,
+            self._clock,
+            config.limits,
+            self._recorder,
+            config.keep_bodies,
+        )
+
+    def _release(self) -> None:
+        for source in self._sources.values():
+            source.close()
+        self._watchdog.close()
+        self._clock.close()
+        if self._recorder is not None:
+            self._recorder.close()
+
+
+@contextlib.asynccontextmanager
+async def running_proxy(
+    config: ServeConfig, planner: Planner, warn: Callable[[str], None] | None = None
+) -> AsyncIterator[Proxy]:
+    """Run a proxy on the running loop for the length of a block; its `port` is where it listens.
+
+    Raises:
+        ServeError: if it cannot start.
+    """
+    proxy = Proxy(config, planner, warn or _warn_on_stderr)
+    await proxy.start()
+    try:
+        yield proxy
+    finally:
+        await proxy.stop()
+
+
+async def serve(
+    config: ServeConfig,
+    planner: Planner,
+    started: Callable[[Proxy], None] | None = None,
+    warn: Callable[[str], None] | None = None,
+) -> None:
+    """Run a proxy until SIGTERM or SIGINT, then stop it in order; a second signal stops at once.
+
+    Args:
+        config: what is served.
+        planner: decides what happens to each call.
+        started: called once the proxy listens.
+        warn: takes warnings; by default they go to stderr.
+
+    Raises:
+        ServeError: if it cannot start.
+    """
+    stop = asyncio.Event()
+    with _stop_signals(stop):
+        async with running_proxy(config, planner, warn) as proxy:
+            gc.collect()
+            gc.freeze()
+            gc.set_threshold(*_GC_THRESHOLDS)
+            if started is not None:
+                started(proxy)
+            await stop.wait()
+
+
+def run(
+    config: ServeConfig,
+    planner: Planner,
+    started: Callable[[Proxy], None] | None = None,
+    warn: Callable[[str], None] | None = None,
+) -> None:
+    """Run `serve` on a loop of its own: uvloop where it is installed, else the one of the standard library."""
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(serve(config, planner, started, warn))
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    return uvloop.new_event_loop
+
+
+@contextlib.contextmanager
+def _stop_signals(stop: asyncio.Event) -> Iterator[None]:
+    loop = asyncio.get_running_loop()
+    signals = (signal.SIGTERM, signal.SIGINT)
+    try:
+        for number in signals:
+            loop.add_signal_handler(number, stop.set)
+    except (NotImplementedError, RuntimeError, ValueError):
+        # No signal handlers on this platform or in this thread: the runner's own handling of Ctrl-C remains.
+        yield
+        return
+    try:
+        yield
+    finally:
+        for number in signals:
+            loop.remove_signal_handler(number)
+
+
+def _check_host(config: ServeConfig) -> None:
+    if config.allow_public or config.host == "localhost":
+        return
+    try:
+        is_local = ipaddress.ip_address(config.host).is_loopback
+    except ValueError:
+        is_local = False
+    if not is_local:
+        raise ServeError(
+            f"{config.host} can be reached from other machines, and whoever reaches it can call the tools behind; "
+            "listen on 127.0.0.1, or allow it explicitly (--allow-public)"
+        )
+
+
+def _listen_problem(config: ServeConfig, error: OSError) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return (
+            f"port {config.port} on {config.host} is in use; choose another with --port, or see who has it with "
+            f"`ss -ltnp 'sport = :{config.port}'`"
+        )
+    if error.errno == errno.EACCES:
+        return f"port {config.port} needs special rights; choose one from 1024 up with --port"
+    return f"cannot listen on {config.host} port {config.port}: {error.strerror or error}"
+
+
+def _warn_on_stderr(text: str) -> None:
+    print(f"earthwire: warning: {text}", file=sys.stderr)

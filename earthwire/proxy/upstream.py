@@ -1,0 +1,319 @@
+"""Live upstreams: where they are, and the pool of keep-alive connections to them."""
+
+import asyncio
+import ipaddress
+import socket
+import ssl
+from typing import Literal
+from urllib.parse import urlsplit
+
+import msgspec
+
+from earthwire.fault_models.plan import Plan
+from earthwire.proxy.body import Body
+from earthwire.proxy.exchange import ResponseHead
+from earthwire.proxy.headers import serialise
+from earthwire.proxy.limits import Limits
+from earthwire.proxy.refusal import UpstreamError
+from earthwire.proxy.request import Request
+from earthwire.proxy.upstream_side import UpstreamConnection
+from earthwire.proxy.watchdog import Watchdog
+
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+_IDEMPOTENT_METHODS = frozenset(("GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE"))
+
+
+class Upstream(msgspec.Struct, frozen=True):
+    """Where a tool lives.
+
+    Attributes:
+        scheme: ``http`` or ``https``.
+        host: name or address, without brackets.
+        port: TCP port.
+        base_path: what is put before every path; empty or ``/…`` without a slash at its end.
+    """
+
+    scheme: Literal["http", "https"]
+    host: str
+    port: int
+    base_path: str
+
+    @property
+    def authority(self) -> str:
+        """Value of the Host header."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == _DEFAULT_PORTS[self.scheme] else f"{host}:{self.port}"
+
+
+def parse_upstream(url: str) -> Upstream:
+    """Read the URL of an upstream.
+
+    Raises:
+        ValueError: if it is not a plain http(s) URL; the text names the URL and what is wrong.
+
+    >>> parse_upstream("https://api.example.com/v1/")
+    Upstream(scheme='https', host='api.example.com', port=443, base_path='/v1')
+    """
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError(f"upstream {url!r} is not an http(s) URL, such as http://127.0.0.1:8000")
+    if parts.username is not None or parts.query or parts.fragment:
+        raise ValueError(f"upstream {url!r} must not have a user, a query or a fragment")
+    scheme: Literal["http", "https"] = "https" if parts.scheme == "https" else "http"
+    try:
+        port = parts.port or _DEFAULT_PORTS[scheme]
+    except ValueError as error:
+        raise ValueError(f"upstream {url!r}: {error}") from error
+    host = parts.hostname if parts.hostname.isascii() else parts.hostname.encode("idna").decode("ascii")
+    return Upstream(scheme, host, port, parts.path.rstrip("/"))
+
+
+class LiveSource:
+    """A live upstream behind a pool of keep-alive connections.
+
+    Its addresses are resolved once and stay the same: a name that later points elsewhere is not followed.
+
+    Args:
+        upstream: where to connect.
+        limits: bounds.
+        watchdog: enforces the bound on silence.
+        tls: context for an https upstream; None for one that verifies against the system's authorities.
+    """
+
+    def __init__(
+        self, upstream: Upstream, limits: Limits, watchdog: Watchdog, tls: ssl.SSLContext | None = None
+    ) -> None:
+        self.upstream = upstream
+        self._limits = limits
+        self._watchdog = watchdog
+        self._tls = (tls or ssl.create_default_context()) if upstream.scheme == "https" else None
+        self._addresses: list[str] = []
+        self._idle: list[UpstreamConnection] = []
+        self._connections: set[UpstreamConnection] = set()
+        self._host_line = f"Host: {upstream.authority}\r\n".encode("ascii")
+        self._closed = False
+
+    @property
+    def server_address(self) -> str:
+        """Host name of the upstream."""
+        return self.upstream.host
+
+    @property
+    def idle_count(self) -> int:
+        """Number of idle connections."""
+        return len(self._idle)
+
+    async def check(self) -> None:
+        """Resolve the name and open one connection, kept for the first call.
+
+        Raises:
+            UpstreamError: if the upstream cannot be reached.
+        """
+        self._put(await self.connect())
+
+    async def forward(self, request: Request, target: str) -> "LiveExchange":
+        """Send a request to the upstream (see `earthwire.proxy.exchange.Source`)."""
+        body = request.body
+        start = body.take()
+        data = self._head(request, target) + (chunk(start) if request.chunked else start)
+        whole = body.complete
+        if whole and request.chunked:
+            data += LAST_CHUNK
+        connection = self._pop() or await self.connect()
+        exchange = LiveExchange(self, connection, data if whole else None, request.method)
+        exchange.begin(data)
+        if not whole:
+            await exchange.send_rest(request)
+        return exchange
+
+    async def connect(self) -> UpstreamConnection:
+        """Open a connection.
+
+        Raises:
+            UpstreamError: if that fails or takes too long.
+        """
+        where = f"{self.upstream.scheme}://{self.upstream.authority}"
+        limit_s = self._limits.upstream_connect_s_max
+        try:
+            async with asyncio.timeout(limit_s):
+                return await self._connect_any()
+        except TimeoutError as error:
+            raise UpstreamError("connect_timeout", f"{where}: no connection within {limit_s:g} s") from error
+        except ssl.SSLError as error:
+            raise UpstreamError("tls_failed", f"{where}: TLS failed: {error}") from error
+        except socket.gaierror as error:
+            raise UpstreamError("name_not_resolved", f"{where}: cannot resolve the name: {error}") from error
+        except OSError as error:
+            raise UpstreamError("connect_failed", f"{where}: cannot connect: {error}") from error
+
+    def release(self, connection: UpstreamConnection) -> None:
+        """Take a connection back whose exchange is over."""
+        if connection.reusable and not self._closed:
+            connection.resume_reading()
+            self._put(connection)
+        else:
+            connection.close()
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._closed = True
+        self._idle.clear()
+        for connection in list(self._connections):
+            connection.abort()
+
+    def _pop(self) -> UpstreamConnection | None:
+        """Return the idle connection used last, or None; close those that are too old."""
+        idle = self._idle
+        while idle:
+            connection = idle.pop()
+            if connection.closed:
+                continue
+            if connection.loop.time() - connection.idle_since_s <= self._limits.upstream_idle_s_max:
+                return connection
+            connection.close()
+        return None
+
+    def _put(self, connection: UpstreamConnection) -> None:
+        if len(self._idle) >= self._limits.idle_upstream_connections_max:
+            connection.close()
+            return
+        connection.idle_since_s = connection.loop.time()
+        self._idle.append(connection)
+
+    def _gone(self, connection: UpstreamConnection) -> None:
+        self._connections.discard(connection)
+        if connection in self._idle:
+            self._idle.remove(connection)
+
+    async def _connect_any(self) -> UpstreamConnection:
+        if not self._addresses:
+            self._addresses = await self._resolve()
+        failure: OSError | None = None
+        for address in self._addresses:
+            try:
+                return await self._connect_to(address)
+            except OSError as error:
+                failure = error
+        assert failure is not None
+        raise failure
+
+    async def _connect_to(self, address: str) -> UpstreamConnection:
+        loop = asyncio.get_running_loop()
+        _, connection = await loop.create_connection(
+            lambda: UpstreamConnection(loop, self._limits, self._watchdog, self._gone),
+            address,
+            self.upstream.port,
+            ssl=self._tls,
+            server_hostname=self.upstream.host if self._tls is not None else None,
+        )
+        self._connections.add(connection)
+        return connection
+
+    async def _resolve(self) -> list[str]:
+        loop = asyncio.get_running_loop()
+        found = await loop.getaddrinfo(self.upstream.host, self.upstream.port, type=socket.SOCK_STREAM)
+        addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
+        allowed = [address for address in addresses if not ipaddress.ip_address(address).is_link_local]
+        if not allowed:
+            raise OSError("the name leads to link-local addresses only, which are never connected to")
+        return allowed
+
+    def _head(self, request: Request, target: str) -> bytes:
+        first_line = f"{request.method} {self.upstream.base_path}{target} HTTP/1.1\r\n".encode("ascii")
+        head = serialise(first_line + self._host_line, request.fields)
+        if request.chunked:
+            return head + b"Transfer-Encoding: chunked\r\n\r\n"
+        if request.content_length is not None:
+            return head + b"Content-Length: %d\r\n\r\n" % request.content_length
+        return head + b"\r\n"
+
+
+LAST_CHUNK = b"0\r\n\r\n"
+
+
+def chunk(data: bytes) -> bytes:
+    """Return bytes as one chunk of a chunked body; nothing for no bytes, since an empty chunk would end the body."""
+    return b"%x\r\n%b\r\n" % (len(data), data) if data else b""
+
+
+class LiveExchange:
+    """One exchange on a pooled connection.
+
+    A connection that was idle may die just when it is used again. A request that got no byte of an answer is then
+    sent once more, on a new connection, if it is known whole and its method is idempotent.
+
+    Args:
+        source: the pool.
+        connection: taken from it.
+        whole: the complete request, or None if it is streamed.
+        method: of the request.
+    """
+
+    origin: Literal["upstream"] = "upstream"
+    recorded_plan: Plan | None = None
+
+    __slots__ = ("_connection", "_method", "_source", "_whole")
+
+    def __init__(
+        self, source: LiveSource, connection: UpstreamConnection, whole: bytes | None, method: str
+    ) -> None:
+        self._source = source
+        self._connection = connection
+        self._whole = whole
+        self._method = method
+
+    @property
+    def body(self) -> Body:
+        """Body of the response, once `head` has returned."""
+        return self._connection.body
+
+    def begin(self, data: bytes) -> None:
+        """Send the first bytes of the request."""
+        self._connection.begin(data, head_request=self._method == "HEAD")
+
+    async def send_rest(self, request: Request) -> None:
+        """Send the rest of the request's body as it comes, until its end or until the upstream answers early."""
+        body, connection = request.body, self._connection
+        try:
+            while not connection.answered and not connection.closed and await body.more():
+                data = body.take()
+                connection.transport.write(chunk(data) if request.chunked else data)
+                await connection.room_or_answer()
+        except BaseException:
+            self.cancel()
+            raise
+        if request.chunked and body.complete and not connection.closed:
+            connection.transport.write(LAST_CHUNK)
+
+    async def head(self) -> ResponseHead:
+        """Return the head of the final response (see `earthwire.proxy.exchange.Exchange`)."""
+        try:
+            return await self._connection.head()
+        except UpstreamError as error:
+            if not self._may_repeat(error):
+                raise
+        assert self._whole is not None
+        self._connection = await self._source.connect()
+        self.begin(self._whole)
+        return await self._connection.head()
+
+    def finish(self) -> None:
+        """Give the connection back, or have the rest of the response read and dropped first."""
+        connection = self._connection
+        if connection.complete or connection.closed:
+            self._source.release(connection)
+        else:
+            connection.abandon(self._source.release)
+
+    def cancel(self) -> None:
+        """Close the connection."""
+        self._connection.abort()
+
+    def _may_repeat(self, error: UpstreamError) -> bool:
+        return (
+            error.code == "no_response"
+            and self._connection.exchange_count > 1
+            and not self._connection.answered
+            and self._whole is not None
+            and self._method in _IDEMPOTENT_METHODS
+        )

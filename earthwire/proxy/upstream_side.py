@@ -1,0 +1,176 @@
+"""The upstream's side of the wire: one pooled connection, one exchange at a time."""
+
+import asyncio
+import math
+from collections.abc import Callable
+
+from earthwire.proxy.body import Body
+from earthwire.proxy.connection import Connection
+from earthwire.proxy.exchange import ResponseHead
+from earthwire.proxy.limits import Limits
+from earthwire.proxy.refusal import UpstreamError
+from earthwire.proxy.response_parser import ResponseParser
+from earthwire.proxy.watchdog import Watchdog
+
+
+class UpstreamConnection(Connection):
+    """One connection to an upstream.
+
+    Attributes:
+        exchange_count: exchanges begun so far.
+        answered: at least one byte of the present response has arrived.
+        idle_since_s: when the last exchange ended (loop time).
+
+    Args:
+        loop: the running loop.
+        limits: bounds.
+        watchdog: enforces the bound on silence.
+        gone: called when the connection is lost.
+    """
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        limits: Limits,
+        watchdog: Watchdog,
+        gone: Callable[["UpstreamConnection"], None],
+    ) -> None:
+        super().__init__(loop)
+        self.exchange_count = 0
+        self.answered = False
+        self.idle_since_s = 0.0
+        self._limits = limits
+        self._watchdog = watchdog
+        self._gone = gone
+        self._parser = ResponseParser(self, limits)
+        self._expecting = False
+        self._error: UpstreamError | None = None
+        self._head_waiter: asyncio.Future[None] | None = None
+        self._release: Callable[[UpstreamConnection], None] | None = None
+
+    @property
+    def body(self) -> Body:
+        """Body of the present response."""
+        return self._parser.body
+
+    @property
+    def complete(self) -> bool:
+        """Whether the present response has ended."""
+        return self._parser.complete
+
+    @property
+    def reusable(self) -> bool:
+        """Whether another exchange may follow."""
+        return self._parser.complete and self._parser.reusable and not self.closed
+
+    def begin(self, data: bytes, *, head_request: bool) -> None:
+        """Write the (first) bytes of a request and expect its response."""
+        self._parser.begin(head_request=head_request)
+        self.exchange_count += 1
+        self.answered = False
+        self._expecting = True
+        self.overdue_at_s = self.loop.time() + self._limits.upstream_silence_s_max
+        self.transport.write(data)
+
+    async def head(self) -> ResponseHead:
+        """Return the head of the final response.
+
+        Raises:
+            UpstreamError: if there is none.
+        """
+        while self._parser.head is None:
+            if self._error is not None:
+                raise self._error
+            self._head_waiter = self.loop.create_future()
+            await self._head_waiter
+        return self._parser.head
+
+    async def room_or_answer(self) -> None:
+        """Wait until more of the request can be written, or an answer or the end makes that pointless."""
+        while self.write_full and not self.answered and not self.closed:
+            self._head_waiter = self._drain_waiter = self.loop.create_future()
+            await self._head_waiter
+
+    def abandon(self, release: Callable[["UpstreamConnection"], None]) -> None:
+        """Read the rest of the response without keeping it, for a bounded time, then call `release`."""
+        self._release = release
+        self.overdue_at_s = self.loop.time() + self._limits.abandoned_s_max
+        self.body.discard()
+        self.resume_reading()
+
+    def overdue(self) -> None:
+        """Fail an exchange whose upstream is silent for too long; waiting for a slow client does not count."""
+        if self._reading_paused:
+            self.overdue_at_s = self.loop.time() + self._limits.upstream_silence_s_max
+            return
+        silence_s = self._limits.upstream_silence_s_max
+        self._fail(UpstreamError("response_timeout", f"the upstream was silent for {silence_s:g} s"))
+
+    # Called by the loop.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Watch this connection."""
+        super().connection_made(transport)
+        self._watchdog.watch(self)
+
+    def data_received(self, data: bytes) -> None:
+        """Parse what the upstream sends; what nobody asked for ends the connection."""
+        if not self._expecting:
+            self.abort()
+            return
+        self.answered = True
+        parser = self._parser
+        try:
+            parser.feed(data)
+        except UpstreamError as error:
+            self._fail(error)
+            return
+        if self._head_waiter is not None:
+            self._wake()
+        if parser.complete:
+            self._end_exchange()
+        elif self._release is None:
+            self.overdue_at_s = self.loop.time() + self._limits.upstream_silence_s_max
+
+    def eof_received(self) -> None:
+        """End a response that has no other end; the transport then closes itself."""
+        self.closed = True
+        if self._expecting and self._parser.end_of_input():
+            self._end_exchange()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Fail what is under way (called by the loop)."""
+        super().connection_lost(exc)
+        self._watchdog.unwatch(self)
+        if self._expecting:
+            self._fail(self._lost_error(exc))
+        self._gone(self)
+
+    def _lost_error(self, exc: Exception | None) -> UpstreamError:
+        how = f" ({exc})" if exc is not None else ""
+        if self._parser.head is not None:
+            return UpstreamError(
+                "body_cut", f"the upstream closed the connection in the middle of the body{how}"
+            )
+        return UpstreamError("no_response", f"the upstream closed the connection without a response{how}")
+
+    def _end_exchange(self) -> None:
+        self._expecting = False
+        self.idle_since_s = self.loop.time()
+        self.overdue_at_s = math.inf
+        release, self._release = self._release, None
+        if release is not None:
+            release(self)
+
+    def _fail(self, error: UpstreamError) -> None:
+        self._expecting = False
+        self._error = error
+        self._release = None
+        self.body.fail(error)
+        self._wake()
+        self.abort()
+
+    def _wake(self) -> None:
+        waiter, self._head_waiter = self._head_waiter, None
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)

@@ -1,0 +1,46 @@
+"""Coarse timeouts for many connections: one periodic sweep instead of a timer per request."""
+
+import asyncio
+
+from earthwire.proxy.connection import Connection
+
+SWEEP_PERIOD_S = 0.25
+
+
+class Watchdog:
+    """Calls `overdue()` of each watched connection within a sweep period after its `overdue_at_s`."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, period_s: float = SWEEP_PERIOD_S) -> None:
+        self._loop = loop
+        self._period_s = period_s
+        self._connections: set[Connection] = set()
+        self._handle: asyncio.TimerHandle | None = None
+
+    def __len__(self) -> int:
+        return len(self._connections)
+
+    def watch(self, connection: Connection) -> None:
+        """Watch a connection until `unwatch`."""
+        self._connections.add(connection)
+        if self._handle is None:
+            self._handle = self._loop.call_later(self._period_s, self._sweep)
+
+    def unwatch(self, connection: Connection) -> None:
+        """Forget a connection; one that is not watched is ignored."""
+        self._connections.discard(connection)
+
+    def close(self) -> None:
+        """Stop sweeping."""
+        self._connections.clear()
+        if self._handle is not None:
+            self._handle.cancel()
+            self._handle = None
+
+    def _sweep(self) -> None:
+        now_s = self._loop.time()
+        overdue = [connection for connection in self._connections if connection.overdue_at_s <= now_s]
+        for connection in overdue:
+            connection.overdue()
+        # Nothing to watch: `watch` starts the sweep again.
+        again = bool(self._connections)
+        self._handle = self._loop.call_later(self._period_s, self._sweep) if again else None
