@@ -19,6 +19,7 @@ from earthwire.traces.outcome_kind import is_fault, outcome_kind, status_of_kind
 from earthwire.traces.parquet import read_parquet, write_parquet
 from earthwire.traces.record import RecordError, TraceRecord, record_from_dict, record_to_dict
 from earthwire.traces.redaction import redact_body, redact_headers, redact_text, redact_url
+from earthwire.traces.relabel import learn_templates, relabel
 from earthwire.traces.replay import Hit, Miss, ReplayCursor, ReplayIndex, recorded_body
 from earthwire.traces.request_key import request_key
 from earthwire.traces.tool_key import PathTemplater, tool_key
@@ -43,6 +44,7 @@ __all__ = [
     "find_sources",
     "http_outcome",
     "is_fault",
+    "learn_templates",
     "outcome_kind",
     "read_all",
     "read_jsonl",
@@ -55,6 +57,7 @@ __all__ = [
     "redact_headers",
     "redact_text",
     "redact_url",
+    "relabel",
     "request_key",
     "sniff",
     "status_of_kind",

@@ -67,7 +67,7 @@ def exchange_fields(exchange: Exchange, options: ReadOptions, templater: PathTem
         ValueError: if the URL cannot be taken apart.
     """
     parts = _split(exchange.url)
-    template = templater.template(parts.path or "/")
+    template = templater.template(parts.path or "/", parts.hostname or "")
     fields: Fields = {
         "tool": tool_key(exchange.method, _host(parts), template),
         "http_request_method": exchange.method.upper(),

@@ -12,9 +12,13 @@ from dataclasses import dataclass, field
 from earthwire.traces._segments import template_segment
 
 NOVEL_SEGMENTS_MIN = 8
-"""So many segments under one parent, each of a single session, are identifiers."""
+"""So many segments under one parent, each seen in a single session, are identifiers."""
+NOVEL_SESSIONS_MIN = 4
+"""So many sessions must bring them: in fewer, words have had no chance to recur."""
 NOVEL_SHARE_MIN = 0.5
-"""Share of the sessions under a parent that bring a segment of their own, at least."""
+"""Share of the sessions under the parent that bring a segment of their own, at least."""
+_FIRST_DEPTH = 2
+"""Right below the host stand service and version names; they are never learned away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,15 +27,19 @@ class PathTemplater:
 
     Attributes:
         templates: explicit templates, the first match wins; ``{name}`` matches one segment.
-        learned_: parent path (template) to the segments that stay literal below it; every other segment there
-            is an identifier. Set by `learn`.
+        learned_: host and parent path (as a template) to the segments that stay literal below it; every other
+            segment there is an identifier. Set by `learn`.
     """
 
     templates: tuple[str, ...] = ()
     learned_: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
-    def template(self, path: str) -> str:
+    def template(self, path: str, host: str = "") -> str:
         """Return the template of a path, without query.
+
+        Args:
+            path: starts with ``/``.
+            host: where it was called; what a corpus showed holds for one host only.
 
         >>> PathTemplater().template("/v1/users/4711/keys?page=2")
         '/v1/users/{id}/keys'
@@ -43,30 +51,27 @@ class PathTemplater:
         collapsed: list[str] = []
         for segment in segments:
             shape = template_segment(segment)
-            words = self.learned_.get("/".join(collapsed)) if self.learned_ else None
-            is_learned_id = words is not None and shape == segment and segment not in words
+            words = self.learned_.get(host + "/".join(collapsed)) if self.learned_ else None
+            is_learned_id = words is not None and shape == segment != "" and segment not in words
             collapsed.append("{id}" if is_learned_id else shape)
         return "/".join(collapsed)
 
-    def learn(self, paths_by_session: Mapping[str, Iterable[str]]) -> "PathTemplater":
+    def learn(self, calls_by_session: Mapping[str, Iterable[tuple[str, str]]]) -> "PathTemplater":
         """Return a templater that also knows the identifiers which only the corpus betrays.
 
         Args:
-            paths_by_session: session to its paths (or templates: what is collapsed already stays so).
+            calls_by_session: session to its (host, path) pairs; paths may be templates already.
         """
         learned: dict[str, frozenset[str]] = {}
-        depth = 1
-        paths = {
-            session: {self.template(path) for path in paths} for session, paths in paths_by_session.items()
-        }
-        depth_max = max((path.count("/") for group in paths.values() for path in group), default=0)
-        while depth <= depth_max:
-            learned |= _words_at_depth(depth, paths)
-            templater = PathTemplater(self.templates, learned)
-            paths = {
-                session: {templater.template(path) for path in group} for session, group in paths.items()
+        calls = {session: set(pairs) for session, pairs in calls_by_session.items()}
+        depth_max = max((path.count("/") for pairs in calls.values() for _, path in pairs), default=0)
+        for depth in range(_FIRST_DEPTH, depth_max + 1):
+            templater = PathTemplater(self.templates, dict(learned))
+            calls = {
+                session: {(host, templater.template(path, host)) for host, path in pairs}
+                for session, pairs in calls.items()
             }
-            depth += 1
+            learned |= _words_at_depth(depth, calls)
         return PathTemplater(self.templates, learned)
 
 
@@ -86,20 +91,22 @@ def _matches(template: list[str], segments: list[str]) -> bool:
     )
 
 
-def _words_at_depth(depth: int, paths: Mapping[str, Iterable[str]]) -> dict[str, frozenset[str]]:
-    """Return the literal segments of each parent whose children are mostly identifiers."""
+def _words_at_depth(depth: int, calls: Mapping[str, Iterable[tuple[str, str]]]) -> dict[str, frozenset[str]]:
+    """Return, for each parent whose children are mostly identifiers, the children that are words."""
     sessions: defaultdict[str, defaultdict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
-    for session, group in paths.items():
-        for path in group:
+    for session, pairs in calls.items():
+        for host, path in pairs:
             segments = path.split("/")
             if depth < len(segments) and segments[depth] and not segments[depth].startswith("{"):
-                sessions["/".join(segments[:depth])][segments[depth]].add(session)
-    learned: dict[str, frozenset[str]] = {}
-    for parent, children in sessions.items():
-        words = frozenset(segment for segment, seen_in in children.items() if len(seen_in) > 1)
-        novel_sessions = set().union(*(seen for segment, seen in children.items() if segment not in words))
-        all_sessions = set().union(*children.values())
-        is_numerous = len(children) - len(words) >= NOVEL_SEGMENTS_MIN
-        if is_numerous and len(novel_sessions) >= NOVEL_SHARE_MIN * len(all_sessions):
-            learned[parent] = words
-    return learned
+                sessions[host + "/".join(segments[:depth])][segments[depth]].add(session)
+    return {parent: words for parent, children in sessions.items() if (words := _words(children)) is not None}
+
+
+def _words(children: Mapping[str, set[str]]) -> frozenset[str] | None:
+    """Return the children that recur across sessions, or None if the others do not look like identifiers."""
+    words = frozenset(segment for segment, seen_in in children.items() if len(seen_in) > 1)
+    novel_sessions = set().union(*(seen_in for segment, seen_in in children.items() if segment not in words))
+    all_sessions = set().union(*children.values())
+    is_numerous = len(children) - len(words) >= NOVEL_SEGMENTS_MIN
+    is_spread = len(novel_sessions) >= max(NOVEL_SESSIONS_MIN, NOVEL_SHARE_MIN * len(all_sessions))
+    return words if is_numerous and is_spread else None

@@ -1,0 +1,275 @@
+"""``earthwire import``: read traces in any known format, say what is in them, and write them as one file."""
+
+import json
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.table import Table
+
+from earthwire.traces import (
+    Format,
+    JsonlWriter,
+    PathTemplater,
+    ReadOptions,
+    TraceFileError,
+    TraceRecord,
+    find_sources,
+    learn_templates,
+    relabel,
+    write_parquet,
+)
+
+BAD_INPUT_EXIT_CODE = 2
+PROGRESS_AFTER_S = 2.0
+BAD_LINES_SHOWN_MAX = 10
+SOURCES_SHOWN_MAX = 30
+
+_OUTPUT_ENDINGS = (".jsonl", ".jsonl.gz", ".parquet")
+
+
+@dataclass(slots=True)
+class SourceSummary:
+    """What was found in one source file."""
+
+    path: Path
+    format: Format
+    record_count: int = 0
+    with_latency_count: int = 0
+    censored_count: int = 0
+    bad_lines: list[TraceFileError] = field(default_factory=list)
+    sessions: set[str] = field(default_factory=set)
+    tools: set[str] = field(default_factory=set)
+    outcomes: Counter[str] = field(default_factory=Counter)
+
+    def add(self, record: TraceRecord) -> None:
+        """Count one record."""
+        self.record_count += 1
+        self.with_latency_count += record.duration_ns is not None or record.ttfb_ns is not None
+        self.censored_count += record.latency_censoring in ("right", "right_unknown_limit")
+        self.sessions.add(record.session_id or "")
+        self.tools.add(record.tool)
+        self.outcomes[record.outcome] += 1
+
+    def as_dict(self) -> dict[str, object]:
+        """Return the summary for ``--json``."""
+        return {
+            "path": str(self.path),
+            "format": self.format.name,
+            "records": self.record_count,
+            "sessions": len(self.sessions),
+            "tools": len(self.tools),
+            "with_latency": self.with_latency_count,
+            "censored": self.censored_count,
+            "outcomes": dict(self.outcomes.most_common()),
+            "bad_lines": [str(error) for error in self.bad_lines],
+        }
+
+
+def import_traces(
+    paths: Annotated[list[Path], typer.Argument(help="Trace files, or directories of them.")],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="File to write: .jsonl, .jsonl.gz or .parquet.")
+    ] = None,
+    keep_bodies: Annotated[
+        bool, typer.Option("--keep-bodies", help="Keep bodies and headers, redacted; replay needs them.")
+    ] = False,
+    keep_urls: Annotated[bool, typer.Option("--keep-urls", help="Keep full URLs, redacted.")] = False,
+    template: Annotated[
+        list[str] | None, typer.Option("--template", help="Path template such as /users/{id}; repeatable.")
+    ] = None,
+    learn: Annotated[
+        bool,
+        typer.Option(
+            "--learn-templates/--no-learn-templates",
+            help="Also collapse path segments that only the whole corpus shows to be identifiers.",
+        ),
+    ] = True,
+    skip_bad_lines: Annotated[
+        bool, typer.Option("--skip-bad-lines", help="Leave bad records out and report them.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
+) -> None:
+    """Read traces in any known format, say what is in them, and write them as one file."""
+    messages = Console(stderr=True)
+    options = ReadOptions(keep_bodies, keep_urls, tuple(template or ()))
+    try:
+        sources = find_sources(paths)
+        _check_output(output, [path for path, _ in sources.files])
+        templater = PathTemplater(options.templates)
+        if learn:
+            scratch = [SourceSummary(path, known) for path, known in sources.files]
+            first_pass = _records(scratch, options, skip_bad_lines, templater, messages)
+            templater = learn_templates(first_pass, options.templates)
+        summaries = [SourceSummary(path, known) for path, known in sources.files]
+        _write(_records(summaries, options, skip_bad_lines, templater, messages), output)
+    except ValueError as error:
+        messages.print(f"error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
+        raise typer.Exit(BAD_INPUT_EXIT_CODE) from error
+    if as_json:
+        _print_json(summaries, sources.ignored, output)
+    else:
+        _print_text(summaries, sources.ignored, output)
+
+
+def _check_output(output: Path | None, inputs: Sequence[Path]) -> None:
+    if output is None:
+        return
+    if not output.name.endswith(_OUTPUT_ENDINGS):
+        raise TraceFileError(output, f"the name of the output must end in {', '.join(_OUTPUT_ENDINGS)}")
+    if output.exists() and any(output.samefile(path) for path in inputs):
+        raise TraceFileError(output, "is an input as well; choose another name for the output")
+
+
+def _records(
+    summaries: Sequence[SourceSummary],
+    options: ReadOptions,
+    skip_bad_lines: bool,
+    templater: PathTemplater,
+    messages: Console,
+) -> Iterator[TraceRecord]:
+    """Yield the records of all sources, relabelled and counted."""
+    with _LateProgress(messages, len(summaries)) as progress:
+        for file_count, summary in enumerate(summaries):
+            for record in _records_of(summary, options, skip_bad_lines):
+                named = relabel(record, templater)
+                summary.add(named)
+                progress.update(file_count, summary.path)
+                yield named
+
+
+def _records_of(summary: SourceSummary, options: ReadOptions, skip_bad_lines: bool) -> Iterator[TraceRecord]:
+    """Yield the records of one source. Where bad lines are skipped, a file that is bad as a whole is, too."""
+    if not skip_bad_lines:
+        yield from summary.format.read(summary.path, options, None)
+        return
+    try:
+        yield from summary.format.read(summary.path, options, summary.bad_lines.append)
+    except TraceFileError as error:
+        summary.bad_lines.append(error)
+
+
+def _write(records: Iterable[TraceRecord], output: Path | None) -> None:
+    """Write the records under a partial name, then rename; without an output only read them."""
+    if output is None:
+        for _ in records:
+            pass
+        return
+    partial = output.with_name(f"partial-{output.name}")
+    try:
+        if output.suffix == ".parquet":
+            write_parquet(records, partial)
+        else:
+            with JsonlWriter(partial) as writer:
+                for record in records:
+                    writer.write(record)
+        partial.replace(output)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+class _LateProgress:
+    """A progress bar that appears on a terminal once the work takes longer than `PROGRESS_AFTER_S`."""
+
+    def __init__(self, console: Console, file_count: int) -> None:
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("files"))
+        self._progress = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+        self._task = self._progress.add_task("reading", total=file_count)
+        self._due_s = time.monotonic() + PROGRESS_AFTER_S
+        self._is_shown = False
+
+    def __enter__(self) -> "_LateProgress":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._is_shown:
+            self._progress.stop()
+
+    def update(self, file_count: int, path: Path) -> None:
+        """Show how many files are done, if it is time for it."""
+        if not self._is_shown:
+            if time.monotonic() < self._due_s:
+                return
+            self._is_shown = True
+            self._progress.start()
+        self._progress.update(self._task, completed=file_count, description=path.name)
+
+
+def _print_json(summaries: Sequence[SourceSummary], ignored: Sequence[Path], output: Path | None) -> None:
+    report = {
+        "sources": [summary.as_dict() for summary in summaries],
+        "cannot_tell": {summary.format.name: list(summary.format.cannot_tell) for summary in summaries},
+        "ignored": [str(path) for path in ignored],
+        "output": None if output is None else str(output),
+    }
+    json.dump(report, sys.stdout, indent=2)
+    sys.stdout.write("\n")
+
+
+def _print_text(summaries: Sequence[SourceSummary], ignored: Sequence[Path], output: Path | None) -> None:
+    console = Console()
+    console.print(_table(summaries))
+    for known in {summary.format.name: summary.format for summary in summaries}.values():
+        for sentence in known.cannot_tell:
+            console.print(f"{known.name} cannot tell: {sentence}", markup=False, highlight=False)
+    _print_bad_lines(console, [error for summary in summaries for error in summary.bad_lines])
+    if ignored:
+        console.print(f"{len(ignored)} files in no known format were ignored.", highlight=False)
+    total = sum(summary.record_count for summary in summaries)
+    if output is not None:
+        console.print(f"{total} records written to {output}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _print_bad_lines(console: Console, bad_lines: Sequence[TraceFileError]) -> None:
+    for error in bad_lines[:BAD_LINES_SHOWN_MAX]:
+        console.print(f"left out: {error}", markup=False, highlight=False, soft_wrap=True)
+    if len(bad_lines) > BAD_LINES_SHOWN_MAX:
+        console.print(f"left out: {len(bad_lines) - BAD_LINES_SHOWN_MAX} more", highlight=False)
+
+
+def _table(summaries: Sequence[SourceSummary]) -> Table:
+    """Return one row per source, only the busiest where there are many, and a last row with their sum."""
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table.add_column("source", overflow="fold", min_width=20)
+    for name in ("records", "sessions", "tools", "latency", "censored"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("outcomes", overflow="fold", min_width=14)
+    shown = summaries
+    if len(summaries) > SOURCES_SHOWN_MAX:
+        shown = sorted(summaries, key=lambda summary: -summary.record_count)[:SOURCES_SHOWN_MAX]
+    for summary in shown:
+        name = escape("/".join(summary.path.parts[-2:]))
+        table.add_row(f"{name}\n[dim]{summary.format.name}[/dim]", *_cells(summary))
+    if len(summaries) > 1:
+        table.add_section()
+        table.add_row(f"all {len(summaries)} sources", *_cells(_sum(summaries)))
+    return table
+
+
+def _sum(summaries: Sequence[SourceSummary]) -> SourceSummary:
+    total = SourceSummary(summaries[0].path, summaries[0].format)
+    for summary in summaries:
+        total.record_count += summary.record_count
+        total.with_latency_count += summary.with_latency_count
+        total.censored_count += summary.censored_count
+        total.sessions |= summary.sessions
+        total.tools |= summary.tools
+        total.outcomes += summary.outcomes
+    return total
+
+
+def _cells(summary: SourceSummary) -> list[str]:
+    """Return the counts of a source as table cells, after its name and format."""
+    counts = [summary.record_count, len(summary.sessions), len(summary.tools)]
+    counts += [summary.with_latency_count, summary.censored_count]
+    outcomes = ", ".join(f"{outcome} {count:,}" for outcome, count in summary.outcomes.most_common())
+    return [f"{count:,}" for count in counts] + [outcomes]
