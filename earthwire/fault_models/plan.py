@@ -64,7 +64,10 @@ class Body(msgspec.Struct, frozen=True, tag="body", gc=False):
 
 
 class Abort(msgspec.Struct, frozen=True, tag="abort", gc=False):
-    """End the connection: with a reset (``rst``), in order (``fin``), or never (``hang``: silence until the client leaves)."""
+    """End the connection: with a reset (``rst``), in order (``fin``), or not at all (``hang``).
+
+    A hang is silence until the client leaves.
+    """
 
     how: AbortHow
 

@@ -1,0 +1,1 @@
+"""The command line: one module a command; each parses and prints, the parts do the work."""

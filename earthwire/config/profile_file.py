@@ -1,0 +1,229 @@
+"""The profile as a YAML file: readable, diffable, every number beside the count that it rests on."""
+
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+import yaml
+from pydantic import Field, model_validator
+
+from earthwire.config.located_yaml import Section, read_yaml
+from earthwire.fault_models.dependence import Dependence
+from earthwire.fault_models.latency import LEVELS, LatencyTable
+from earthwire.fault_models.outcome import OutcomeCounts
+from earthwire.fault_models.plan import Support
+from earthwire.fault_models.profile import ErrorResponse, Profile, Provenance, Source, ToolLaws
+
+FORMAT_VERSION = 1
+
+Count = Annotated[int, Field(ge=0)]
+Share = Annotated[float, Field(ge=0.0, lt=1.0)]
+Milliseconds = Annotated[float, Field(gt=0.0, le=1e9)]
+
+_Dumper: type[yaml.SafeDumper] = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+_HEAD = "# An earthwire profile: how tools behaved in the traces named below. `earthwire show` prints it.\n"
+
+
+class LatencySection(Section):
+    """Latency quantiles in milliseconds at the 63 levels of `earthwire.fault_models.latency.LEVELS`."""
+
+    count: Count
+    censored_count: Count = 0
+    support: Support
+    quantiles_ms: Annotated[list[Milliseconds], Field(min_length=len(LEVELS), max_length=len(LEVELS))]
+
+    @model_validator(mode="after")
+    def _rising(self) -> Self:
+        if any(b < a for a, b in zip(self.quantiles_ms, self.quantiles_ms[1:], strict=False)):
+            raise ValueError("quantiles_ms must not fall from one level to the next")
+        return self
+
+
+class ResponseSection(Section):
+    """A recorded response, redacted, with the number of calls that it stands for."""
+
+    count: Count
+    status: Annotated[int, Field(ge=100, le=599)]
+    content_type: str | None = None
+    headers: dict[str, str] = {}
+    body: str = ""
+
+
+class LawsSection(Section):
+    """The laws of one tool or group."""
+
+    calls: Count
+    sessions: Count | None = None
+    outcomes_after: dict[str, dict[str, Count]]
+    latency: dict[str, LatencySection]
+    resolution_ms: Annotated[float, Field(ge=0.0)] = 0.0
+    responses: dict[str, list[ResponseSection]] = {}
+
+
+class DependenceSection(Section):
+    """How the latencies of one episode hang together."""
+
+    session_share: Share = 0.0
+    tool_share: Share = 0.0
+    level_share: Share = 0.0
+    level_memory: Share = 0.0
+    session_count: Count = 0
+    pair_count: Count = 0
+
+    @model_validator(mode="after")
+    def _at_most_one(self) -> Self:
+        if self.session_share + self.tool_share + self.level_share > 1.0:
+            raise ValueError("session_share, tool_share and level_share must not add up to more than 1")
+        return self
+
+
+class SourceSection(Section):
+    """One file of traces."""
+
+    name: str
+    format: str
+    sha256: str
+    calls: Count
+
+
+class ProvenanceSection(Section):
+    """Where the profile comes from."""
+
+    sources: list[SourceSection] = []
+    calls: Count = 0
+    sessions: Count = 0
+    window: Annotated[list[str], Field(min_length=2, max_length=2)] | None = None
+    split: str = "all"
+    latency_measure: Literal["duration", "ttfb"] = "duration"
+    cannot_tell: list[str] = []
+    licence: str | None = None
+
+
+class ProfileFile(Section):
+    """A whole profile file."""
+
+    earthwire_profile: Literal[1]
+    provenance: ProvenanceSection = ProvenanceSection()
+    dependence: DependenceSection = DependenceSection()
+    overall: LawsSection
+    groups: dict[str, LawsSection] = {}
+    tools: dict[str, LawsSection]
+
+
+def read_profile(path: Path) -> Profile:
+    """Read and validate a profile.
+
+    Raises:
+        FileError: naming file, line and column of every problem.
+    """
+    file = read_yaml(path, ProfileFile)
+    provenance = file.provenance
+    return Profile(
+        tools={name: _laws(section) for name, section in file.tools.items()},
+        groups={name: _laws(section) for name, section in file.groups.items()},
+        overall=_laws(file.overall),
+        dependence=Dependence(**file.dependence.model_dump()),
+        provenance=Provenance(
+            sources=tuple(Source(**source.model_dump()) for source in provenance.sources),
+            calls=provenance.calls,
+            sessions=provenance.sessions,
+            window=None if provenance.window is None else (provenance.window[0], provenance.window[1]),
+            split=provenance.split,
+            latency_measure=provenance.latency_measure,
+            cannot_tell=tuple(provenance.cannot_tell),
+            licence=provenance.licence,
+        ),
+    )
+
+
+def profile_text(profile: Profile) -> str:
+    """Return the profile as YAML; reading it back gives an equal profile."""
+    provenance = profile.provenance
+    data = {
+        "earthwire_profile": FORMAT_VERSION,
+        "provenance": {
+            "sources": [
+                {"name": s.name, "format": s.format, "sha256": s.sha256, "calls": s.calls}
+                for s in provenance.sources
+            ],
+            "calls": provenance.calls,
+            "sessions": provenance.sessions,
+            "window": None if provenance.window is None else list(provenance.window),
+            "split": provenance.split,
+            "latency_measure": provenance.latency_measure,
+            "cannot_tell": list(provenance.cannot_tell),
+            "licence": provenance.licence,
+        },
+        "dependence": {name: getattr(profile.dependence, name) for name in DependenceSection.model_fields},
+        "overall": _section(profile.overall),
+        "groups": {name: _section(laws) for name, laws in sorted(profile.groups.items())},
+        "tools": {name: _section(laws) for name, laws in sorted(profile.tools.items())},
+    }
+    # With default_flow_style None the innermost collections are written on one line, the others as blocks.
+    return _HEAD + yaml.dump(
+        data, Dumper=_Dumper, sort_keys=False, default_flow_style=None, width=110, allow_unicode=True
+    )
+
+
+def _laws(section: LawsSection) -> ToolLaws:
+    return ToolLaws(
+        calls=section.calls,
+        sessions=section.sessions,
+        outcomes=OutcomeCounts(section.outcomes_after),
+        latency={kind: _table(table) for kind, table in section.latency.items()},
+        resolution_s=section.resolution_ms / 1e3,
+        responses={
+            kind: tuple(ErrorResponse(**response.model_dump()) for response in responses)
+            for kind, responses in section.responses.items()
+        },
+    )
+
+
+def _table(section: LatencySection) -> LatencyTable:
+    return LatencyTable(
+        count=section.count,
+        quantiles_s=tuple(value / 1e3 for value in section.quantiles_ms),
+        censored_count=section.censored_count,
+        support=section.support,
+    )
+
+
+def _section(laws: ToolLaws) -> dict[str, object]:
+    section: dict[str, object] = {"calls": laws.calls}
+    if laws.sessions is not None:
+        section["sessions"] = laws.sessions
+    section["outcomes_after"] = {
+        previous: dict(sorted(counts.items())) for previous, counts in sorted(laws.outcomes.after.items())
+    }
+    section["latency"] = {kind: _table_section(table) for kind, table in sorted(laws.latency.items())}
+    if laws.resolution_s:
+        section["resolution_ms"] = _milliseconds(laws.resolution_s)
+    if laws.responses:
+        section["responses"] = {
+            kind: [_response_section(response) for response in responses]
+            for kind, responses in laws.responses.items()
+        }
+    return section
+
+
+def _table_section(table: LatencyTable) -> dict[str, object]:
+    section: dict[str, object] = {"count": table.count}
+    if table.censored_count:
+        section["censored_count"] = table.censored_count
+    section["support"] = table.support
+    section["quantiles_ms"] = [_milliseconds(value) for value in table.quantiles_s]
+    return section
+
+
+def _response_section(response: ErrorResponse) -> dict[str, object]:
+    section: dict[str, object] = {"count": response.count, "status": response.status}
+    if response.content_type is not None:
+        section["content_type"] = response.content_type
+    if response.headers:
+        section["headers"] = response.headers
+    if response.body:
+        section["body"] = response.body
+    return section
+
+
+def _milliseconds(value_s: float) -> float:
+    return float(f"{value_s * 1e3:.6g}")

@@ -1,0 +1,85 @@
+"""From an outcome kind and its times to the steps that bring it about on the wire.
+
+One function a family of kinds; `deliver` is the one place where the families are listed.
+"""
+
+from earthwire.fault_models.plan import Abort, Body, Forward, Head, RelayBody, RelayHead, Step, Wait
+from earthwire.fault_models.profile import ErrorResponse
+from earthwire.traces.outcome_kind import status_of_kind
+
+_FORWARD, _RELAY_HEAD = Forward(), RelayHead()
+_RESET, _HANG, _FIN = Abort("rst"), Abort("hang"), Abort("fin")
+_JSON = "application/json"
+_HTML = "text/html; charset=utf-8"
+
+_REASONS = {
+    400: "Bad Request",
+    401: "Unauthorized",
+    403: "Forbidden",
+    404: "Not Found",
+    409: "Conflict",
+    429: "Too Many Requests",
+    500: "Internal Server Error",
+    502: "Bad Gateway",
+    503: "Service Unavailable",
+    504: "Gateway Timeout",
+}
+_HTML_PAGE = (
+    "<html>\r\n<head><title>{0}</title></head>\r\n<body>\r\n"
+    "<center><h1>{0}</h1></center>\r\n</body>\r\n</html>\r\n"
+)
+
+
+def deliver(
+    kind: str, first_byte_s: float, last_byte_s: float, response: ErrorResponse | None, u: float
+) -> tuple[Step, ...]:
+    """Return the steps of a call that ends as `kind`.
+
+    Args:
+        kind: outcome kind.
+        first_byte_s, last_byte_s: when the response is due, seconds after arrival.
+        response: recorded response to answer with, or None to use a plain one of that kind.
+        u: uniform in (0, 1) for what the kind leaves open, such as where a body is cut.
+    """
+    if kind in ("ok", "unknown"):
+        return (_FORWARD, Wait(first_byte_s), _RELAY_HEAD, RelayBody(last_byte_s))
+    if kind == "timeout":
+        return (_HANG,)
+    if kind == "conn_error":
+        return (Wait(first_byte_s), _RESET)
+    if kind in ("malformed", "malformed:invalid_json"):
+        return (_FORWARD, Wait(first_byte_s), _RELAY_HEAD, RelayBody(last_byte_s, fraction=u), _FIN)
+    answer = response or plain_response(kind)
+    return _own_response(answer, first_byte_s, last_byte_s)
+
+
+def plain_response(kind: str) -> ErrorResponse:
+    """Return the plain response for a kind of which no recorded one is known: support is ``assumed``."""
+    status = status_of_kind(kind)
+    if status is not None:
+        title = _REASONS.get(status, "Error")
+        retry_after = {"retry-after": "1"} if status == 429 else {}
+        body = f'{{"error":{{"code":{status},"message":"{title}"}}}}'
+        return ErrorResponse(0, status, _JSON, body, retry_after)
+    match kind:
+        case "malformed:empty":
+            return ErrorResponse(0, 200, _JSON, "")
+        case "malformed:html":
+            return ErrorResponse(0, 200, _HTML, _HTML_PAGE.format("502 Bad Gateway"))
+        case "malformed:xml":
+            return ErrorResponse(0, 200, "application/xml", '<?xml version="1.0"?><error/>')
+        case "http_error":
+            return ErrorResponse(0, 500, _JSON, '{"error":{"code":500,"message":"Internal Server Error"}}')
+        case _:
+            return ErrorResponse(0, 200, _JSON, '{"error":"internal error"}')
+
+
+def _own_response(answer: ErrorResponse, first_byte_s: float, last_byte_s: float) -> tuple[Step, ...]:
+    body = b"" if answer.status in (204, 304) else answer.body.encode()
+    headers = tuple(answer.headers.items())
+    if answer.content_type is not None:
+        headers = (("content-type", answer.content_type), *headers)
+    head = Head(answer.status, headers, len(body))
+    if last_byte_s > first_byte_s and body:
+        return (Wait(first_byte_s), head, Wait(last_byte_s), Body(body))
+    return (Wait(last_byte_s), head, Body(body)) if body else (Wait(last_byte_s), head)

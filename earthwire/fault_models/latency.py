@@ -1,0 +1,66 @@
+"""The latency law of one tool and outcome kind: a table of quantiles."""
+
+import math
+from bisect import bisect_right
+
+import msgspec
+
+from earthwire.fault_models.plan import Support
+
+LEVELS: tuple[float, ...] = (
+    0.001,
+    *(round(1 / (1 + math.exp(-x)), 5) for x in (-5.5 + 11 * i / 60 for i in range(61))),
+    0.999,
+)
+"""The 63 probabilities of every table: spaced evenly on the logit scale, so that both tails are resolved."""
+
+
+class LatencyTable(msgspec.Struct, frozen=True):
+    """Quantiles of a latency, in seconds.
+
+    Attributes:
+        count: calls that the table rests on.
+        censored_count: how many of them outlived their time limit.
+        support: whose calls speak here: the tool's own, or those of siblings where its own are too few.
+        quantiles_s: latency at each of `LEVELS`, shape (63,), positive and non-decreasing.
+    """
+
+    count: int
+    quantiles_s: tuple[float, ...]
+    censored_count: int = 0
+    support: Support = "tool"
+
+    def quantile_s(self, u: float) -> float:
+        """Return the latency in seconds below which a share `u` of the calls falls; `u` in [0, 1].
+
+        Between two levels the logarithm is interpolated; outside the outermost levels their values hold.
+        """
+        i = bisect_right(LEVELS, u)
+        quantiles = self.quantiles_s
+        if i == 0:
+            return quantiles[0]
+        if i == len(LEVELS):
+            return quantiles[-1]
+        low, high = quantiles[i - 1], quantiles[i]
+        share = (u - LEVELS[i - 1]) / (LEVELS[i] - LEVELS[i - 1])
+        return low * math.exp(share * math.log(high / low))
+
+    def probability(self, latency_s: float) -> float:
+        """Return the probability of a latency of at most `latency_s` seconds: the inverse of `quantile_s`.
+
+        Where the table is flat, the middle of the flat part is returned.
+        """
+        quantiles = self.quantiles_s
+        right = bisect_right(quantiles, latency_s)
+        if right == 0:
+            return 0.0
+        if quantiles[right - 1] == latency_s:
+            left = right - 1
+            while left > 0 and quantiles[left - 1] == latency_s:
+                left -= 1
+            return (LEVELS[left] + LEVELS[right - 1]) / 2
+        if right == len(LEVELS):
+            return 1.0
+        low, high = quantiles[right - 1], quantiles[right]
+        share = math.log(latency_s / low) / math.log(high / low)
+        return LEVELS[right - 1] + share * (LEVELS[right] - LEVELS[right - 1])

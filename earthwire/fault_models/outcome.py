@@ -1,0 +1,90 @@
+"""The outcome law of one tool: a categorical over outcome kinds, given the tool's previous outcome.
+
+Counts back off along a chain, as in Dirichlet smoothing of n-grams (MacKay and Peto 1995):
+``p_l = (n_l + κ p_{l-1}) / (N_l + κ)``, from all calls to the server to the tool to (tool, previous outcome).
+"""
+
+from bisect import bisect_right
+from collections.abc import Mapping
+from itertools import accumulate
+
+import msgspec
+
+KAPPA = 1.0
+"""Weight of the coarser level, in calls."""
+
+START = "start"
+"""Stands for the previous outcome where there is none: the tool's first call in an episode."""
+
+Counts = Mapping[str, int]
+
+
+class OutcomeCounts(msgspec.Struct, frozen=True):
+    """How often each outcome kind followed each previous one.
+
+    Attributes:
+        after: previous outcome kind (or `START`) to counts by outcome kind.
+    """
+
+    after: dict[str, dict[str, int]]
+
+    @property
+    def total(self) -> dict[str, int]:
+        """Counts by outcome kind, whatever came before."""
+        total: dict[str, int] = {}
+        for counts in self.after.values():
+            for kind, count in counts.items():
+                total[kind] = total.get(kind, 0) + count
+        return total
+
+
+class OutcomeLaw:
+    """Probabilities of the outcome of a tool's next call.
+
+    Args:
+        levels: counts from the coarsest level to the tool's own, each by previous outcome.
+    """
+
+    __slots__ = ("_cumulative", "_levels", "_prior")
+
+    def __init__(self, *levels: OutcomeCounts) -> None:
+        prior: dict[str, float] = {}
+        for level in levels:
+            prior = back_off(level.total, prior)
+        self._prior = prior
+        self._levels = levels
+        self._cumulative: dict[str, tuple[list[float], list[str]]] = {}
+
+    def probabilities(self, previous: str = START) -> dict[str, float]:
+        """Return the probability of each outcome kind after `previous`; they sum to 1."""
+        own = self._levels[-1].after.get(previous, {}) if self._levels else {}
+        return back_off(own, self._prior)
+
+    def marginal(self) -> dict[str, float]:
+        """Return the probability of each outcome kind, whatever came before."""
+        return dict(self._prior)
+
+    def draw(self, u: float, previous: str) -> str:
+        """Return the outcome kind at position `u` in [0, 1) of the cumulative distribution, faults first."""
+        table = self._cumulative.get(previous)
+        if table is None:
+            table = self._cumulative[previous] = self._cumulate(previous)
+        bounds, kinds = table
+        return kinds[bisect_right(bounds, u)]
+
+    def _cumulate(self, previous: str) -> tuple[list[float], list[str]]:
+        """Return upper bounds (all but the last) and kinds; fault kinds come first, so that a low `u` is a fault."""
+        probabilities = self.probabilities(previous) or {"ok": 1.0}
+        kinds = sorted(probabilities, key=lambda kind: (kind in ("ok", "unknown"), kind))
+        return list(accumulate(probabilities[kind] for kind in kinds[:-1])), kinds
+
+
+def back_off(counts: Counts, prior: Mapping[str, float]) -> dict[str, float]:
+    """Return ``(n + κ prior) / (N + κ)`` for every kind of either; plain frequencies where there is no prior."""
+    total = sum(counts.values())
+    if not prior:
+        return {kind: count / total for kind, count in counts.items()} if total else {}
+    kinds = counts.keys() | prior.keys()
+    return {
+        kind: (counts.get(kind, 0) + KAPPA * prior.get(kind, 0.0)) / (total + KAPPA) for kind in sorted(kinds)
+    }

@@ -1,0 +1,108 @@
+"""The profile: every law of every tool, as values. Reading and writing it as YAML is `earthwire.config`'s job."""
+
+import msgspec
+
+from earthwire.fault_models.dependence import Dependence
+from earthwire.fault_models.grouping import ancestors
+from earthwire.fault_models.latency import LatencyTable
+from earthwire.fault_models.outcome import OutcomeCounts
+
+
+class ErrorResponse(msgspec.Struct, frozen=True):
+    """A recorded (and redacted) response of one outcome kind, to answer with when that kind is drawn.
+
+    Attributes:
+        count: calls that ended with it.
+        status: HTTP status code.
+        content_type: value of its Content-Type header, or None.
+        body: text of the body, redacted.
+        headers: further headers by name, without Content-Type and Content-Length.
+    """
+
+    count: int
+    status: int
+    content_type: str | None = None
+    body: str = ""
+    headers: dict[str, str] = {}
+
+
+class ToolLaws(msgspec.Struct, frozen=True):
+    """The laws of one tool, or of a group of tools whose calls are taken together.
+
+    Attributes:
+        calls, sessions: how many calls and sessions they rest on; sessions are not counted for groups (None).
+        outcomes: counts of outcome kinds by previous outcome.
+        latency: table for each outcome kind that was seen with a latency.
+        resolution_s: step of the recorder's clock, reproduced in what is drawn; 0 for none.
+        responses: recorded responses for each outcome kind.
+    """
+
+    calls: int
+    sessions: int | None
+    outcomes: OutcomeCounts
+    latency: dict[str, LatencyTable]
+    resolution_s: float = 0.0
+    responses: dict[str, tuple[ErrorResponse, ...]] = {}
+
+
+class Source(msgspec.Struct, frozen=True):
+    """One file of traces that a profile was learned from.
+
+    Attributes:
+        name: file name, without its folder.
+        format: of the traces.
+        sha256: of the file's bytes, hex.
+        calls: records read from it.
+    """
+
+    name: str
+    format: str
+    sha256: str
+    calls: int
+
+
+class Provenance(msgspec.Struct, frozen=True):
+    """Where a profile comes from.
+
+    Attributes:
+        sources: files of traces.
+        calls, sessions: how many were used.
+        window: first and last start time of the calls, ISO 8601 in UTC, or None where times are unknown.
+        split: which sessions were used: ``all`` or a description.
+        latency_measure: ``duration`` (to the last byte) or ``ttfb`` (to the first).
+        cannot_tell: what the sources cannot say, so that the profile does not say it either.
+        licence: of the traces, as far as it is known.
+    """
+
+    sources: tuple[Source, ...] = ()
+    calls: int = 0
+    sessions: int = 0
+    window: tuple[str, str] | None = None
+    split: str = "all"
+    latency_measure: str = "duration"
+    cannot_tell: tuple[str, ...] = ()
+    licence: str | None = None
+
+
+class Profile(msgspec.Struct, frozen=True):
+    """All laws of all tools, learned from traces.
+
+    Attributes:
+        tools: laws by tool key.
+        groups: laws of a new tool among siblings, by group (`grouping.ancestors`).
+        overall: laws of all calls together.
+        dependence: how the calls of one episode hang together.
+        provenance: where it comes from.
+    """
+
+    tools: dict[str, ToolLaws]
+    groups: dict[str, ToolLaws]
+    overall: ToolLaws
+    dependence: Dependence = Dependence()
+    provenance: Provenance = Provenance()
+
+    def chain(self, tool: str) -> list[ToolLaws]:
+        """Return the laws that speak for `tool`, coarsest first."""
+        groups = (self.groups.get(name) for name in reversed(ancestors(tool)))
+        own = self.tools.get(tool)
+        return [self.overall, *(laws for laws in groups if laws), *([own] if own else [])]

@@ -1,0 +1,293 @@
+"""Asks before anything is served: calibrated on half of these sessions, how faithful is a simulation of the others?
+
+Every repeat splits the sessions anew, fits on one half, simulates the request sequence of the other half with the same
+draw that serves, and scores it beside the noise floor (real half against real half) and beside rivals.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Literal
+
+import msgspec
+import numpy as np
+from scipy import stats
+
+from earthwire.fault_models.call import Call
+from earthwire.fault_models.profile import Profile
+from earthwire.fault_models.simulation import Simulation
+from earthwire.grounding import distances, yardstick
+from earthwire.grounding.calibrate import calibrate
+from earthwire.grounding.outcome_mix import Rate, fault_rate, kind_shares, mean_run_length, rates_agree
+from earthwire.grounding.rivals import RIVALS
+from earthwire.traces.calls import Calls, split_sessions
+
+Verdict = Literal["pass", "fail", "insufficient data"]
+Progress = Callable[[str], None]
+
+SIDE_CALLS_MIN = 300
+"""Calls that each half needs before a verdict is given."""
+SIDE_SESSIONS_MIN = 20
+"""Sessions that each half needs: 4 folds by session with at least 5 sessions of each side."""
+SCORED_CALLS_MAX = 40_000
+"""Calls that one repeat scores; larger sets are thinned by session."""
+ENERGY_CALLS = 500
+"""m of the fidelity ratio: ratios grow with √m for a biased model, so it always goes with the figure."""
+FLOOR_RANGE = (0.45, 0.65)
+"""Where the floor must lie: outside, the halves differ so much in what was asked that no score means anything."""
+AUC_EXCESS_MAX = 0.05
+RATIO_MAX = 1.25
+TAIL_RANGE = (0.8, 1.25)
+
+
+class ModelScore(msgspec.Struct, frozen=True):
+    """Scores of one model, means over the repeats; the lists hold one value a repeat.
+
+    Attributes:
+        auc: of telling its calls from recorded ones; 0.5 is indistinguishable.
+        gap_closed: share of the transition gap that is closed: 0 like the mock, 1 like another half of reality.
+        fidelity_ratio_500: root energy distance of log latency over that of two halves of reality, at m = 500.
+    """
+
+    auc: float
+    gap_closed: float
+    fidelity_ratio_500: float
+    auc_repeats: list[float]
+    gap_closed_repeats: list[float]
+    fidelity_ratio_500_repeats: list[float]
+
+
+class OutcomeComparison(msgspec.Struct, frozen=True):
+    """How often and in what runs calls fail, recorded (held-out half) and simulated, in the first repeat."""
+
+    real: Rate
+    simulated: Rate
+    agree: bool
+    real_kinds: dict[str, float]
+    simulated_kinds: dict[str, float]
+    real_run_length: float | None
+    simulated_run_length: float | None
+
+
+class FidelityReport(msgspec.Struct, frozen=True, kw_only=True):
+    """Answer of `fidelity`.
+
+    Attributes:
+        source: name of the traces.
+        calls, sessions: with a known latency.
+        scored_calls: calls on the simulated side of a repeat, on average.
+        seed, repeats: what the figures can be reproduced with.
+        auc_real: the noise floor: real half against real half.
+        models: scores of ``mock``, ``jitter``, ``lognormal`` and ``earthwire``.
+        auc_excess_high: upper 95 % bound of earthwire's AUC above the floor (or above 0.5, whichever is higher).
+        quantile_ratios: simulated over real latency at p50 … p99.9; None where the sample is too small.
+        outcomes: fault rates and kinds; None where the source does not record outcomes.
+        verdict: pass, fail or insufficient data.
+        reasons: what the verdict rests on, one sentence each.
+    """
+
+    source: str
+    calls: int
+    sessions: int
+    scored_calls: int
+    seed: int
+    repeats: int
+    auc_real: float | None
+    auc_real_repeats: list[float]
+    models: dict[str, ModelScore]
+    auc_excess_high: float | None
+    quantile_ratios: dict[str, float | None]
+    outcomes: OutcomeComparison | None
+    verdict: Verdict
+    reasons: list[str]
+
+
+def fidelity(
+    calls: Calls, source: str, repeats: int = 5, seed: int = 0, progress: Progress = lambda _: None
+) -> FidelityReport:
+    """Score a calibrated simulation on held-out sessions.
+
+    Args:
+        calls: recorded calls.
+        source: name for the report.
+        repeats: how many random splits; at least 1.
+        seed: of splits, simulations and classifiers.
+        progress: is told what is being done.
+    """
+    timed = calls.select((calls.latency_s > 0) & ~calls.censored)
+    shortage = _shortage(timed)
+    if timed.session_count < 4 or len(timed) < 40:
+        return _unscored(timed, source, repeats, seed, shortage)
+    rounds = [_Round(timed, seed + i, progress, f"split {i + 1} of {repeats}") for i in range(repeats)]
+    return _report(timed, source, seed, rounds, shortage)
+
+
+def simulate(profile: Profile, requests: Calls, seed: int) -> Calls:
+    """Return the requests with latencies and outcomes as the profile draws them; sessions serve as episodes."""
+    simulation = Simulation(profile, seed)
+    kinds: dict[str, int] = {}
+    latency_s, kind = np.empty(len(requests)), np.empty(len(requests), dtype=np.int64)
+    for i, (tool, session) in enumerate(zip(requests.tool.tolist(), requests.session.tolist(), strict=True)):
+        plan = simulation.draw(Call(requests.session_names[session], requests.tool_names[tool])).plan
+        latency_s[i] = plan.last_byte_s
+        kind[i] = kinds.setdefault(plan.outcome, len(kinds))
+    return replace(requests, latency_s=latency_s, kind=kind, kind_names=tuple(kinds))
+
+
+class _Round:
+    """One split: both halves, what each model made of the second, and the scores."""
+
+    def __init__(self, calls: Calls, seed: int, progress: Progress, label: str) -> None:
+        rng = np.random.default_rng(seed)
+        self.training, self.held_out = split_sessions(_thinned(calls, rng), rng)
+        progress(f"{label}: calibrating")
+        self.simulated = simulate(calibrate(self.training), self.held_out, seed)
+        models = {name: rival(self.training, self.held_out, rng) for name, rival in RIVALS.items()}
+        models["earthwire"] = self.simulated
+        base = yardstick.base_levels(self.training)
+        real = yardstick.features(self.held_out, base)
+
+        def auc(other: Calls) -> float:
+            x = yardstick.features(other, base)
+            return yardstick.two_sample_auc(real, self.held_out.session, x, other.session, seed)
+
+        progress(f"{label}: scoring reality against itself")
+        self.floor = auc(self.training)
+        self.auc: dict[str, float] = {}
+        for name, answer in models.items():
+            progress(f"{label}: scoring {name}")
+            self.auc[name] = auc(answer)
+        self.gap = {
+            name: yardstick.gap_closed(self.auc["mock"], value, self.floor)
+            for name, value in self.auc.items()
+        }
+        self.ratio = {name: self._energy_ratio(answer, rng) for name, answer in models.items()}
+
+    def _energy_ratio(self, answer: Calls, rng: np.random.Generator) -> float:
+        real_s = self.held_out.latency_s
+        floor = distances.root_energy(self.training.latency_s, real_s, ENERGY_CALLS, rng)
+        return distances.root_energy(answer.latency_s, real_s, ENERGY_CALLS, rng) / floor
+
+
+def _report(
+    calls: Calls, source: str, seed: int, rounds: list[_Round], shortage: list[str]
+) -> FidelityReport:
+    models = {name: _score(name, rounds) for name in rounds[0].auc}
+    floors = [r.floor for r in rounds]
+    excess_high = _upper_bound([r.auc["earthwire"] - max(0.5, r.floor) for r in rounds])
+    first = rounds[0]
+    outcomes = _compare_outcomes(first.held_out, first.simulated)
+    ratios = distances.quantile_ratios(first.simulated.latency_s, first.held_out.latency_s)
+    floor = float(np.mean(floors))
+    shortage = [*shortage, *_floor_problem(floor)]
+    failures = _failures(excess_high, models["earthwire"].fidelity_ratio_500_repeats, outcomes, ratios["p99"])
+    return FidelityReport(
+        source=source,
+        calls=len(calls),
+        sessions=calls.session_count,
+        scored_calls=round(float(np.mean([len(r.held_out) for r in rounds]))),
+        seed=seed,
+        repeats=len(rounds),
+        auc_real=floor,
+        auc_real_repeats=floors,
+        models=models,
+        auc_excess_high=excess_high,
+        quantile_ratios=ratios,
+        outcomes=outcomes,
+        verdict="insufficient data" if shortage else "fail" if failures else "pass",
+        reasons=shortage + failures or ["every criterion is met"],
+    )
+
+
+def _score(name: str, rounds: list[_Round]) -> ModelScore:
+    auc, gap, ratio = ([getattr(r, what)[name] for r in rounds] for what in ("auc", "gap", "ratio"))
+    return ModelScore(
+        float(np.mean(auc)), float(np.mean(gap)), float(np.median(ratio)), list(auc), list(gap), list(ratio)
+    )
+
+
+def _compare_outcomes(real: Calls, simulated: Calls) -> OutcomeComparison | None:
+    real_kinds = kind_shares(real)
+    if set(real_kinds) == {"unknown"}:
+        return None
+    real_rate, simulated_rate = fault_rate(real), fault_rate(simulated)
+    return OutcomeComparison(
+        real_rate,
+        simulated_rate,
+        rates_agree(real_rate, simulated_rate),
+        real_kinds,
+        kind_shares(simulated),
+        mean_run_length(real),
+        mean_run_length(simulated),
+    )
+
+
+def _shortage(calls: Calls) -> list[str]:
+    reasons = []
+    if len(calls) < 2 * SIDE_CALLS_MIN:
+        reasons.append(f"{len(calls)} calls with a latency: a verdict needs {2 * SIDE_CALLS_MIN}")
+    if calls.session_count < 2 * SIDE_SESSIONS_MIN:
+        reasons.append(f"{calls.session_count} sessions: a verdict needs {2 * SIDE_SESSIONS_MIN}")
+    return reasons
+
+
+def _floor_problem(floor: float) -> list[str]:
+    low, high = FLOOR_RANGE
+    if low <= floor <= high:
+        return []
+    return [f"two halves of reality differ by themselves: floor {floor:.3f} is outside [{low}, {high}]"]
+
+
+def _failures(
+    excess_high: float, ratios: list[float], outcomes: OutcomeComparison | None, tail: float | None
+) -> list[str]:
+    failures = []
+    if excess_high > AUC_EXCESS_MAX:
+        failures.append(f"AUC above the floor may be {excess_high:.3f}, more than {AUC_EXCESS_MAX}")
+    if np.median(ratios) > RATIO_MAX:
+        failures.append(f"median fidelity ratio {np.median(ratios):.2f} is more than {RATIO_MAX}")
+    if outcomes is not None and not outcomes.agree:
+        real, simulated = outcomes.real, outcomes.simulated
+        failures.append(
+            f"fault rate {simulated.rate:.4f} against {real.rate:.4f} recorded: beyond chance at an effective "
+            f"{real.effective_count:.0f} calls"
+        )
+    if tail is not None and not TAIL_RANGE[0] <= tail <= TAIL_RANGE[1]:
+        failures.append(f"p99 is {tail:.2f} times the recorded one, outside {list(TAIL_RANGE)}")
+    return failures
+
+
+def _upper_bound(values: list[float]) -> float:
+    """Return the upper end of the one-sided 95 % t interval of the mean; the value itself where there is one only."""
+    if len(values) < 2:
+        return max(values)
+    half = stats.t.ppf(0.95, len(values) - 1) * np.std(values, ddof=1) / np.sqrt(len(values))
+    return float(np.mean(values) + half)
+
+
+def _thinned(calls: Calls, rng: np.random.Generator) -> Calls:
+    """Return whole sessions, drawn at random, of about twice `SCORED_CALLS_MAX` calls at most."""
+    if len(calls) <= 2 * SCORED_CALLS_MAX:
+        return calls
+    sessions = np.unique(calls.session)
+    rng.shuffle(sessions)
+    size = np.bincount(calls.session)[sessions]
+    return calls.of_sessions(sessions[np.cumsum(size) <= 2 * SCORED_CALLS_MAX])
+
+
+def _unscored(calls: Calls, source: str, repeats: int, seed: int, shortage: list[str]) -> FidelityReport:
+    return FidelityReport(
+        source=source,
+        calls=len(calls),
+        sessions=calls.session_count,
+        scored_calls=0,
+        seed=seed,
+        repeats=repeats,
+        auc_real=None,
+        auc_real_repeats=[],
+        models={},
+        auc_excess_high=None,
+        quantile_ratios={},
+        outcomes=None,
+        verdict="insufficient data",
+        reasons=shortage,
+    )

@@ -1,0 +1,97 @@
+"""Compares how often calls fail, at the sample size that clustered faults really give."""
+
+import msgspec
+import numpy as np
+from scipy import stats
+
+from earthwire.traces.calls import BoolArray, Calls, FloatArray, IntArray
+from earthwire.traces.outcome_kind import is_fault
+
+
+class Rate(msgspec.Struct, frozen=True):
+    """A rate with the interval that its effective sample size supports.
+
+    Attributes:
+        rate: share of calls.
+        low, high: Wilson interval at `effective_count`, at the level that was asked for.
+        count: calls.
+        effective_count: ``n / IDC``, with IDC the variance of session totals over that of independent faults.
+    """
+
+    rate: float
+    low: float
+    high: float
+    count: int
+    effective_count: float
+
+
+def faults(calls: Calls) -> BoolArray:
+    """Return whether each call is a fault, shape (n_calls,)."""
+    of_kind = np.array([is_fault(name) for name in calls.kind_names], dtype=bool)
+    return of_kind[calls.kind] if len(calls) else np.zeros(0, dtype=bool)
+
+
+def fault_rate(calls: Calls, confidence: float = 0.95) -> Rate:
+    """Return the fault rate of all calls."""
+    return clustered_rate(faults(calls), calls.session, confidence)
+
+
+def clustered_rate(hit: BoolArray, group: IntArray, confidence: float = 0.95) -> Rate:
+    """Return the rate of `hit` where hits of one group come together (sessions).
+
+    Wilson's interval (Wilson 1927, equation 3) is taken at the effective count: at the plain one it would cover the
+    truth far too rarely.
+    """
+    n = len(hit)
+    if n == 0:
+        return Rate(float("nan"), 0.0, 1.0, 0, 0.0)
+    rate = float(hit.mean())
+    effective = n / dispersion(hit.astype(float), group)
+    low, high = wilson(rate, effective, confidence)
+    return Rate(rate, low, high, n, effective)
+
+
+def dispersion(hit: FloatArray, group: IntArray) -> float:
+    """Return the variance of group totals over that of independent hits, at least 1."""
+    rate = hit.mean()
+    if rate in (0.0, 1.0):
+        return 1.0
+    _, position = np.unique(group, return_inverse=True)
+    excess = np.bincount(position, weights=hit - rate)
+    return float(max((excess**2).sum() / (len(hit) * rate * (1 - rate)), 1.0))
+
+
+def wilson(rate: float, n: float, confidence: float = 0.95) -> tuple[float, float]:
+    """Return the Wilson score interval of a rate seen in `n` (effective) trials."""
+    z = float(stats.norm.ppf(0.5 + confidence / 2))
+    centre = (rate + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * np.sqrt(rate * (1 - rate) / n + z * z / (4 * n * n))
+    return max(0.0, float(centre - half)), min(1.0, float(centre + half))
+
+
+def rates_agree(a: Rate, b: Rate) -> bool:
+    """Tell whether two rates may be the same: whether their difference is within Newcombe's interval.
+
+    Newcombe, "Interval estimation for the difference between independent proportions" (1998), method 10.
+    """
+    difference = a.rate - b.rate
+    lower = difference - np.hypot(a.rate - a.low, b.high - b.rate)
+    upper = difference + np.hypot(a.high - a.rate, b.rate - b.low)
+    return bool(lower <= 0 <= upper)
+
+
+def kind_shares(calls: Calls) -> dict[str, float]:
+    """Return the share of each outcome kind, most frequent first."""
+    counts = np.bincount(calls.kind, minlength=len(calls.kind_names)) / max(len(calls), 1)
+    order = np.argsort(-counts, kind="stable")
+    return {calls.kind_names[i]: float(counts[i]) for i in order if counts[i] > 0}
+
+
+def mean_run_length(calls: Calls) -> float | None:
+    """Return the mean number of faults in a row of one tool in one session; None where there is no fault."""
+    order = np.lexsort((np.arange(len(calls)), calls.tool, calls.session))
+    bad = faults(calls)[order]
+    tool, session = calls.tool[order], calls.session[order]
+    begins = bad.copy()
+    begins[1:] &= ~(bad[:-1] & (tool[1:] == tool[:-1]) & (session[1:] == session[:-1]))
+    return float(bad.sum() / begins.sum()) if begins.any() else None

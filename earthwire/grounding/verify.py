@@ -1,0 +1,283 @@
+"""Holds simulated calls against recorded ones: the same distances as `fidelity`, between two recorded sets.
+
+The two sets need not ask for the same things equally often: recorded calls are weighted so that both sides use each
+tool at the same rate, and only tools that both sides have are compared.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import msgspec
+import numpy as np
+from sklearn.metrics import roc_auc_score
+
+from earthwire.grounding import distances, yardstick
+from earthwire.grounding.fidelity import (
+    AUC_EXCESS_MAX,
+    ENERGY_CALLS,
+    SIDE_CALLS_MIN,
+    SIDE_SESSIONS_MIN,
+    TAIL_RANGE,
+    Verdict,
+)
+from earthwire.grounding.outcome_mix import Rate, fault_rate, kind_shares, mean_run_length, rates_agree
+from earthwire.grounding.rivals import mock
+from earthwire.traces.calls import Calls, FloatArray, split_sessions
+
+_TOOL_CALLS_MIN = 20
+_PERMUTATIONS = 200
+_ALPHA = 0.01
+
+
+class ToolComparison(msgspec.Struct, frozen=True):
+    """Distances of one tool.
+
+    Attributes:
+        ks, ks_critical: distance of latencies, and the one that independent calls of one law exceed 1 % of the time.
+        log_wasserstein: of latencies; 0.1 is off by about 10 % on average.
+        quantile_ratios: simulated over real; None where too few calls.
+        real, simulated: fault rates.
+        agree: whether the fault rates may be the same.
+    """
+
+    tool: str
+    real_calls: int
+    simulated_calls: int
+    ks: float
+    ks_critical: float
+    log_wasserstein: float
+    quantile_ratios: dict[str, float | None]
+    real: Rate
+    simulated: Rate
+    agree: bool
+
+
+class VerifyReport(msgspec.Struct, frozen=True, kw_only=True):
+    """Answer of `verify`.
+
+    Attributes:
+        auc: of telling simulated calls from recorded ones.
+        auc_real: the floor, two halves of the recorded sessions, mean over the repeats.
+        auc_mock: the same score of a mock with the recorded median delays.
+        gap_closed: share of the transition gap that is closed.
+        p_value: of the classifier's score, by permuting whole sessions; small means told apart.
+        tools: comparison of each tool with enough calls on both sides, most calls first.
+        left_out: tools that only one side has.
+    """
+
+    real: str
+    simulated: str
+    real_calls: int
+    simulated_calls: int
+    real_sessions: int
+    simulated_sessions: int
+    seed: int
+    repeats: int
+    auc: float | None
+    auc_real: float | None
+    auc_mock: float | None
+    gap_closed: float | None
+    p_value: float | None
+    fidelity_ratio_500: float | None
+    quantile_ratios: dict[str, float | None]
+    outcomes_real: Rate
+    outcomes_simulated: Rate
+    kinds_real: dict[str, float]
+    kinds_simulated: dict[str, float]
+    run_length_real: float | None
+    run_length_simulated: float | None
+    tools: list[ToolComparison]
+    left_out: list[str]
+    verdict: Verdict
+    reasons: list[str]
+
+
+def verify(
+    real: Calls,
+    simulated: Calls,
+    names: tuple[str, str] = ("real", "simulated"),
+    repeats: int = 5,
+    seed: int = 0,
+    progress: Callable[[str], None] = lambda _: None,
+) -> VerifyReport:
+    """Compare two sets of calls.
+
+    Args:
+        real, simulated: calls; what has no latency counts for outcomes only.
+        names: of the two sets, for the report.
+        repeats: splits of the real sessions for the floor.
+        seed: of splits and classifiers.
+        progress: is told what is being done.
+    """
+    real, simulated, left_out = _common(real, simulated)
+    timed_real, timed_simulated = _timed(real), _timed(simulated)
+    shortage = _shortage(timed_real, "real") + _shortage(timed_simulated, "simulated")
+    scores = None
+    if min(timed_real.session_count, timed_simulated.session_count) >= 4:
+        scores = _Scores(timed_real, timed_simulated, repeats, seed, progress)
+    tools = _compare_tools(real, simulated)
+    real_rate, simulated_rate = fault_rate(real), fault_rate(simulated)
+    ratios = _ratios(timed_real, timed_simulated)
+    failures = _failures(scores, real_rate, simulated_rate, ratios.get("p99"))
+    return VerifyReport(
+        real=names[0],
+        simulated=names[1],
+        real_calls=len(real),
+        simulated_calls=len(simulated),
+        real_sessions=real.session_count,
+        simulated_sessions=simulated.session_count,
+        seed=seed,
+        repeats=repeats,
+        auc=None if scores is None else scores.auc,
+        auc_real=None if scores is None else scores.floor,
+        auc_mock=None if scores is None else scores.mock,
+        gap_closed=None if scores is None else yardstick.gap_closed(scores.mock, scores.auc, scores.floor),
+        p_value=None if scores is None else scores.p_value,
+        fidelity_ratio_500=None if scores is None else scores.energy_ratio,
+        quantile_ratios=ratios,
+        outcomes_real=real_rate,
+        outcomes_simulated=simulated_rate,
+        kinds_real=kind_shares(real),
+        kinds_simulated=kind_shares(simulated),
+        run_length_real=mean_run_length(real),
+        run_length_simulated=mean_run_length(simulated),
+        tools=tools,
+        left_out=left_out,
+        verdict="insufficient data" if shortage else "fail" if failures else "pass",
+        reasons=shortage + failures or ["every criterion is met"],
+    )
+
+
+class _Scores:
+    """Classifier scores of simulated against real calls, of real against real, and of a mock against real."""
+
+    def __init__(
+        self, real: Calls, simulated: Calls, repeats: int, seed: int, progress: Callable[[str], None]
+    ) -> None:
+        rng = np.random.default_rng(seed)
+        base = yardstick.base_levels(real)
+        x_real, x_simulated = yardstick.features(real, base), yardstick.features(simulated, base)
+        weight = _tool_weights(real, simulated)
+        progress("scoring simulated against real")
+        self.auc, self.p_value = _auc_and_p(real, x_real, weight, simulated, x_simulated, seed)
+        progress("scoring a mock against real")
+        answers = yardstick.features(mock(real, simulated, rng), base)
+        self.mock = yardstick.two_sample_auc(
+            x_real, real.session, answers, simulated.session + real.session.max() + 1, seed, weight
+        )
+        floors, ratios = [], []
+        for i in range(repeats):
+            progress(f"scoring real against real, split {i + 1} of {repeats}")
+            one, other = split_sessions(real, rng)
+            split_base = yardstick.base_levels(one)
+            x_one, x_other = yardstick.features(one, split_base), yardstick.features(other, split_base)
+            floors.append(yardstick.two_sample_auc(x_other, other.session, x_one, one.session, seed + i))
+            floor = distances.root_energy(one.latency_s, other.latency_s, ENERGY_CALLS, rng)
+            matched = rng.choice(real.latency_s, 4 * ENERGY_CALLS, p=weight / weight.sum())
+            ratios.append(distances.root_energy(simulated.latency_s, matched, ENERGY_CALLS, rng) / floor)
+        self.floor, self.energy_ratio = float(np.mean(floors)), float(np.median(ratios))
+
+
+def _auc_and_p(
+    real: Calls, x_real: FloatArray, weight: FloatArray, simulated: Calls, x_simulated: FloatArray, seed: int
+) -> tuple[float, float]:
+    """Return the AUC and its p-value: how often whole sessions with shuffled labels reach it."""
+    x = np.concatenate((x_real, x_simulated))
+    group = np.concatenate((real.session, simulated.session + real.session.max() + 1))
+    label = np.concatenate((np.zeros(len(x_real), np.int64), np.ones(len(x_simulated), np.int64)))
+    weights = np.concatenate((weight, np.ones(len(x_simulated))))
+    scores = yardstick.out_of_fold_scores(x, label, group, seed, weights)
+    auc = float(roc_auc_score(label, scores, sample_weight=weights))
+    rng = np.random.default_rng(seed)
+    _, position = np.unique(group, return_inverse=True)
+    side = np.zeros(position.max() + 1, dtype=np.int64)
+    side[position] = label
+    reached = 0
+    for _ in range(_PERMUTATIONS):
+        shuffled = rng.permutation(side)[position]
+        reached += roc_auc_score(shuffled, scores, sample_weight=weights) >= auc
+    return auc, (reached + 1) / (_PERMUTATIONS + 1)
+
+
+def _common(real: Calls, simulated: Calls) -> tuple[Calls, Calls, list[str]]:
+    """Bring both sides under the same tool codes and keep the tools that both have."""
+    used_real = {real.tool_names[i] for i in np.unique(real.tool)}
+    used_simulated = {simulated.tool_names[i] for i in np.unique(simulated.tool)}
+    names = tuple(sorted(used_real & used_simulated))
+    code = {name: i for i, name in enumerate(names)}
+
+    def recoded(calls: Calls) -> Calls:
+        of_tool = np.array([code.get(name, -1) for name in calls.tool_names], dtype=np.int64)
+        tool = of_tool[calls.tool] if len(calls) else calls.tool
+        return replace(calls, tool_names=names, tool=tool).select(tool >= 0)
+
+    return recoded(real), recoded(simulated), sorted(used_real ^ used_simulated)
+
+
+def _timed(calls: Calls) -> Calls:
+    return calls.select((calls.latency_s > 0) & ~calls.censored)
+
+
+def _tool_weights(real: Calls, simulated: Calls) -> FloatArray:
+    """Return a weight for each real call under which both sides use every tool equally often."""
+    width = len(real.tool_names)
+    have = np.bincount(real.tool, minlength=width)
+    want = np.bincount(simulated.tool, minlength=width)
+    weight = (want / np.maximum(have, 1))[real.tool]
+    scaled: FloatArray = weight * (len(real) / max(weight.sum(), 1e-12))
+    return scaled
+
+
+def _compare_tools(real: Calls, simulated: Calls) -> list[ToolComparison]:
+    comparisons = []
+    for code, tool in enumerate(real.tool_names):
+        a, b = real.select(real.tool == code), simulated.select(simulated.tool == code)
+        a_s, b_s = _timed(a).latency_s, _timed(b).latency_s
+        if min(len(a_s), len(b_s)) < _TOOL_CALLS_MIN:
+            continue
+        a_rate, b_rate = fault_rate(a), fault_rate(b)
+        comparisons.append(
+            ToolComparison(
+                tool=tool,
+                real_calls=len(a),
+                simulated_calls=len(b),
+                ks=distances.ks(a_s, b_s),
+                ks_critical=distances.ks_critical(len(a_s), len(b_s), _ALPHA),
+                log_wasserstein=distances.log_wasserstein(a_s, b_s),
+                quantile_ratios=distances.quantile_ratios(b_s, a_s),
+                real=a_rate,
+                simulated=b_rate,
+                agree=rates_agree(a_rate, b_rate),
+            )
+        )
+    return sorted(comparisons, key=lambda c: -c.simulated_calls)
+
+
+def _ratios(real: Calls, simulated: Calls) -> dict[str, float | None]:
+    if not len(real) or not len(simulated):
+        return {}
+    return distances.quantile_ratios(simulated.latency_s, real.latency_s)
+
+
+def _shortage(calls: Calls, side: str) -> list[str]:
+    reasons = []
+    if len(calls) < SIDE_CALLS_MIN:
+        reasons.append(f"{len(calls)} {side} calls of common tools: a verdict needs {SIDE_CALLS_MIN}")
+    if calls.session_count < SIDE_SESSIONS_MIN:
+        reasons.append(f"{calls.session_count} {side} sessions: a verdict needs {SIDE_SESSIONS_MIN}")
+    return reasons
+
+
+def _failures(scores: _Scores | None, real: Rate, simulated: Rate, tail: float | None) -> list[str]:
+    failures = []
+    if scores is not None and scores.auc - max(0.5, scores.floor) > AUC_EXCESS_MAX:
+        excess = scores.auc - max(0.5, scores.floor)
+        failures.append(f"AUC {scores.auc:.3f} is {excess:.3f} above the floor, more than {AUC_EXCESS_MAX}")
+    if not rates_agree(real, simulated):
+        failures.append(
+            f"fault rate {simulated.rate:.4f} against {real.rate:.4f} recorded: beyond chance at an effective "
+            f"{real.effective_count:.0f} calls"
+        )
+    if tail is not None and not TAIL_RANGE[0] <= tail <= TAIL_RANGE[1]:
+        failures.append(f"p99 is {tail:.2f} times the recorded one, outside {list(TAIL_RANGE)}")
+    return failures
