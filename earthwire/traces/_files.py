@@ -51,13 +51,13 @@ def open_binary(path: Path) -> BinaryIO:
     """
     try:
         file = path.open("rb")
+        if file.read(len(GZIP_MAGIC)) == GZIP_MAGIC:
+            file.close()
+            return cast(BinaryIO, gzip.open(path, "rb"))
     except OSError as error:
         raise TraceFileError(path, f"cannot be read: {error.strerror}") from error
-    magic = file.read(len(GZIP_MAGIC))
     file.seek(0)
-    if magic != GZIP_MAGIC:
-        return file
-    return cast(BinaryIO, gzip.GzipFile(fileobj=file, mode="rb"))
+    return file
 
 
 def read_head(path: Path) -> bytes:

@@ -97,7 +97,8 @@ _NAME_NOISE = re.compile(r"[^a-z0-9]")
 _EMAIL = r"(?<![\w.%+-])[\w.%+-]+@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){0,6}\.[A-Za-z]{2,24}\b"
 _VALUE_PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"\beyJ[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]*)?"), REDACTED),
-    (re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}"), rf"\1 {REDACTED}"),
+    # A challenge such as Bearer resource_metadata="..." holds parameters, not a credential.
+    (re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/-]{8,}+=*+(?![\"\w])"), rf"\1 {REDACTED}"),
     (re.compile(r"\b(?:AKIA|ASIA|AROA|AIDA)[0-9A-Z]{16}\b"), REDACTED),
     (re.compile(r"\b(?:gh[pousr]_[A-Za-z0-9]{20,}|github_pat_\w{20,}|glpat-[\w-]{16,})"), REDACTED),
     (re.compile(r"\b[srp]k[-_](?=[A-Za-z_-]{0,200}\d)[A-Za-z0-9_-]{16,}"), REDACTED),
@@ -107,7 +108,7 @@ _VALUE_PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
         re.compile(r"-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----[^-]{0,16384}(?:-----END [A-Z ]{0,30}-----)?"),
         REDACTED,
     ),
-    (re.compile(r"(?<=://)[^/\s:@?#\"']{0,256}:[^/\s@?#\"']{0,256}@"), f"{REDACTED}@"),
+    (re.compile(r"(?<=://)[^/\s@?#\"']{1,512}@"), ""),
     (re.compile(_EMAIL), "redacted@example.com"),
 )
 _ASSIGNMENT = re.compile(
@@ -157,7 +158,7 @@ def redact_url(url: str) -> str:
     """Return a URL without user, password, fragment, secret parameters and credential-shaped text.
 
     >>> redact_url("https://bob:hunter2@api.example/v1?api_key=abc&page=2#top")
-    'https://REDACTED@api.example/v1?api_key=REDACTED&page=2'
+    'https://api.example/v1?api_key=REDACTED&page=2'
     """
     before_fragment = url.partition("#")[0]
     location, mark, query = before_fragment.partition("?")
