@@ -239,15 +239,17 @@ def _print_bad_lines(console: Console, bad_lines: Sequence[TraceFileError]) -> N
 def _table(summaries: Sequence[SourceSummary]) -> Table:
     """Return one row per source, only the busiest where there are many, and a last row with their sum."""
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    table.add_column("source", overflow="fold", min_width=20)
+    table.add_column("source", overflow="fold", min_width=16)
     for name in ("records", "sessions", "tools", "latency", "censored"):
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("outcomes", overflow="fold", min_width=14)
+        table.add_column(name, justify="right", no_wrap=True, min_width=len(name))
+    table.add_column("outcomes", no_wrap=True)
+    names = Counter(summary.path.name for summary in summaries)
     shown = summaries
     if len(summaries) > SOURCES_SHOWN_MAX:
         shown = sorted(summaries, key=lambda summary: -summary.record_count)[:SOURCES_SHOWN_MAX]
     for summary in shown:
-        name = escape("/".join(summary.path.parts[-2:]))
+        parts_shown = 1 if names[summary.path.name] == 1 else 2
+        name = escape("/".join(summary.path.parts[-parts_shown:]))
         table.add_row(f"{name}\n[dim]{summary.format.name}[/dim]", *_cells(summary))
     if len(summaries) > 1:
         table.add_section()
@@ -271,5 +273,5 @@ def _cells(summary: SourceSummary) -> list[str]:
     """Return the counts of a source as table cells, after its name and format."""
     counts = [summary.record_count, len(summary.sessions), len(summary.tools)]
     counts += [summary.with_latency_count, summary.censored_count]
-    outcomes = ", ".join(f"{outcome} {count:,}" for outcome, count in summary.outcomes.most_common())
+    outcomes = "\n".join(f"{outcome} {count:,}" for outcome, count in summary.outcomes.most_common())
     return [f"{count:,}" for count in counts] + [outcomes]

@@ -33,8 +33,16 @@ class _Value(msgspec.Struct, frozen=True, rename="camel"):
     int_value: int | str | None = None
     double_value: float | None = None
     bool_value: bool | None = None
-    array_value: msgspec.Raw | None = None
-    kvlist_value: msgspec.Raw | None = None
+    array_value: "_Array | None" = None
+    kvlist_value: "_Map | None" = None
+
+
+class _Array(msgspec.Struct, frozen=True):
+    values: list[_Value] = []
+
+
+class _Map(msgspec.Struct, frozen=True):
+    values: "list[_KeyValue]" = []
 
 
 class _KeyValue(msgspec.Struct, frozen=True):
@@ -62,7 +70,7 @@ class Span(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class _ScopeSpans(msgspec.Struct, frozen=True):
-    spans: list[Span] = []
+    spans: list[msgspec.Raw] = []
 
 
 class Resource(msgspec.Struct, frozen=True):
@@ -82,12 +90,24 @@ class ExportRequest(msgspec.Struct, frozen=True, rename="camel"):
 
     resource_spans: list[_ResourceSpans]
 
-    def spans(self) -> Iterator[tuple[Resource, Span]]:
-        """Yield every span with its resource, in order."""
+    def spans(self) -> Iterator[tuple[Resource, msgspec.Raw]]:
+        """Yield every span, not yet decoded, with its resource, in order."""
         for group in self.resource_spans:
             for scope in (*group.scope_spans, *group.instrumentation_library_spans):
                 for span in scope.spans:
                     yield group.resource, span
+
+
+_SPAN_DECODER = msgspec.json.Decoder(Span)
+
+
+def decode_span(raw: msgspec.Raw) -> Span:
+    """Decode one span.
+
+    Raises:
+        ValueError: if it has not the shape of a span.
+    """
+    return _SPAN_DECODER.decode(raw)
 
 
 def is_tool_call(span: Span) -> bool:
@@ -269,23 +289,18 @@ def _scalar(value: _Value) -> Scalar | None:
     for simple in (value.string_value, value.int_value, value.double_value, value.bool_value):
         if simple is not None:
             return simple
-    compound = value.array_value or value.kvlist_value
-    return None if compound is None else json.dumps(_plain(json.loads(bytes(compound))), ensure_ascii=False)
+    if value.array_value is None and value.kvlist_value is None:
+        return None
+    return json.dumps(_plain(value), ensure_ascii=False)
 
 
-def _plain(value: object) -> object:
-    """Turn OTLP's tagged values into the JSON they stand for."""
-    if not isinstance(value, dict):
-        return value
-    if "values" in value and isinstance(value["values"], list):
-        items = value["values"]
-        if any(isinstance(item, dict) and "key" in item for item in items):
-            return {item["key"]: _plain(item.get("value")) for item in items}
-        return [_plain(item) for item in items]
-    inner = next(iter(value.values()), None)
-    if "intValue" in value:
-        return int(str(inner))
-    return _plain(inner)
+def _plain(value: _Value) -> object:
+    """Turn a tagged value into the JSON it stands for."""
+    if value.array_value is not None:
+        return [_plain(item) for item in value.array_value.values]
+    if value.kvlist_value is not None:
+        return {item.key: _plain(item.value) for item in value.kvlist_value.values}
+    return int(value.int_value) if value.int_value is not None else _scalar(value)
 
 
 def _text(attributes: dict[str, Scalar], *names: str) -> str | None:

@@ -100,12 +100,14 @@ def read_govcr(
             interaction = msgspec.convert(raw, _Interaction)
             fields = exchange_fields(_exchange(interaction), options, templater)
             fields |= _time_fields(interaction.response) | _identity(source, cassette.version, index)
-            yield record_from_dict(fields)
+            record = record_from_dict(fields)
         except ValueError as error:
             problem = f"interactions[{index}]: {error}; --skip-bad-lines reads the others"
             bad_interaction = TraceFileError(path, problem)
             bad_interaction.__cause__ = error
             report_bad_line(bad_interaction, on_bad_line)
+            continue
+        yield record
 
 
 def _decoded(path: Path, content: bytes) -> _Cassette:

@@ -123,9 +123,11 @@ def read_har(
     for seq, (index, entry) in enumerate(entries):
         try:
             fields = _entry_fields(entry, options, templater) | _identity(source, log, index, seq)
-            yield record_from_dict(fields)
+            record = record_from_dict(fields)
         except ValueError as error:
             report_bad_line(_entry_error(path, index, error), on_bad_line)
+            continue
+        yield record
 
 
 def _decoded_log(path: Path, content: bytes) -> _Log:

@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 
 from earthwire.traces._files import line_of, read_whole, source_of
-from earthwire.traces._otlp_span import ExportRequest, is_tool_call, span_fields
+from earthwire.traces._otlp_span import ExportRequest, decode_span, is_tool_call, span_fields
 from earthwire.traces.errors import BadLineHandler, TraceFileError, report_bad_line
 from earthwire.traces.options import ReadOptions
 from earthwire.traces.record import TraceRecord, record_from_dict
@@ -56,21 +56,24 @@ def read_otlp(
     templater = PathTemplater(options.templates)
     index = count()
     for request in _requests(path, content, on_bad_line):
-        for resource, span in request.spans():
+        for resource, raw in request.spans():
             position = next(index)
-            if not is_tool_call(span):
-                continue
             try:
+                span = decode_span(raw)
+                if not is_tool_call(span):
+                    continue
                 fields = span_fields(span, resource, options, templater)
                 fields["record_id"] = source.record_id(position)
                 fields["source_ref"] = f"{source.name}#{position}"
-                yield record_from_dict(fields)
+                record = record_from_dict(fields)
             except ValueError as error:
-                where = f"span {span.span_id or position} ({span.name!r})"
-                problem = f"{where}: {error}; --skip-bad-lines reads the others"
-                bad_span = TraceFileError(path, problem)
+                bad_span = TraceFileError(
+                    path, f"span {position}: {error}; --skip-bad-lines reads the others"
+                )
                 bad_span.__cause__ = error
                 report_bad_line(bad_span, on_bad_line)
+                continue
+            yield record
 
 
 def _requests(path: Path, content: bytes, on_bad_line: BadLineHandler | None) -> Iterator[ExportRequest]:
