@@ -73,7 +73,8 @@ class Body:
     def finish(self) -> None:
         """Mark the body as complete."""
         self.complete = True
-        self._wake()
+        if self._waiter is not None:
+            self._wake()
 
     def fail(self, error: Exception) -> None:
         """End the body before it is complete; the reader gets `error` after what is buffered. Idempotent."""
@@ -83,14 +84,16 @@ class Body:
 
     def keep(self, bytes_max: int) -> None:
         """Keep a copy of the first bytes for `kept`; to be called before anything was taken."""
+        if self is NO_BODY:
+            return
         self._kept = list(self._chunks)
         self._kept_bytes_max = bytes_max
 
     def kept(self) -> bytes | None:
         """Return the whole body, or None if it was not kept or is longer than what is kept."""
-        if self._kept is None or not self.complete or self.received_bytes > self._kept_bytes_max:
+        if not self.complete or self.received_bytes > self._kept_bytes_max:
             return None
-        return b"".join(self._kept)
+        return b"".join(self._kept or ())
 
     def discard(self) -> None:
         """Drop what is buffered and all that follows."""
@@ -146,6 +149,11 @@ class Body:
             self._waiter = None
             if not waiter.done():
                 waiter.set_result(None)
+
+
+NO_BODY = Body(None, 0)
+"""The body of all messages that have none."""
+NO_BODY.finish()
 
 
 def complete_body(data: bytes) -> Body:

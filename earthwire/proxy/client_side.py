@@ -8,7 +8,7 @@ from earthwire.proxy.connection import Connection
 from earthwire.proxy.limits import Limits
 from earthwire.proxy.refusal import RequestRefusedError
 from earthwire.proxy.request import Request
-from earthwire.proxy.request_parser import RequestParser
+from earthwire.proxy.request_parser import HEAD_END, RequestParser
 from earthwire.proxy.watchdog import Watchdog
 
 
@@ -59,29 +59,22 @@ class ClientConnection(Connection):
         """Take bytes: of the body under way, of the next head, or of a request that has to wait for its turn."""
         if self._lingering:
             return
-        if self._parser.body_open:
+        parser = self._parser
+        if parser.open_body is not None:
             data = self._parser.feed_body(data)
             self._await_body()
             if not data:
                 return
-        self._pending += data
         waiter = self._request_waiter
+        if waiter is not None and not self._pending and self._is_one_head(data):
+            self._parse(waiter, data)
+            return
+        self._pending += data
         if waiter is None:
             if len(self._pending) > self._limits.head_bytes_max:
                 self.pause_reading()
             return
-        try:
-            request = self._parser.feed_head(self._pending)
-        except RequestRefusedError as refusal:
-            self._request_waiter = None
-            waiter.set_exception(refusal)
-            return
-        if request is None:
-            self._head_started()
-        else:
-            self._request_waiter = None
-            self._begin()
-            waiter.set_result(request)
+        self._parse(waiter, None)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop serving (called by the loop)."""
@@ -97,7 +90,7 @@ class ClientConnection(Connection):
     def overdue(self) -> None:
         """Close a connection that is silent for too long; a head that does not end is answered."""
         waiter = self._request_waiter
-        if self._reading_paused and self.busy:
+        if self.reading_paused and self.busy:
             # It is we who do not read; the client is not to blame.
             self.overdue_at_s = self.loop.time() + self._limits.client_idle_s_max
         elif waiter is not None and self._pending and not waiter.done():
@@ -118,11 +111,13 @@ class ClientConnection(Connection):
         self.busy = False
         if self.closed or self._draining:
             return None
-        request = self._parser.feed_head(self._pending)
-        self.resume_reading()
-        if request is not None:
-            self._begin()
-            return request
+        if self._pending:
+            request = self._parser.feed_head(self._pending)
+            if request is not None:
+                self._begin()
+                return request
+        if self.reading_paused:
+            self.resume_reading()
         self.overdue_at_s = self.loop.time() + self._limits.client_idle_s_max
         if self._pending:
             self._head_started()
@@ -175,15 +170,37 @@ class ClientConnection(Connection):
         self.resume_reading()
         self.transport.write_eof()
 
+    def _is_one_head(self, data: bytes) -> bool:
+        """Tell whether bytes are one head and nothing else: the usual case, which needs no buffer."""
+        end = data.find(HEAD_END)
+        return end >= 0 and end + len(HEAD_END) == len(data) <= self._limits.head_bytes_max
+
+    def _parse(self, waiter: "asyncio.Future[Request | None]", head: bytes | None) -> None:
+        """Hand the next request over, from a whole head or else from what is pending, once it is complete."""
+        try:
+            request = self._parser.feed_head(self._pending) if head is None else self._parser.parse_head(head)
+        except RequestRefusedError as refusal:
+            self._request_waiter = None
+            waiter.set_exception(refusal)
+            return
+        if request is None:
+            self._head_started()
+            return
+        self._request_waiter = None
+        self._begin()
+        waiter.set_result(request)
+
     def _begin(self) -> None:
         self.busy = True
-        if self._parser.body_open and self._pending:
-            self._pending = bytearray(self._parser.feed_body(bytes(self._pending)))
-        self._await_body()
+        self.overdue_at_s = math.inf
+        if self._parser.open_body is not None:
+            if self._pending:
+                self._pending = bytearray(self._parser.feed_body(bytes(self._pending)))
+            self._await_body()
 
     def _await_body(self) -> None:
         """Bound the silence of a client that has not sent its whole request."""
-        waiting = self._parser.body_open
+        waiting = self._parser.open_body is not None
         self.overdue_at_s = self.loop.time() + self._limits.client_idle_s_max if waiting else math.inf
 
     def _head_started(self) -> None:

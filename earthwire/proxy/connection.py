@@ -14,6 +14,7 @@ class Connection(asyncio.Protocol):
     Attributes:
         closed: the transport is gone, or the peer will send no more.
         write_full: the transport holds more than it should; await `drain` before writing more.
+        reading_paused: bytes of the peer wait in the kernel.
         overdue_at_s: when `overdue` is to be called, by the watchdog (loop time); infinity for never.
     """
 
@@ -24,7 +25,7 @@ class Connection(asyncio.Protocol):
         self.closed = False
         self.write_full = False
         self.overdue_at_s = math.inf
-        self._reading_paused = False
+        self.reading_paused = False
         self._drain_waiter: asyncio.Future[None] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -71,14 +72,14 @@ class Connection(asyncio.Protocol):
 
     def pause_reading(self) -> None:
         """Stop reading; may be called again while paused."""
-        if not self._reading_paused and not self.closed:
-            self._reading_paused = True
+        if not self.reading_paused and not self.closed:
+            self.reading_paused = True
             self.transport.pause_reading()
 
     def resume_reading(self) -> None:
         """Read again; may be called while not paused."""
-        if self._reading_paused and not self.closed:
-            self._reading_paused = False
+        if self.reading_paused and not self.closed:
+            self.reading_paused = False
             self.transport.resume_reading()
 
     def close(self) -> None:

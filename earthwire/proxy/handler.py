@@ -5,7 +5,6 @@ import time
 from functools import lru_cache
 
 from earthwire.fault_models.call import Call
-from earthwire.fault_models.plan import RelayHead
 from earthwire.proxy.call_record import (
     CLASSIFIED_BYTES_MAX,
     CallContext,
@@ -76,10 +75,12 @@ class Handler:
         has_unread_input = False
         try:
             while (request := await client.next_request()) is not None:
-                has_unread_input = True
-                if not await self._answer(client, request) or not await client.settle(request):
+                reusable = await self._answer(client, request)
+                has_unread_input = not request.body.complete
+                if not reusable:
                     break
-                has_unread_input = False
+                if not request.body.complete and not await client.settle(request):
+                    break
                 if client.write_full:
                     await client.drain()
                 if self._recorder is not None and self._recorder.full:
@@ -97,7 +98,7 @@ class Handler:
         """Answer one request and record it; tell whether the connection can serve another."""
         try:
             destination = self._routes.destination(request.target)
-            episode = destination.episode or self._routes.check_episode(request.episode or DEFAULT_EPISODE)
+            episode = destination.episode or self._episode_of(request)
         except RequestRefusedError as refusal:
             self._refuse(client, request, refusal)
             return False
@@ -117,49 +118,57 @@ class Handler:
             self._kept_bytes_max,
         )
         self.inflight_count += 1
+        ending: Ending | None = None
         try:
-            ending = await self._perform(client, request, performance)
+            await performance.run(context.drawn.plan.steps)
+        except (UpstreamError, RequestRefusedError, ClientLeftError, asyncio.CancelledError) as error:
+            ending = self._ending_of_failure(client, request, performance, error)
         finally:
             self.inflight_count -= 1
-        self._record(context, performance, ending)
-        return performance.writer.reusable and not client.closed
-
-    async def _perform(
-        self, client: ClientConnection, request: Request, performance: Performance
-    ) -> Ending | None:
-        """Perform a plan; return None where that went as planned, else how the call ended."""
-        try:
-            await performance.run()
-        except UpstreamError as error:
-            performance.cancel()
-            return self._upstream_failed(client, request, performance, error)
-        except RequestRefusedError as refusal:
-            performance.cancel()
-            self._send_error(client, request, refusal.status, refusal.code, refusal.text)
-            return Ending("http_error", "proxy", refusal.status, refusal.code, refusal.text)
-        except ClientLeftError:
-            performance.cancel()
-            return self._broken_off(performance)
-        except asyncio.CancelledError:
-            performance.cancel()
-            if not client.left:
-                raise
-            return None if performance.aborted == "hang" else self._broken_off(performance)
         performance.release()
-        if performance.aborted is None and not performance.writer.complete:
-            client.close()
-        return None
+        self._record(context, performance, ending)
+        if ending is not None:
+            return ending.origin == "proxy" and request.keep_alive and not client.closed
+        return performance.writer.reusable and performance.writer.complete and not client.closed
+
+    def _ending_of_failure(
+        self, client: ClientConnection, request: Request, performance: Performance, error: BaseException
+    ) -> Ending | None:
+        """Return how a call ended whose plan was not performed to its end; None for a hang that the client ended.
+
+        Raises:
+            CancelledError: if it was not the client's leaving that cancelled the call.
+        """
+        performance.cancel()
+        if isinstance(error, UpstreamError):
+            return self._upstream_failed(client, request, performance, error)
+        if isinstance(error, RequestRefusedError):
+            return self._refused(client, request, performance, error)
+        if not client.left:
+            raise error
+        return None if performance.aborted == "hang" else self._broken_off(performance)
 
     def _upstream_failed(
         self, client: ClientConnection, request: Request, performance: Performance, error: UpstreamError
     ) -> Ending:
         """Tell the client: by an error response, or by a cut one if the response has begun."""
-        if performance.writer.status is None:
+        writer = performance.writer
+        if writer.status is None:
             self._send_error(client, request, error.status, error.code, error.text)
             return Ending("http_error", "proxy", error.status, error.code, error.text)
-        performance.writer.flush()
-        client.close()
-        return Ending("conn_error", "upstream", performance.writer.status, error.code, error.text)
+        writer.flush()
+        return Ending("conn_error", "upstream", writer.status, error.code, error.text)
+
+    def _refused(
+        self,
+        client: ClientConnection,
+        request: Request,
+        performance: Performance,
+        refusal: RequestRefusedError,
+    ) -> Ending:
+        if performance.writer.status is None:
+            self._send_error(client, request, refusal.status, refusal.code, refusal.text)
+        return Ending("http_error", "proxy", refusal.status, refusal.code, refusal.text)
 
     def _broken_off(self, performance: Performance) -> Ending:
         """Return the ending of a call whose client did not wait for it."""
@@ -220,6 +229,9 @@ class Handler:
             drawn,
         )
 
+    def _episode_of(self, request: Request) -> str:
+        return DEFAULT_EPISODE if request.episode is None else self._routes.check_episode(request.episode)
+
     def _next_seq(self, episode: str) -> int:
         counts = self._call_counts
         seq = counts.get(episode, 0)
@@ -245,8 +257,7 @@ class Handler:
 
 
 def _origin_of(performance: Performance) -> Origin:
-    """Return who made the response: the upstream's own, relayed whole, or one that a plan made."""
-    is_relayed = any(isinstance(step, RelayHead) for step in performance.plan.steps)
-    if not is_relayed or performance.aborted is not None or performance.source_origin is None:
+    """Return who made the response: whoever answered, if that was relayed whole; else the plan."""
+    if performance.head is None or performance.aborted is not None or performance.source_origin is None:
         return "injected"
     return performance.source_origin

@@ -1,5 +1,6 @@
 """Header fields that a proxy must look at; all others pass through untouched."""
 
+from collections.abc import Iterable
 from typing import Final
 
 Fields = list[tuple[bytes, bytes]]
@@ -32,7 +33,7 @@ def tokens(value: bytes) -> list[bytes]:
     return [token for part in value.lower().split(b",") if (token := part.strip())]
 
 
-def without_named(fields: Fields, connection_values: list[bytes]) -> Fields:
+def without_named(fields: Fields, connection_values: Iterable[bytes]) -> Fields:
     """Drop the fields that Connection headers name (RFC 9110, section 7.6.1)."""
     named = {token for value in connection_values for token in tokens(value)} - {b"close", b"keep-alive"}
     return [field for field in fields if field[0].lower() not in named] if named else fields

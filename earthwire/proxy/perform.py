@@ -1,7 +1,5 @@
 """Performs a plan on the wire: the one place where a decision becomes bytes, waits and resets."""
 
-from collections.abc import Iterator
-
 from earthwire.fault_models.plan import Abort, Body, Forward, Head, Plan, RelayBody, RelayHead, Step, Wait
 from earthwire.proxy.client_side import ClientConnection
 from earthwire.proxy.clock import Clock
@@ -64,19 +62,35 @@ class Performance:
         self.source_origin: Origin | None = None
         self.aborted: str | None = None
 
-    async def run(self) -> None:
-        """Perform all steps.
+    async def run(self, steps: tuple[Step, ...]) -> None:
+        """Perform steps in order.
 
         Raises:
-            UpstreamError: if the upstream fails before the head of a response was sent.
+            UpstreamError: if the upstream fails; `writer` tells whether the client has seen a head by then.
             RequestRefusedError: if the request turns out to be one that is not served.
         """
-        steps = iter(self.plan.steps)
-        while (step := next(steps, None)) is not None:
-            if isinstance(step, Forward):
-                steps = await self._forward(steps)
-            else:
-                await self._perform(step)
+        for step in steps:
+            match step:
+                case Forward():
+                    recorded = await self._forward()
+                    if recorded is not None:
+                        # The recording says how it goes on, whatever was drawn.
+                        await self.run(recorded.steps)
+                        return
+                case Wait():
+                    await self._wait_until(self._request.arrival_s + step.until_s)
+                case RelayHead():
+                    self.head = await self._upstream_exchange().head()
+                    self.writer.relay_head(self.head)
+                case RelayBody():
+                    await self._relay_body(step)
+                case Head():
+                    self.writer.own_head(step)
+                case Body():
+                    self.writer.stage(step.data)
+                    await self._flush()
+                case Abort():
+                    await self._abort(step)
         self.writer.flush()
 
     def release(self) -> None:
@@ -91,49 +105,31 @@ class Performance:
         if exchange is not None:
             exchange.cancel()
 
-    async def _perform(self, step: Step) -> None:
-        match step:
-            case Wait():
-                await self._wait_until(step.until_s)
-            case RelayHead():
-                self.head = await self._upstream_exchange().head()
-                self.writer.relay_head(self.head)
-            case RelayBody():
-                await self._relay_body(step)
-            case Head():
-                self.writer.own_head(step)
-            case Body():
-                self.writer.stage(step.data)
-                await self._flush()
-            case Abort():
-                await self._abort(step)
+    async def _forward(self) -> Plan | None:
+        exchange = self.exchange = await self._source.forward(self._request, self._target)
+        self.source_origin = exchange.origin
+        if exchange.recorded_plan is not None:
+            self.plan = exchange.recorded_plan
+        return exchange.recorded_plan
 
-    async def _forward(self, steps: Iterator[Step]) -> Iterator[Step]:
-        self.exchange = await self._source.forward(self._request, self._target)
-        self.source_origin = self.exchange.origin
-        recorded = self.exchange.recorded_plan
-        if recorded is None:
-            return steps
-        self.plan = recorded
-        return iter(recorded.steps)
-
-    async def _wait_until(self, until_s: float) -> None:
-        await self._flush()
-        await self._clock.wait_until(self._request.arrival_s + until_s)
+    async def _wait_until(self, due_s: float) -> None:
+        if due_s > self._clock.now():
+            await self._flush()
+            await self._clock.wait_until(due_s)
 
     async def _relay_body(self, step: RelayBody) -> None:
-        body = self._upstream_exchange().body
+        body, writer = self._upstream_exchange().body, self.writer
         due_s = self._request.arrival_s + step.last_byte_s
         if step.fraction < 1.0:
             declared_bytes = None if self.head is None else self.head.content_length
-            tail = Tail(self.writer, self._clock, due_s)
+            tail = Tail(writer, self._clock, due_s)
             await relay_part(body, tail, step.fraction, declared_bytes, self._limits.cut_body_bytes_max)
-        elif body.complete and due_s <= self._clock.now():
-            self.writer.stage(body.take())
-            self.writer.end()
+            return
+        if body.complete and due_s <= self._clock.now():
+            writer.stage(body.take())
         else:
-            await relay_whole(body, Tail(self.writer, self._clock, due_s))
-            self.writer.end()
+            await relay_whole(body, Tail(writer, self._clock, due_s))
+        writer.end()
 
     async def _abort(self, step: Abort) -> None:
         await self._flush()

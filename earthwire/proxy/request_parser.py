@@ -9,28 +9,34 @@ import time
 
 import httptools
 
-from earthwire.proxy.body import Body, Flow
-from earthwire.proxy.headers import EPISODE_HEADER, HOP_BY_HOP, Fields, without_named
+from earthwire.proxy.body import NO_BODY, Body, Flow
+from earthwire.proxy import headers
+from earthwire.proxy.headers import Fields, tokens, without_named
 from earthwire.proxy.limits import Limits
 from earthwire.proxy.refusal import RequestRefusedError
 from earthwire.proxy.request import Request
 from earthwire.proxy.request_rules import (
     body_length,
     check_body_bytes,
-    check_head_bytes,
+    check_folding,
     check_host,
     check_incomplete_head,
     check_target,
     check_version,
+    refusal_of_head,
 )
 
-_HEAD_END = b"\r\n\r\n"
+HEAD_END = b"\r\n\r\n"
 _LINE_END = b"\r\n"
-_SPECIAL = HOP_BY_HOP | {b"host", b"content-length", b"expect", EPISODE_HEADER}
+_SPECIAL = headers.HOP_BY_HOP | {b"host", b"content-length", b"expect", headers.EPISODE_HEADER}
+_NONE: tuple[bytes, ...] = ()
 
 
 class RequestParser:
     """Parses the requests of one connection, one at a time.
+
+    Attributes:
+        open_body: of the request that was returned last, while it is still arriving; else None.
 
     Args:
         flow: the connection, to be paused while a body is not read.
@@ -38,7 +44,6 @@ class RequestParser:
     """
 
     __slots__ = (
-        "_body",
         "_complete",
         "_fields",
         "_flow",
@@ -48,6 +53,7 @@ class RequestParser:
         "_searched",
         "_special",
         "_target",
+        "open_body",
     )
 
     def __init__(self, flow: Flow, limits: Limits) -> None:
@@ -56,14 +62,9 @@ class RequestParser:
         self._parser = httptools.HttpRequestParser(self)
         self._searched = 0
         self._remaining_bytes: int | None = 0
-        self._body: Body | None = None
+        self.open_body: Body | None = None
         self._complete = True
         self._start()
-
-    @property
-    def body_open(self) -> bool:
-        """Whether the body of the request that was returned last is still arriving."""
-        return self._body is not None
 
     def feed_head(self, data: bytearray) -> Request | None:
         """Parse a head at the start of `data` and remove it there; None if it is not complete.
@@ -73,22 +74,22 @@ class RequestParser:
         """
         while data.startswith(_LINE_END):
             del data[:2]  # Empty lines before a request are to be ignored (RFC 9112, section 2.2).
-        end = data.find(_HEAD_END, self._searched)
+        end = data.find(HEAD_END, self._searched)
         if end < 0 or end > self._limits.head_bytes_max:
-            self._searched = max(0, len(data) - len(_HEAD_END) + 1)
+            self._searched = max(0, len(data) - len(HEAD_END) + 1)
             check_incomplete_head(data, self._limits)
             return None
         self._searched = 0
         head = bytes(memoryview(data)[: end + 4]) if len(data) > end + 4 else bytes(data)
         del data[: end + 4]
-        return self._parse_head(head)
+        return self.parse_head(head)
 
     def feed_body(self, data: bytes) -> bytes:
         """Parse bytes of the body that is open; return what lies beyond its end.
 
         A body that breaks the chunked format or a bound is failed with `RequestRefusedError`.
         """
-        body = self._body
+        body = self.open_body
         assert body is not None
         try:
             if self._remaining_bytes is None:
@@ -98,14 +99,14 @@ class RequestParser:
             body.fail(RequestRefusedError(400, "bad_body", f"the request body is malformed: {error}"))
         except RequestRefusedError as refusal:
             body.fail(refusal)
-        self._body = None
+        self.open_body = None
         return b""
 
     def fail_body(self, error: Exception) -> None:
         """End the open body with an error, if there is one."""
-        if self._body is not None:
-            self._body.fail(error)
-            self._body = None
+        if self.open_body is not None:
+            self.open_body.fail(error)
+            self.open_body = None
 
     def _feed_counted(self, body: Body, data: bytes, remaining_bytes: int) -> bytes:
         piece, rest = data[:remaining_bytes], data[remaining_bytes:]
@@ -128,22 +129,27 @@ class RequestParser:
 
     def _finish_body(self, body: Body) -> None:
         if self._complete:
-            self._body = None
+            self.open_body = None
             body.finish()
 
-    def _parse_head(self, head: bytes) -> Request:
+    def parse_head(self, head: bytes) -> Request:
+        """Parse a whole head with nothing before or behind it.
+
+        Raises:
+            RequestRefusedError: if the head breaks a rule or a bound.
+        """
         arrival_s = time.monotonic()
-        check_head_bytes(head)
+        check_folding(head)
         self._start()
         try:
-            self._feed(head)
+            self._parser.feed_data(head)
+        except httptools.HttpParserUpgrade:
+            self._refresh()
         except httptools.HttpParserError as error:
-            raise _refusal_of(error, self._special, self._limits) from error
+            raise self._refusal(error, head) from error
         request = self._build(arrival_s)
-        if self._complete:
-            request.body.finish()
-        else:
-            self._body = request.body
+        if not self._complete:
+            self.open_body = request.body
             self._remaining_bytes = None if request.chunked else request.content_length
         return request
 
@@ -151,8 +157,11 @@ class RequestParser:
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
-            # The request is served as if it had not asked for an upgrade; the parser would take no other.
-            self._parser = httptools.HttpRequestParser(self)
+            self._refresh()
+
+    def _refresh(self) -> None:
+        """Serve a request as if it had not asked for an upgrade; the parser that saw it would take no other."""
+        self._parser = httptools.HttpRequestParser(self)
 
     def _start(self) -> None:
         self._target = b""
@@ -161,33 +170,45 @@ class RequestParser:
         self._complete = False
 
     def _build(self, arrival_s: float) -> Request:
-        parser = self._parser
-        method = parser.get_method()
-        version = parser.get_http_version()
+        method = self._parser.get_method()
+        version = self._parser.get_http_version()
         check_version(version)
-        special: dict[bytes, list[bytes]] = {}
+        hosts = lengths = encodings = connections = expectations = episodes = _NONE
         for name, value in self._special:
-            special.setdefault(name, []).append(value)
-        check_host(special.get(b"host", []), version)
-        content_length = body_length(
-            special.get(b"content-length", []), special.get(b"transfer-encoding", []), version, self._limits
-        )
-        episodes = special.get(EPISODE_HEADER)
-        connection_values = special.get(b"connection")
+            match name:
+                case b"host":
+                    hosts += (value,)
+                case b"content-length":
+                    lengths += (value,)
+                case b"transfer-encoding":
+                    encodings += (value,)
+                case b"connection":
+                    connections += (value,)
+                case b"expect":
+                    expectations += (value,)
+                case headers.EPISODE_HEADER:
+                    episodes += (value,)
+        check_host(hosts, version)
+        content_length = body_length(lengths, encodings, version, self._limits)
         fields = self._fields
         return Request(
-            method=method.decode("ascii"),
-            target=check_target(method, self._target, self._limits).decode("ascii"),
-            fields=without_named(fields, connection_values) if connection_values else fields,
-            content_length=content_length,
-            chunked=b"transfer-encoding" in special,
-            keep_alive=_keeps_alive(version, connection_values or []),
-            http_1_0=version == "1.0",
-            expects_continue=b"expect" in special and _expects_continue(special[b"expect"], version),
-            episode=episodes[-1].decode("latin-1") if episodes else None,
-            arrival_s=arrival_s,
-            body=Body(self._flow, self._limits.buffer_bytes_max),
+            method.decode("ascii"),
+            check_target(method, self._target, self._limits).decode("ascii"),
+            without_named(fields, connections) if connections else fields,
+            content_length,
+            bool(encodings),
+            _keeps_alive(version, connections) if connections else version == "1.1",
+            version == "1.0",
+            bool(expectations) and _expects_continue(expectations, version),
+            episodes[-1].decode("latin-1") if episodes else None,
+            arrival_s,
+            NO_BODY if self._complete else Body(self._flow, self._limits.buffer_bytes_max),
         )
+
+    def _refusal(self, error: httptools.HttpParserError, head: bytes) -> RequestRefusedError:
+        if isinstance(error, httptools.HttpParserInvalidMethodError):
+            return RequestRefusedError(501, "method_not_served", "the request method is not one of HTTP's")
+        return refusal_of_head(head, str(error), self._limits)
 
     # What follows is called by httptools.
 
@@ -197,7 +218,7 @@ class RequestParser:
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Add a header field; trailers are dropped."""
-        if self._body is not None:
+        if self.open_body is not None:
             return
         folded = name.lower()
         if folded in _SPECIAL:
@@ -207,41 +228,22 @@ class RequestParser:
 
     def on_body(self, data: bytes) -> None:
         """Add bytes of the body."""
-        if self._body is not None:
-            self._body.feed(data)
+        if self.open_body is not None:
+            self.open_body.feed(data)
 
     def on_message_complete(self) -> None:
         """Note the end of the message."""
         self._complete = True
 
 
-def _keeps_alive(version: str, connection_values: list[bytes]) -> bool:
-    if not connection_values:
-        return version == "1.1"
-    joined = b",".join(connection_values).lower()
-    if version == "1.1":
-        return b"close" not in joined
-    return b"keep-alive" in joined and b"close" not in joined
+def _keeps_alive(version: str, connection_values: tuple[bytes, ...]) -> bool:
+    options = {token for value in connection_values for token in tokens(value)}
+    return b"close" not in options and (version == "1.1" or b"keep-alive" in options)
 
 
-def _expects_continue(values: list[bytes], version: str) -> bool:
+def _expects_continue(values: tuple[bytes, ...], version: str) -> bool:
     if version == "1.0":
         return False
     if any(value.lower() != b"100-continue" for value in values):
         raise RequestRefusedError(417, "expectation_not_served", "only 'Expect: 100-continue' is served")
     return True
-
-
-def _refusal_of(error: httptools.HttpParserError, special: Fields, limits: Limits) -> RequestRefusedError:
-    """Name the rule that the parser refused by, where it is one of ours; its own words otherwise."""
-    if isinstance(error, httptools.HttpParserInvalidMethodError):
-        return RequestRefusedError(
-            501, "method_not_served", "the request method is not one that HTTP parsers know"
-        )
-    lengths = [value for name, value in special if name == b"content-length"]
-    encodings = [value for name, value in special if name == b"transfer-encoding"]
-    try:
-        body_length(lengths, encodings, "1.1", limits)
-    except RequestRefusedError as refusal:
-        return refusal
-    return RequestRefusedError(400, "bad_request", f"the request is malformed: {error}")

@@ -1,9 +1,11 @@
-"""Strict rules for request heads: what is ambiguous is refused, so that the upstream never reads it differently.
+"""Strict rules for request heads: what is ambiguous is refused, so that no upstream reads it differently.
 
-llhttp, the parser behind, is strict about much of this by default; the rules here do not depend on its version.
+The parser behind (llhttp) refuses bare line ends, NUL, white space before colons and malformed numbers by itself.
+Here is what it lets pass, and clear words for what it refuses.
 """
 
 import re
+from collections.abc import Sequence
 
 from earthwire.proxy.limits import Limits
 from earthwire.proxy.refusal import RequestRefusedError
@@ -14,28 +16,43 @@ _NOT_IN_TARGET = re.compile(rb"[\x00-\x20\x7f-\xff#]")
 _HOST = re.compile(rb"[A-Za-z0-9._~!$&'()*+,;=%:\[\]-]*")
 
 
-def check_head_bytes(head: bytes) -> None:
-    """Refuse a head whose lines parsers are known to split differently.
-
-    Args:
-        head: a whole request head with its final empty line.
+def check_folding(head: bytes) -> None:
+    """Refuse a head with a folded line, which some versions of the parser would join.
 
     Raises:
-        RequestRefusedError: 400 on a NUL, a bare CR or LF, a folded line, or space before a colon.
+        RequestRefusedError: 400.
     """
-    line_count = head.count(b"\r\n")
-    if head.count(b"\n") != line_count or head.count(b"\r") != line_count:
-        raise RequestRefusedError(
-            400, "bare_line_end", "a line of the request head ends in a bare CR or LF; use CRLF"
-        )
     if b"\n " in head or b"\n\t" in head:
         raise RequestRefusedError(
             400, "folded_header", "a header line is folded (RFC 9112 5.2); send it in one line"
         )
+
+
+def refusal_of_head(head: bytes, parser_text: str, limits: Limits) -> RequestRefusedError:
+    """Return the clearest reason against a head that the parser refused.
+
+    Args:
+        head: with its final empty line.
+        parser_text: what the parser said.
+        limits: bound on the body.
+    """
+    line_count = head.count(b"\r\n")
+    if head.count(b"\n") != line_count or head.count(b"\r") != line_count:
+        text = "a line of the request head ends in a bare CR or LF; use CRLF"
+        return RequestRefusedError(400, "bare_line_end", text)
     if b"\0" in head:
-        raise RequestRefusedError(400, "nul_in_head", "the request head contains a NUL byte")
-    if b" :" in head or b"\t:" in head:
-        _check_colons(head)
+        return RequestRefusedError(400, "nul_in_head", "the request head contains a NUL byte")
+    fields = [line.partition(b":")[::2] for line in head.split(b"\r\n")[1:-2]]
+    if any(name != name.strip() for name, _ in fields):
+        text = "a header name is followed by white space before its colon"
+        return RequestRefusedError(400, "space_before_colon", text)
+    lengths = [value.strip() for name, value in fields if name.lower() == b"content-length"]
+    encodings = [value.strip() for name, value in fields if name.lower() == b"transfer-encoding"]
+    try:
+        body_length(lengths, encodings, "1.1", limits)
+    except RequestRefusedError as refusal:
+        return refusal
+    return RequestRefusedError(400, "bad_request", f"the request is malformed: {parser_text}")
 
 
 def check_incomplete_head(data: bytes | bytearray, limits: Limits) -> None:
@@ -84,7 +101,7 @@ def check_target(method: bytes, target: bytes, limits: Limits) -> bytes:
     return _origin_form(rest)
 
 
-def check_host(hosts: list[bytes], version: str) -> None:
+def check_host(hosts: Sequence[bytes], version: str) -> None:
     """Refuse a request without exactly one well-formed Host.
 
     Raises:
@@ -112,7 +129,9 @@ def check_version(version: str) -> None:
         )
 
 
-def body_length(lengths: list[bytes], encodings: list[bytes], version: str, limits: Limits) -> int | None:
+def body_length(
+    lengths: Sequence[bytes], encodings: Sequence[bytes], version: str, limits: Limits
+) -> int | None:
     """Return the declared length of the body in bytes, or None if none is declared.
 
     Args:
@@ -157,7 +176,7 @@ def check_body_bytes(size_bytes: int, limits: Limits) -> None:
         )
 
 
-def _check_chunked(lengths: list[bytes], encodings: list[bytes], version: str) -> None:
+def _check_chunked(lengths: Sequence[bytes], encodings: Sequence[bytes], version: str) -> None:
     if lengths:
         raise RequestRefusedError(
             400,
@@ -173,15 +192,6 @@ def _check_chunked(lengths: list[bytes], encodings: list[bytes], version: str) -
         raise RequestRefusedError(
             501, "encoding_not_served", f"Transfer-Encoding is {shown!r}; only 'chunked' is served"
         )
-
-
-def _check_colons(head: bytes) -> None:
-    for line in head.split(b"\r\n")[1:]:
-        name = line.partition(b":")[0]
-        if name != name.strip():
-            raise RequestRefusedError(
-                400, "space_before_colon", "a header name is followed by white space before its colon"
-            )
 
 
 def _target_too_long(limits: Limits) -> RequestRefusedError:

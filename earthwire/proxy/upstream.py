@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from earthwire.fault_models.plan import Plan
-from earthwire.proxy.body import Body
+from earthwire.proxy.body import NO_BODY, Body
 from earthwire.proxy.exchange import ResponseHead
 from earthwire.proxy.headers import serialise
 from earthwire.proxy.limits import Limits
@@ -90,7 +90,8 @@ class LiveSource:
         self._addresses: list[str] = []
         self._idle: list[UpstreamConnection] = []
         self._connections: set[UpstreamConnection] = set()
-        self._host_line = f"Host: {upstream.authority}\r\n".encode("ascii")
+        self._host_line = f"Host: {upstream.authority}\r\n"
+        self._base_path = upstream.base_path
         self._closed = False
 
     @property
@@ -114,11 +115,13 @@ class LiveSource:
     async def forward(self, request: Request, target: str) -> "LiveExchange":
         """Send a request to the upstream (see `earthwire.proxy.exchange.Source`)."""
         body = request.body
-        start = body.take()
-        data = self._head(request, target) + (chunk(start) if request.chunked else start)
+        data = self._head(request, target)
         whole = body.complete
-        if whole and request.chunked:
-            data += LAST_CHUNK
+        if body is not NO_BODY:
+            start = body.take()
+            data += chunk(start) if request.chunked else start
+            if whole and request.chunked:
+                data += LAST_CHUNK
         connection = self._pop() or await self.connect()
         exchange = LiveExchange(self, connection, data if whole else None, request.method)
         exchange.begin(data)
@@ -149,7 +152,8 @@ class LiveSource:
     def release(self, connection: UpstreamConnection) -> None:
         """Take a connection back whose exchange is over."""
         if connection.reusable and not self._closed:
-            connection.resume_reading()
+            if connection.reading_paused:
+                connection.resume_reading()
             self._put(connection)
         else:
             connection.close()
@@ -177,7 +181,6 @@ class LiveSource:
         if len(self._idle) >= self._limits.idle_upstream_connections_max:
             connection.close()
             return
-        connection.idle_since_s = connection.loop.time()
         self._idle.append(connection)
 
     def _gone(self, connection: UpstreamConnection) -> None:
@@ -219,8 +222,8 @@ class LiveSource:
         return allowed
 
     def _head(self, request: Request, target: str) -> bytes:
-        first_line = f"{request.method} {self.upstream.base_path}{target} HTTP/1.1\r\n".encode("ascii")
-        head = serialise(first_line + self._host_line, request.fields)
+        first_line = f"{request.method} {self._base_path}{target} HTTP/1.1\r\n{self._host_line}"
+        head = serialise(first_line.encode("ascii"), request.fields)
         if request.chunked:
             return head + b"Transfer-Encoding: chunked\r\n\r\n"
         if request.content_length is not None:
@@ -265,7 +268,7 @@ class LiveExchange:
     @property
     def body(self) -> Body:
         """Body of the response, once `head` has returned."""
-        return self._connection.body
+        return self._connection.parser.body
 
     def begin(self, data: bytes) -> None:
         """Send the first bytes of the request."""
@@ -300,7 +303,7 @@ class LiveExchange:
     def finish(self) -> None:
         """Give the connection back, or have the rest of the response read and dropped first."""
         connection = self._connection
-        if connection.complete or connection.closed:
+        if connection.parser.complete or connection.closed:
             self._source.release(connection)
         else:
             connection.abandon(self._source.release)

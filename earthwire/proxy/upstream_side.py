@@ -4,7 +4,6 @@ import asyncio
 import math
 from collections.abc import Callable
 
-from earthwire.proxy.body import Body
 from earthwire.proxy.connection import Connection
 from earthwire.proxy.exchange import ResponseHead
 from earthwire.proxy.limits import Limits
@@ -17,6 +16,7 @@ class UpstreamConnection(Connection):
     """One connection to an upstream.
 
     Attributes:
+        parser: holds the head and the body of the present response.
         exchange_count: exchanges begun so far.
         answered: at least one byte of the present response has arrived.
         idle_since_s: when the last exchange ended (loop time).
@@ -42,30 +42,20 @@ class UpstreamConnection(Connection):
         self._limits = limits
         self._watchdog = watchdog
         self._gone = gone
-        self._parser = ResponseParser(self, limits)
+        self.parser = ResponseParser(self, limits)
         self._expecting = False
         self._error: UpstreamError | None = None
         self._head_waiter: asyncio.Future[None] | None = None
         self._release: Callable[[UpstreamConnection], None] | None = None
 
     @property
-    def body(self) -> Body:
-        """Body of the present response."""
-        return self._parser.body
-
-    @property
-    def complete(self) -> bool:
-        """Whether the present response has ended."""
-        return self._parser.complete
-
-    @property
     def reusable(self) -> bool:
         """Whether another exchange may follow."""
-        return self._parser.complete and self._parser.reusable and not self.closed
+        return self.parser.complete and self.parser.reusable and not self.closed
 
     def begin(self, data: bytes, *, head_request: bool) -> None:
         """Write the (first) bytes of a request and expect its response."""
-        self._parser.begin(head_request=head_request)
+        self.parser.begin(head_request=head_request)
         self.exchange_count += 1
         self.answered = False
         self._expecting = True
@@ -78,12 +68,12 @@ class UpstreamConnection(Connection):
         Raises:
             UpstreamError: if there is none.
         """
-        while self._parser.head is None:
+        while self.parser.head is None:
             if self._error is not None:
                 raise self._error
             self._head_waiter = self.loop.create_future()
             await self._head_waiter
-        return self._parser.head
+        return self.parser.head
 
     async def room_or_answer(self) -> None:
         """Wait until more of the request can be written, or an answer or the end makes that pointless."""
@@ -95,12 +85,12 @@ class UpstreamConnection(Connection):
         """Read the rest of the response without keeping it, for a bounded time, then call `release`."""
         self._release = release
         self.overdue_at_s = self.loop.time() + self._limits.abandoned_s_max
-        self.body.discard()
+        self.parser.body.discard()
         self.resume_reading()
 
     def overdue(self) -> None:
         """Fail an exchange whose upstream is silent for too long; waiting for a slow client does not count."""
-        if self._reading_paused:
+        if self.reading_paused:
             self.overdue_at_s = self.loop.time() + self._limits.upstream_silence_s_max
             return
         silence_s = self._limits.upstream_silence_s_max
@@ -111,6 +101,7 @@ class UpstreamConnection(Connection):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Watch this connection."""
         super().connection_made(transport)
+        self.idle_since_s = self.loop.time()
         self._watchdog.watch(self)
 
     def data_received(self, data: bytes) -> None:
@@ -119,7 +110,7 @@ class UpstreamConnection(Connection):
             self.abort()
             return
         self.answered = True
-        parser = self._parser
+        parser = self.parser
         try:
             parser.feed(data)
         except UpstreamError as error:
@@ -135,7 +126,7 @@ class UpstreamConnection(Connection):
     def eof_received(self) -> None:
         """End a response that has no other end; the transport then closes itself."""
         self.closed = True
-        if self._expecting and self._parser.end_of_input():
+        if self._expecting and self.parser.end_of_input():
             self._end_exchange()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -148,7 +139,7 @@ class UpstreamConnection(Connection):
 
     def _lost_error(self, exc: Exception | None) -> UpstreamError:
         how = f" ({exc})" if exc is not None else ""
-        if self._parser.head is not None:
+        if self.parser.head is not None:
             return UpstreamError(
                 "body_cut", f"the upstream closed the connection in the middle of the body{how}"
             )
@@ -166,7 +157,7 @@ class UpstreamConnection(Connection):
         self._expecting = False
         self._error = error
         self._release = None
-        self.body.fail(error)
+        self.parser.body.fail(error)
         self._wake()
         self.abort()
 
