@@ -242,7 +242,7 @@ def _table(summaries: Sequence[SourceSummary]) -> Table:
     table.add_column("source", overflow="fold", min_width=16)
     for name in ("records", "sessions", "tools", "latency", "censored"):
         table.add_column(name, justify="right", no_wrap=True, min_width=len(name))
-    table.add_column("outcomes", no_wrap=True)
+    table.add_column("outcomes")
     names = Counter(summary.path.name for summary in summaries)
     shown = summaries
     if len(summaries) > SOURCES_SHOWN_MAX:

@@ -1,5 +1,6 @@
 """Traces: the record of a tool call, readers of every format, writers, redaction, tool keys and replay."""
 
+from earthwire.traces._secrets import redact_text
 from earthwire.traces.body_class import classify_body
 from earthwire.traces.errors import BadLineHandler, TraceFileError
 from earthwire.traces.formats import (
@@ -18,7 +19,7 @@ from earthwire.traces.options import ReadOptions
 from earthwire.traces.outcome_kind import is_fault, outcome_kind, status_of_kind
 from earthwire.traces.parquet import read_parquet, write_parquet
 from earthwire.traces.record import RecordError, TraceRecord, record_from_dict, record_to_dict
-from earthwire.traces.redaction import redact_body, redact_headers, redact_text, redact_url
+from earthwire.traces.redaction import redact_body, redact_headers, redact_url
 from earthwire.traces.relabel import learn_templates, relabel
 from earthwire.traces.replay import Hit, Miss, ReplayCursor, ReplayIndex, recorded_body
 from earthwire.traces.request_key import request_key

@@ -4,7 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 
-from earthwire.traces.redaction import REDACTED, is_secret_name, redact_text
+from earthwire.traces._secrets import REDACTED, is_secret_name, redact_text
 
 DIFFERENCES_MAX = 5
 SHOWN_CHARACTERS_MAX = 40

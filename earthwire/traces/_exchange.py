@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from urllib.parse import SplitResult, urlsplit
 
+from earthwire.traces._secrets import redact_text
 from earthwire.traces.body_class import classify_body, is_event_stream
 from earthwire.traces.http_outcome import failure_outcome, http_outcome
 from earthwire.traces.options import ReadOptions
@@ -22,7 +23,6 @@ from earthwire.traces.redaction import (
     BODY_CHARACTERS_MAX,
     redact_body,
     redact_headers,
-    redact_text,
     redact_url,
 )
 from earthwire.traces.request_key import request_key

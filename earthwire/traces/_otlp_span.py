@@ -13,10 +13,11 @@ from collections.abc import Iterator
 import msgspec
 
 from earthwire.traces._exchange import Exchange, Fields, exchange_fields
+from earthwire.traces._secrets import redact_text
 from earthwire.traces.http_outcome import failure_outcome
 from earthwire.traces.options import ReadOptions
 from earthwire.traces.record import Outcome
-from earthwire.traces.redaction import redact_body, redact_text
+from earthwire.traces.redaction import redact_body
 from earthwire.traces.tool_key import PathTemplater, tool_key
 
 Scalar = str | int | float | bool
@@ -25,7 +26,9 @@ _ERROR_CODES = (2, "2", "STATUS_CODE_ERROR")
 _CLIENT_KINDS = (3, "3", "SPAN_KIND_CLIENT")
 _SERVER_KINDS = (2, "2", "SPAN_KIND_SERVER")
 _ALL_ZERO = re.compile(r"0*")
-_HTTP_OK = ("OK", "0")
+_RPC_OK = ("OK", "0")
+_MCP_CLIENT_TIMEOUT = "-32001"
+"""What MCP clients report when they give up waiting; no server sent it."""
 
 
 class _Value(msgspec.Struct, frozen=True, rename="camel"):
@@ -203,7 +206,9 @@ def _tool_fields(
 
 def _tool_outcome(span: Span, rpc_code: str | None, error_type: str | None, is_mcp: bool) -> Outcome:
     """Return the outcome: `error.type` is by convention the RPC code, ``tool_error`` or an exception."""
-    if rpc_code is not None and rpc_code not in _HTTP_OK:
+    if is_mcp and rpc_code == _MCP_CLIENT_TIMEOUT:
+        return "timeout"
+    if rpc_code is not None and rpc_code not in _RPC_OK:
         return "rpc_error"
     if error_type == "tool_error":
         return "tool_error"

@@ -141,6 +141,7 @@ def test_a_timeout_is_censored(tmp_path: Path) -> None:
             {"status": {"code": 2}},
             "rpc_error",
         ),
+        ({"error.type": "-32001", "rpc.response.status_code": "-32001"}, {"status": {"code": 2}}, "timeout"),
         ({"error.type": "TimeoutError"}, {"status": {"code": 2}}, "timeout"),
         ({"error.type": "ConnectionResetError"}, {"status": {"code": 2}}, "conn_error"),
         ({}, {"status": {"code": 2, "message": "went wrong"}}, "tool_error"),

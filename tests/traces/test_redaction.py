@@ -3,12 +3,11 @@ import time
 
 import pytest
 
+from earthwire.traces._secrets import CREDENTIAL_SHAPES, is_secret_name, redact_text
 from earthwire.traces.redaction import (
     BODY_CHARACTERS_MAX,
-    is_secret_name,
     redact_body,
     redact_headers,
-    redact_text,
     redact_url,
 )
 
@@ -158,3 +157,22 @@ def test_hostile_text_takes_linear_time(unit: str) -> None:
     redact_body(text, JSON)
     redact_body(text, "text/plain")
     assert time.process_time() - started_s < 10
+
+
+@pytest.mark.parametrize("secret", SECRETS.values(), ids=SECRETS.keys())
+def test_every_shape_that_matches_is_triggered(secret: str) -> None:
+    matching = [shape for shape in CREDENTIAL_SHAPES if shape.pattern.search(f"x {secret} y")]
+    assert matching
+    assert all(shape.trigger.search(secret) for shape in matching)
+
+
+def test_secrets_hidden_by_escapes_are_found() -> None:
+    body = r'{"a": "jane\u0040mail.example", "\u0074oken": "hidden"}'
+    redacted = json.loads(redact_body(body, JSON))
+    assert redacted["a"] == "redacted@example.com"
+    assert redacted["token"] == "REDACTED"
+
+
+def test_a_body_without_secrets_comes_back_as_it_is() -> None:
+    body = '{"id": 1, "items": [{"name": "plain", "tokens": 5}]}'
+    assert redact_body(body, JSON) is body
