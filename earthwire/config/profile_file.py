@@ -33,7 +33,7 @@ class LatencySection(Section):
 
     @model_validator(mode="after")
     def _rising(self) -> Self:
-        if any(b < a for a, b in zip(self.quantiles_ms, self.quantiles_ms[1:], strict=False)):
+        if any(b < a for a, b in pairwise(self.quantiles_ms)):
             raise ValueError("quantiles_ms must not fall from one level to the next")
         return self
 

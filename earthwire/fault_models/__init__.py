@@ -5,6 +5,7 @@ from earthwire.fault_models.delivery import deliver, plain_response
 from earthwire.fault_models.dependence import Dependence, normal_probability, normal_quantile
 from earthwire.fault_models.grouping import ancestors
 from earthwire.fault_models.latency import LEVELS, LatencyTable
+from earthwire.fault_models.matching import ToolMatcher
 from earthwire.fault_models.outcome import KAPPA, START, Counts, OutcomeCounts, OutcomeLaw, back_off
 from earthwire.fault_models.plan import (
     PASS_THROUGH,
@@ -21,7 +22,7 @@ from earthwire.fault_models.plan import (
     Wait,
     plan_digest,
 )
-from earthwire.fault_models.profile import ErrorResponse, Profile, Provenance, Source, ToolLaws
+from earthwire.fault_models.profile import ErrorResponse, Profile, Provenance, Source, ToolLaws, profile_hash
 from earthwire.fault_models.simulation import STREAMS_MAX, Simulation, ToolModel, TooManyStreamsError
 from earthwire.fault_models.uniforms import Purpose, UniformStream
 
@@ -56,6 +57,7 @@ __all__ = [
     "Support",
     "TooManyStreamsError",
     "ToolLaws",
+    "ToolMatcher",
     "ToolModel",
     "UniformStream",
     "Wait",
@@ -66,4 +68,5 @@ __all__ = [
     "normal_quantile",
     "plain_response",
     "plan_digest",
+    "profile_hash",
 ]

@@ -1,5 +1,7 @@
 """The profile: every law of every tool, as values. Reading and writing it as YAML is `earthwire.config`'s job."""
 
+import hashlib
+
 import msgspec
 
 from earthwire.fault_models.dependence import Dependence
@@ -106,3 +108,8 @@ class Profile(msgspec.Struct, frozen=True):
         groups = (self.groups.get(name) for name in reversed(ancestors(tool)))
         own = self.tools.get(tool)
         return [self.overall, *(laws for laws in groups if laws), *([own] if own else [])]
+
+
+def profile_hash(profile: Profile) -> str:
+    """Return 16 hex digits that identify the laws of a profile, whatever file they came from."""
+    return hashlib.blake2b(msgspec.msgpack.encode(profile), digest_size=8).hexdigest()

@@ -9,9 +9,10 @@ from earthwire.fault_models.call import Call, Drawn
 from earthwire.fault_models.delivery import deliver
 from earthwire.fault_models.dependence import Dependence, normal_probability, normal_quantile
 from earthwire.fault_models.latency import LatencyTable
+from earthwire.fault_models.matching import ToolMatcher
 from earthwire.fault_models.outcome import START, OutcomeLaw
 from earthwire.fault_models.plan import Plan
-from earthwire.fault_models.profile import ErrorResponse, Profile, ToolLaws
+from earthwire.fault_models.profile import ErrorResponse, Profile, ToolLaws, profile_hash
 from earthwire.fault_models.uniforms import Purpose, UniformStream
 
 STREAMS_MAX = 200_000
@@ -79,11 +80,15 @@ class Simulation:
     Args:
         profile: the laws.
         seed: of the run; the same seed and the same calls give the same plans.
+        server: host of the recorded tools that requests stand for, where the profile knows several.
     """
 
-    def __init__(self, profile: Profile, seed: int) -> None:
+    def __init__(self, profile: Profile, seed: int, server: str | None = None) -> None:
         self.profile = profile
         self.seed = seed
+        self.profile_hash = profile_hash(profile)
+        most_used_first = sorted(profile.tools, key=lambda name: -profile.tools[name].calls)
+        self._matcher = ToolMatcher(most_used_first, server)
         self._models: dict[str, ToolModel] = {}
         self._streams: dict[tuple[str, str], _Stream] = {}
         self._bind(profile.dependence)
@@ -109,6 +114,10 @@ class Simulation:
         steps = deliver(kind, latency_s, latency_s, response, u[Purpose.DAMAGE])
         support = "assumed" if table is None else table.support
         return Drawn(index, Plan(kind, latency_s, latency_s, steps, support))
+
+    def tool_of(self, method: str, path: str) -> str:
+        """Return the tool key of an HTTP request; `path` has no query."""
+        return self._matcher.tool(method, path)
 
     def forget(self, episode: str) -> None:
         """Drop what an episode's tools remember; its next calls start at index 0 again."""

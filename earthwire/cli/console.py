@@ -1,0 +1,94 @@
+"""What all commands share: where they print, how they fail, how they show progress, and their exit codes."""
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NoReturn
+
+from rich.console import Console
+from rich.status import Status
+
+EXIT_OK = 0
+EXIT_FAIL = 1
+"""The verdict is ``fail``."""
+EXIT_BAD_INPUT = 2
+"""A file, an option or the environment is wrong; the message says what and how to mend it."""
+EXIT_INSUFFICIENT_DATA = 3
+"""The verdict is ``insufficient data``."""
+
+EXIT_OF_VERDICT = {"pass": EXIT_OK, "fail": EXIT_FAIL, "insufficient data": EXIT_INSUFFICIENT_DATA}
+
+_PROGRESS_AFTER_S = 2.0
+_BLOCKS = " ▁▂▃▄▅▆▇█"
+
+
+def output() -> Console:
+    """Return the console for results: stdout, plain where it is not a terminal or NO_COLOR is set."""
+    return Console(highlight=False)
+
+
+def messages() -> Console:
+    """Return the console for everything else: stderr."""
+    return Console(stderr=True, highlight=False)
+
+
+def fail(text: str) -> NoReturn:
+    """End the command with a message about the user's input."""
+    messages().print(f"error: {text}", style="red", markup=False, soft_wrap=True)
+    sys.exit(EXIT_BAD_INPUT)
+
+
+class LateStatus:
+    """Says on a terminal what is being done, once it takes longer than two seconds."""
+
+    def __init__(self, console: Console) -> None:
+        self._status = Status("", console=console)
+        self._is_terminal = console.is_terminal
+        self._due_s = time.monotonic() + _PROGRESS_AFTER_S
+        self._is_shown = False
+
+    def __call__(self, text: str) -> None:
+        """Take the next piece of work by name."""
+        if not self._is_terminal or time.monotonic() < self._due_s:
+            return
+        self._status.update(text)
+        if not self._is_shown:
+            self._status.start()
+            self._is_shown = True
+
+    def stop(self) -> None:
+        """Clear the line."""
+        self._status.stop()
+
+
+@contextmanager
+def late_status() -> Iterator[LateStatus]:
+    """Give a `LateStatus` for the length of a block."""
+    status = LateStatus(messages())
+    try:
+        yield status
+    finally:
+        status.stop()
+
+
+def sparkline(heights: list[float]) -> str:
+    """Return one block character a value, the highest value being a full block."""
+    top = max(heights, default=0.0)
+    if top <= 0:
+        return ""
+    return "".join(_BLOCKS[round(height / top * (len(_BLOCKS) - 1))] for height in heights)
+
+
+def milliseconds(value_s: float) -> str:
+    """Return a latency as people read it: ``0.8 ms``, ``83 ms``, ``1.25 s``."""
+    if value_s >= 1:
+        return f"{value_s:.3g} s" if value_s < 100 else f"{value_s:.0f} s"
+    return f"{value_s * 1e3:.2g} ms" if value_s < 0.1 else f"{value_s * 1e3:.0f} ms"
+
+
+def percent(share: float) -> str:
+    """Return a share as a percentage that keeps small ones visible."""
+    if share == 0:
+        return "0 %"
+    return f"{100 * share:.1f} %" if share >= 0.001 else "<0.1 %"

@@ -1,0 +1,100 @@
+"""``earthwire fidelity``: how faithful is a simulation calibrated on half of these sessions to the other half?"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from earthwire.cli.console import EXIT_OF_VERDICT, late_status, output, percent
+
+if TYPE_CHECKING:
+    from earthwire.grounding.fidelity import FidelityReport
+
+_LABELS = {
+    "mock": "mock (median delay)",
+    "jitter": "mean ± jitter",
+    "lognormal": "log-normal per tool",
+    "earthwire": "earthwire",
+}
+
+
+def fidelity(
+    traces: Annotated[
+        list[Path], typer.Argument(help="Trace files, or directories of them, in any known format.")
+    ],
+    repeats: Annotated[int, typer.Option("--repeats", min=1, max=100, help="Random splits by session.")] = 5,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of splits, draws and classifiers.")] = 0,
+    skip_bad_lines: Annotated[
+        bool, typer.Option("--skip-bad-lines", help="Leave bad records out and report them.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+) -> None:
+    """Ask before serving: split by session, calibrate on one half, simulate the other, and score the match.
+
+    Exit code 0: pass. 1: fail. 2: bad input. 3: insufficient data.
+    """
+    import msgspec
+
+    from earthwire.cli.loading import load_traces
+    from earthwire.grounding.fidelity import fidelity as score
+
+    with late_status() as status:
+        loaded = load_traces(traces, skip_bad_lines, status)
+        report = score(loaded.calls, ", ".join(map(str, traces)), repeats, seed, status)
+    if as_json:
+        print(msgspec.json.encode(report).decode())
+    else:
+        _print(report)
+    raise typer.Exit(EXIT_OF_VERDICT[report.verdict])
+
+
+def _print(report: "FidelityReport") -> None:
+    console = output()
+    console.print(
+        f"{report.source}: {report.calls:,} calls with a latency in {report.sessions:,} sessions; "
+        f"{report.repeats} splits by session, seed {report.seed}",
+        markup=False,
+        soft_wrap=True,
+    )
+    if report.models:
+        _print_scores(report)
+        _print_outcomes(report)
+    for reason in report.reasons:
+        console.print(f"  {reason}", markup=False, soft_wrap=True)
+    console.print(f"verdict: {report.verdict}")
+
+
+def _print_scores(report: "FidelityReport") -> None:
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    table = Table(box=SIMPLE_HEAD, padding=(0, 2, 0, 0))
+    table.add_column("simulation", no_wrap=True)
+    for name in ("AUC", "gap closed", "fidelity ratio, m = 500"):
+        table.add_column(name, justify="right")
+    for name, score in report.models.items():
+        style = "bold" if name == "earthwire" else None
+        closed = f"{100 * score.gap_closed:.0f} %"
+        table.add_row(
+            _LABELS[name], f"{score.auc:.3f}", closed, f"{score.fidelity_ratio_500:.2f}", style=style
+        )
+    table.add_section()
+    low, high = min(report.auc_real_repeats), max(report.auc_real_repeats)
+    table.add_row("real half vs real half (floor)", f"{report.auc_real:.3f} [{low:.2f}, {high:.2f}]", "", "1")
+    output().print(table)
+
+
+def _print_outcomes(report: "FidelityReport") -> None:
+    console = output()
+    known = [f"{name} × {ratio:.2f}" for name, ratio in report.quantile_ratios.items() if ratio is not None]
+    console.print(f"latency, simulated over recorded: {', '.join(known) or 'too few calls'}")
+    outcomes = report.outcomes
+    if outcomes is None:
+        console.print("outcomes: n/a, the source does not record them")
+        return
+    real, simulated = outcomes.real, outcomes.simulated
+    console.print(
+        f"faults: recorded {percent(real.rate)} [{percent(real.low)}, {percent(real.high)}] at an effective "
+        f"{real.effective_count:.0f} of {real.count:,} calls; simulated {percent(simulated.rate)}",
+        soft_wrap=True,
+    )

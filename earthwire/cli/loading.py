@@ -1,0 +1,100 @@
+"""Reads traces for the commands that fit or score: columns, recorded error responses, and where they came from."""
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+
+from earthwire.cli.console import LateStatus, messages
+from earthwire.fault_models.profile import ErrorResponse, Provenance, Source
+from earthwire.grounding.responses import ResponseBank
+from earthwire.traces.calls import Calls, calls_from_records
+from earthwire.traces.errors import BadLineHandler, TraceFileError
+from earthwire.traces.formats import find_sources
+from earthwire.traces.options import ReadOptions
+from earthwire.traces.record import TraceRecord
+
+_HASH_CHUNK_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedTraces:
+    """What was read.
+
+    Attributes:
+        calls: all calls, in columns.
+        responses: recorded error responses by tool and outcome kind.
+        provenance: files, counts and what they cannot tell.
+    """
+
+    calls: Calls
+    responses: dict[str, dict[str, tuple[ErrorResponse, ...]]]
+    provenance: Provenance
+
+
+def load_traces(paths: Iterable[Path], skip_bad_lines: bool, status: LateStatus) -> LoadedTraces:
+    """Read trace files and directories.
+
+    Args:
+        paths: files in any known format, or directories of them.
+        skip_bad_lines: leave bad records out and say so, instead of stopping at the first one.
+        status: is told which file is being read.
+
+    Raises:
+        TraceFileError: if a file, or a record in it, cannot be read, or nothing was read at all.
+    """
+    bank = ResponseBank()
+    sources: list[Source] = []
+    cannot_tell: dict[str, None] = {}
+    found = find_sources(paths).files
+
+    def records() -> Iterator[TraceRecord]:
+        for path, known in found:
+            status(f"reading {path.name}")
+            count = 0
+            for record in known.read(
+                path, ReadOptions(keep_bodies=True), _reporter() if skip_bad_lines else None
+            ):
+                count += 1
+                bank.add(record)
+                yield record
+            sources.append(Source(path.name, known.name, _sha256(path), count))
+            cannot_tell.update(dict.fromkeys(known.cannot_tell))
+
+    calls = calls_from_records(records())
+    if not len(calls):
+        raise TraceFileError(found[0][0], "holds no records")
+    provenance = Provenance(
+        sources=tuple(sources),
+        calls=len(calls),
+        sessions=calls.session_count,
+        window=_window(calls),
+        latency_measure=calls.measure,
+        cannot_tell=tuple(cannot_tell),
+    )
+    return LoadedTraces(calls, bank.responses(), provenance)
+
+
+def _reporter() -> BadLineHandler:
+    console = messages()
+    return lambda error: console.print(f"left out: {error}", markup=False, soft_wrap=True)
+
+
+def _window(calls: Calls) -> tuple[str, str] | None:
+    known = calls.start_s[np.isfinite(calls.start_s)]
+    return (_iso(known.min()), _iso(known.max())) if len(known) else None
+
+
+def _iso(time_s: float) -> str:
+    return datetime.fromtimestamp(time_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(_HASH_CHUNK_BYTES):
+            digest.update(chunk)
+    return digest.hexdigest()

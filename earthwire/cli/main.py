@@ -1,0 +1,43 @@
+"""The ``earthwire`` command. Commands import what they need when they run, so that ``--help`` answers at once."""
+
+import sys
+
+import typer
+
+from earthwire.cli import calibrate, demo, fidelity, import_traces, record, serve, show, verify
+from earthwire.cli.console import fail
+from earthwire.config.located_yaml import FileError
+from earthwire.traces.errors import TraceFileError
+
+app = typer.Typer(
+    name="earthwire",
+    help=(
+        "Simulated tools that are as slow and as faulty as the recorded ones.\n\n"
+        "Learn how your tools behave from traces (calibrate), put the proxy between agent and tools (serve), and see "
+        "the match proven on sessions that were held out (fidelity, verify). Start with: earthwire demo"
+    ),
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+app.command("demo")(demo.demo)
+app.command("import")(import_traces.import_traces)
+app.command("record")(record.record)
+app.command("calibrate")(calibrate.calibrate)
+app.command("show")(show.show)
+app.command("fidelity")(fidelity.fidelity)
+app.command("verify")(verify.verify)
+app.command("serve")(serve.serve)
+
+
+def main() -> None:
+    """Run the command line; a user's mistake ends with one message and exit code 2, never with a stack trace."""
+    try:
+        app()
+    except (TraceFileError, FileError) as error:
+        fail(str(error))
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(0)

@@ -1,0 +1,182 @@
+"""``earthwire serve``: put the proxy between an agent and its tools."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from earthwire.cli.console import fail, messages
+from earthwire.config.recipe import MissPolicy, RecipeFile, Timing
+
+if TYPE_CHECKING:
+    from earthwire.proxy.planner import Planner
+    from earthwire.proxy.server import Proxy, ServeConfig
+
+
+def serve(
+    recipe: Annotated[
+        Path | None, typer.Argument(help="Recipe file (YAML); options given here win over it.")
+    ] = None,
+    profile: Annotated[
+        Path | None,
+        typer.Option("--profile", "-p", help="Profile to simulate; without one calls pass through."),
+    ] = None,
+    upstream: Annotated[
+        list[str] | None,
+        typer.Option("--upstream", "-u", help="Tool or mock to forward to: URL, or NAME=URL for /t/NAME/…"),
+    ] = None,
+    replay: Annotated[
+        list[Path] | None, typer.Option("--replay", help="Answer from these traces instead of an upstream.")
+    ] = None,
+    on_miss: Annotated[
+        MissPolicy | None, typer.Option("--on-miss", help="Replay: what to do with an unrecorded request.")
+    ] = None,
+    timing: Annotated[
+        Timing | None, typer.Option("--timing", help="Replay: the recorded times, or drawn from the profile.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option("--seed", help="Same seed, same calls: same plans.")] = None,
+    server: Annotated[
+        str | None, typer.Option("--server", help="Host in the profile's tool keys that requests stand for.")
+    ] = None,
+    record: Annotated[
+        Path | None, typer.Option("--record", "-r", help="Append a trace record of each call (.jsonl).")
+    ] = None,
+    record_bodies: Annotated[
+        bool, typer.Option("--record-bodies", help="Records hold URLs, headers and bodies, redacted.")
+    ] = False,
+    host: Annotated[str | None, typer.Option("--host", help="Address to listen on.")] = None,
+    port: Annotated[
+        int | None, typer.Option("--port", min=0, max=65535, help="Port to listen on; 0: any free one.")
+    ] = None,
+    allow_public: Annotated[
+        bool, typer.Option("--allow-public", help="Listen on an address other machines can reach.")
+    ] = False,
+) -> None:
+    """Serve simulated tools: point the agent's base URL at the address that is printed.
+
+    Episodes (agent runs) are told apart by the path prefix /e/EPISODE/ or the header x-earthwire-episode. Ctrl-C or
+    SIGTERM ends calls in flight and writes all records.
+    """
+    written = _written(recipe)
+    options: dict[str, object] = {}
+    if profile is not None:
+        options["profile"] = str(profile)
+    if upstream:
+        options["routes"] = _routes(upstream)
+    if replay:
+        options["replay"] = {"traces": [str(path) for path in replay]}
+    _set(options, "seed", seed)
+    _set(options, "server", server)
+    if record is not None:
+        options["record"] = {"path": str(record), "bodies": record_bodies}
+    merged = _merged(written, options)
+    _update(merged, "replay", {"on_miss": on_miss, "timing": timing})
+    _update(merged, "listen", {"host": host, "port": port, "allow_public": allow_public or None})
+    start(_validated(merged))
+
+
+def start(recipe: RecipeFile) -> None:
+    """Run the proxy that a recipe describes until it is told to stop."""
+    from earthwire.proxy.server import ServeError, run
+
+    planner = _planner(recipe)
+    try:
+        run(_serve_config(recipe), planner, _announce(recipe, planner), _warn)
+    except ServeError as error:
+        fail(str(error))
+
+
+def _written(recipe: Path | None) -> dict[str, object]:
+    from earthwire.config.recipe import read_recipe
+
+    if recipe is None:
+        return {"earthwire_recipe": 1}
+    return read_recipe(recipe).model_dump(exclude_unset=True)
+
+
+def _routes(upstreams: list[str]) -> dict[str, dict[str, str]]:
+    routes = {}
+    for text in upstreams:
+        name, equals, url = text.partition("=")
+        if not equals or "://" in name:
+            name, url = "upstream", text
+        routes[name] = {"upstream": url}
+    return routes
+
+
+def _set(options: dict[str, object], key: str, value: object) -> None:
+    if value is not None:
+        options[key] = value
+
+
+def _merged(written: dict[str, object], options: dict[str, object]) -> dict[str, object]:
+    return {**written, **options}
+
+
+def _update(recipe: dict[str, object], section: str, values: dict[str, object]) -> None:
+    given = {key: value for key, value in values.items() if value is not None}
+    before = recipe.get(section)
+    if given and (before is not None or section == "listen"):
+        recipe[section] = {**(before if isinstance(before, dict) else {}), **given}
+
+
+def _validated(values: dict[str, object]) -> RecipeFile:
+    from pydantic import ValidationError
+
+    try:
+        return RecipeFile.model_validate(values)
+    except ValidationError as error:
+        lines = []
+        for detail in error.errors():
+            place = ".".join(map(str, detail["loc"]))
+            if not place:
+                lines.append("nothing to answer with: give --upstream URL or --replay TRACES")
+            else:
+                lines.append(f"{place}: {detail['input']!r}: {detail['msg']}")
+        fail("\n".join(lines))
+
+
+def _planner(recipe: RecipeFile) -> "Planner":
+    from earthwire.config.profile_file import read_profile
+    from earthwire.fault_models.simulation import Simulation
+    from earthwire.proxy.pass_through import PassThrough
+
+    if recipe.profile is None:
+        return PassThrough()
+    return Simulation(read_profile(Path(recipe.profile)), recipe.seed, recipe.server)
+
+
+def _serve_config(recipe: RecipeFile) -> "ServeConfig":
+    from earthwire.proxy.server import ServeConfig
+
+    record = recipe.record
+    return ServeConfig(
+        upstreams={name: route.upstream for name, route in recipe.routes.items()},
+        host=recipe.listen.host,
+        port=recipe.listen.port,
+        allow_public=recipe.listen.allow_public,
+        record_path=None if record is None else Path(record.path),
+        keep_bodies=record is not None and record.bodies,
+    )
+
+
+def _announce(recipe: RecipeFile, planner: "Planner") -> Callable[["Proxy"], None]:
+    def announce(proxy: "Proxy") -> None:
+        base = f"http://{proxy.host}:{proxy.port}"
+        what = (
+            f"profile {planner.profile_hash}, seed {planner.seed}" if recipe.profile else "calls pass through"
+        )
+        print(f"earthwire serves {base} ({what})", flush=True)
+        messages().print(
+            f"point the agent's base URL at {base}/ or, for an episode of its own, {base}/e/<episode>/",
+            markup=False,
+            soft_wrap=True,
+        )
+
+    return announce
+
+
+def _warn(text: str) -> None:
+    print(f"earthwire: warning: {text}", file=sys.stderr, flush=True)

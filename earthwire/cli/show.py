@@ -1,0 +1,119 @@
+"""``earthwire show``: print a profile as a table."""
+
+import json
+import math
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from earthwire.cli.console import milliseconds, output, percent, sparkline
+
+if TYPE_CHECKING:
+    from earthwire.fault_models.latency import LatencyTable
+    from earthwire.fault_models.profile import Profile, ToolLaws
+
+_SPARK_CELLS = 16
+
+
+def show(
+    profile: Annotated[Path, typer.Argument(help="Profile file (YAML).")],
+    tool: Annotated[str | None, typer.Option("--tool", help="Only tools whose name contains this.")] = None,
+    rows: Annotated[int, typer.Option("--rows", min=1, help="Most tools shown, busiest first.")] = 30,
+    as_json: Annotated[bool, typer.Option("--json", help="Print as JSON, all tools.")] = False,
+) -> None:
+    """Print a profile: what each tool does, on how many calls that rests, and what the traces could not tell."""
+    from earthwire.config.profile_file import read_profile
+
+    read = read_profile(profile)
+    if as_json:
+        print(json.dumps({name: _row_values(laws) for name, laws in read.tools.items()}))
+        return
+    names = sorted(read.tools, key=lambda name: (-read.tools[name].calls, name))
+    _print(read, [name for name in names if tool is None or tool in name], rows)
+
+
+def _row_values(laws: "ToolLaws") -> dict[str, object]:
+    total = laws.outcomes.total
+    table = _main_table(laws)
+    return {
+        "calls": laws.calls,
+        "sessions": laws.sessions,
+        "outcomes": total,
+        "support": None if table is None else table.support,
+        "p50_s": None if table is None else table.quantile_s(0.5),
+        "p95_s": None if table is None else table.quantile_s(0.95),
+        "p99_s": None if table is None else table.quantile_s(0.99),
+    }
+
+
+def _print(profile: "Profile", names: list[str], rows: int) -> None:
+    from rich.box import SIMPLE_HEAD
+    from rich.markup import escape
+    from rich.table import Table
+
+    console = output()
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table.add_column("tool", overflow="fold", min_width=24)
+    for name in ("calls", "faults", "p50", "p95", "p99"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("latency (log scale)", no_wrap=True)
+    table.add_column("support", no_wrap=True)
+    for name in names[:rows]:
+        table.add_row(escape(name), *_cells(profile.tools[name]))
+    table.add_section()
+    table.add_row(f"any other tool ({len(profile.groups)} groups)", *_cells(profile.overall))
+    console.print(table)
+    if len(names) > rows:
+        console.print(f"{len(names) - rows} more tools: --rows, --tool or --json shows them")
+    _print_footer(profile)
+
+
+def _cells(laws: "ToolLaws") -> list[str]:
+    from earthwire.traces.outcome_kind import is_fault
+
+    total = laws.outcomes.total
+    calls = sum(total.values())
+    faults = sum(count for kind, count in total.items() if is_fault(kind))
+    unknown = set(total) == {"unknown"}
+    shares = "n/a" if unknown else percent(faults / max(calls, 1))
+    table = _main_table(laws)
+    if table is None:
+        return [f"{laws.calls:,}", shares, "n/a", "n/a", "n/a", "", "n/a"]
+    quantiles = [milliseconds(table.quantile_s(u)) for u in (0.5, 0.95, 0.99)]
+    return [f"{laws.calls:,}", shares, *quantiles, sparkline(_density(table)), table.support]
+
+
+def _print_footer(profile: "Profile") -> None:
+    console = output()
+    dependence, provenance = profile.dependence, profile.provenance
+    console.print(
+        f"session effect {dependence.session_share:.2f}, tool in session {dependence.tool_share:.2f}, slow level "
+        f"{dependence.level_share:.2f} (memory {dependence.level_memory:.2f}) of the variance in rank space; from "
+        f"{dependence.session_count:,} sessions",
+        soft_wrap=True,
+    )
+    for source in provenance.sources:
+        console.print(
+            f"learned from {source.name} ({source.format}, {source.calls:,} calls, sha256 {source.sha256[:12]}…)",
+            markup=False,
+            soft_wrap=True,
+        )
+    for sentence in provenance.cannot_tell:
+        console.print(f"cannot tell: {sentence}", markup=False, soft_wrap=True)
+
+
+def _main_table(laws: "ToolLaws") -> "LatencyTable | None":
+    """Return the table with most calls behind it."""
+    return max(laws.latency.values(), key=lambda table: table.count, default=None)
+
+
+def _density(table: "LatencyTable") -> list[float]:
+    """Return the probability in equal cells of log latency between the 1st and the 99th percentile."""
+    low, high = math.log(table.quantile_s(0.01)), math.log(table.quantile_s(0.99))
+    if high <= low:
+        return [1.0]
+    bounds = [math.exp(low + (high - low) * i / _SPARK_CELLS) for i in range(_SPARK_CELLS + 1)]
+    levels = [table.probability(bound) for bound in bounds]
+    return [after - before for before, after in pairwise(levels)]

@@ -1,0 +1,103 @@
+"""``earthwire verify``: hold simulated calls against recorded ones."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from earthwire.cli.console import EXIT_OF_VERDICT, late_status, output, percent
+
+if TYPE_CHECKING:
+    from earthwire.grounding.verify import VerifyReport
+
+
+def verify(
+    real: Annotated[
+        list[Path], typer.Option("--real", help="Recorded traces of the real tools; repeatable.")
+    ],
+    sim: Annotated[list[Path], typer.Option("--sim", help="Traces of the simulated tools; repeatable.")],
+    repeats: Annotated[
+        int, typer.Option("--repeats", min=1, max=100, help="Splits of the real sessions for the floor.")
+    ] = 5,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of splits and classifiers.")] = 0,
+    rows: Annotated[int, typer.Option("--rows", min=1, help="Most tools shown, busiest first.")] = 15,
+    skip_bad_lines: Annotated[
+        bool, typer.Option("--skip-bad-lines", help="Leave bad records out and report them.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+) -> None:
+    """Compare the proxy's own recording (or any simulation) with traces of the real tools.
+
+    Exit code 0: pass. 1: fail. 2: bad input. 3: insufficient data.
+    """
+    import msgspec
+
+    from earthwire.cli.loading import load_traces
+    from earthwire.grounding.verify import verify as compare
+
+    with late_status() as status:
+        recorded = load_traces(real, skip_bad_lines, status).calls
+        simulated = load_traces(sim, skip_bad_lines, status).calls
+        names = (", ".join(map(str, real)), ", ".join(map(str, sim)))
+        report = compare(recorded, simulated, names, repeats, seed, status)
+    if as_json:
+        print(msgspec.json.encode(report).decode())
+    else:
+        _print(report, rows)
+    raise typer.Exit(EXIT_OF_VERDICT[report.verdict])
+
+
+def _print(report: "VerifyReport", rows: int) -> None:
+    console = output()
+    console.print(
+        f"real: {report.real} ({report.real_calls:,} calls, {report.real_sessions:,} sessions)\n"
+        f"simulated: {report.simulated} ({report.simulated_calls:,} calls, {report.simulated_sessions:,} sessions)",
+        markup=False,
+        soft_wrap=True,
+    )
+    if report.left_out:
+        console.print(f"{len(report.left_out)} tools that only one side has are left out")
+    if report.auc is not None:
+        console.print(
+            f"AUC {report.auc:.3f} (floor {report.auc_real:.3f}, mock {report.auc_mock:.3f}), "
+            f"p = {report.p_value:.3f}; "
+            f"gap closed {100 * (report.gap_closed or 0):.0f} %; "
+            f"fidelity ratio {report.fidelity_ratio_500:.2f} at m = 500",
+            soft_wrap=True,
+        )
+    real, simulated = report.outcomes_real, report.outcomes_simulated
+    console.print(
+        f"faults: recorded {percent(real.rate)} [{percent(real.low)}, {percent(real.high)}], "
+        f"simulated {percent(simulated.rate)}",
+        soft_wrap=True,
+    )
+    _print_tools(report, rows)
+    for reason in report.reasons:
+        console.print(f"  {reason}", markup=False, soft_wrap=True)
+    console.print(f"verdict: {report.verdict}")
+
+
+def _print_tools(report: "VerifyReport", rows: int) -> None:
+    from rich.box import SIMPLE_HEAD
+    from rich.markup import escape
+    from rich.table import Table
+
+    if not report.tools:
+        return
+    table = Table(box=SIMPLE_HEAD, padding=(0, 2, 0, 0))
+    table.add_column("tool", overflow="fold", min_width=24)
+    for name in ("calls", "KS", "W1 of log", "p50 ×", "p99 ×", "faults real", "faults sim"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for tool in report.tools[:rows]:
+        ratios = (tool.quantile_ratios["p50"], tool.quantile_ratios["p99"])
+        table.add_row(
+            escape(tool.tool),
+            f"{tool.real_calls:,} / {tool.simulated_calls:,}",
+            f"{tool.ks:.3f}" + ("*" if tool.ks > tool.ks_critical else ""),
+            f"{tool.log_wasserstein:.3f}",
+            *("n/a" if ratio is None else f"{ratio:.2f}" for ratio in ratios),
+            percent(tool.real.rate),
+            percent(tool.simulated.rate) + ("" if tool.agree else "*"),
+        )
+    output().print(table)
+    output().print("* beyond what independent calls of one law show 1 % (KS) or 5 % (faults) of the time")
