@@ -23,6 +23,7 @@ from earthwire.proxy.request_rules import (
     check_incomplete_head,
     check_target,
     check_version,
+    connect_refusal,
     refusal_of_head,
 )
 
@@ -111,7 +112,7 @@ class RequestParser:
     def _feed_counted(self, body: Body, data: bytes, remaining_bytes: int) -> bytes:
         piece, rest = data[:remaining_bytes], data[remaining_bytes:]
         self._remaining_bytes = remaining_bytes - len(piece)
-        self._feed(piece)
+        self._parser.feed_data(piece)
         self._finish_body(body)
         return rest
 
@@ -119,7 +120,7 @@ class RequestParser:
         # The end of a chunked message is the end of a line: fed by lines, the parser cannot run beyond it.
         offset = 0
         for line in data.splitlines(keepends=True):
-            self._feed(line)
+            self._parser.feed_data(line)
             offset += len(line)
             if self._complete:
                 break
@@ -144,7 +145,7 @@ class RequestParser:
         try:
             self._parser.feed_data(head)
         except httptools.HttpParserUpgrade:
-            self._refresh()
+            return self._parse_without_upgrade(head)
         except httptools.HttpParserError as error:
             raise self._refusal(error, head) from error
         request = self._build(arrival_s)
@@ -153,15 +154,14 @@ class RequestParser:
             self._remaining_bytes = None if request.chunked else request.content_length
         return request
 
-    def _feed(self, data: bytes) -> None:
-        try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            self._refresh()
-
-    def _refresh(self) -> None:
-        """Serve a request as if it had not asked for an upgrade; the parser that saw it would take no other."""
+    def _parse_without_upgrade(self, head: bytes) -> Request:
+        """Parse a head as if it had not asked for an upgrade; a parser that saw it would take nothing more."""
+        if self._parser.get_method() == b"CONNECT":
+            raise connect_refusal()
         self._parser = httptools.HttpRequestParser(self)
+        lines = head.split(b"\r\n")
+        kept = [line for line in lines if line.partition(b":")[0].lower() != b"upgrade"]
+        return self.parse_head(b"\r\n".join(kept))
 
     def _start(self) -> None:
         self._target = b""

@@ -11,7 +11,6 @@ from earthwire.proxy.limits import Limits
 from earthwire.proxy.refusal import RequestRefusedError
 
 _CONTENT_LENGTH_DIGITS_MAX = 19
-_METHODS_WITH_AUTHORITY = (b"CONNECT",)
 _NOT_IN_TARGET = re.compile(rb"[\x00-\x20\x7f-\xff#]")
 _HOST = re.compile(rb"[A-Za-z0-9._~!$&'()*+,;=%:\[\]-]*")
 
@@ -75,14 +74,8 @@ def check_target(method: bytes, target: bytes, limits: Limits) -> bytes:
     The authority of an absolute-form target is dropped: Host is rewritten to the upstream's anyway.
 
     Raises:
-        RequestRefusedError: 414 if it is too long, 405 for CONNECT, 400 for any other form.
+        RequestRefusedError: 414 if it is too long, 400 for any other form.
     """
-    if method in _METHODS_WITH_AUTHORITY:
-        raise RequestRefusedError(
-            405,
-            "connect_not_served",
-            "CONNECT is for a forward proxy; this is a reverse proxy, send origin form",
-        )
     if len(target) > limits.target_bytes_max:
         raise _target_too_long(limits)
     if _NOT_IN_TARGET.search(target):
@@ -192,6 +185,12 @@ def _check_chunked(lengths: Sequence[bytes], encodings: Sequence[bytes], version
         raise RequestRefusedError(
             501, "encoding_not_served", f"Transfer-Encoding is {shown!r}; only 'chunked' is served"
         )
+
+
+def connect_refusal() -> RequestRefusedError:
+    """Return the reason against a CONNECT request."""
+    text = "CONNECT is for a forward proxy; this is a reverse proxy, send a path"
+    return RequestRefusedError(405, "connect_not_served", text)
 
 
 def _target_too_long(limits: Limits) -> RequestRefusedError:

@@ -141,7 +141,7 @@ class ResponseParser:
 
     def on_headers_complete(self) -> None:
         """Build the head, unless the response is an interim one."""
-        if self.head is not None:
+        if self.head is not None or self._interim_count > self._limits.interim_responses_max:
             return
         status = self._parser.get_status_code()
         if status < 200:

@@ -1,0 +1,203 @@
+"""A raw upstream, a proxy and raw clients on one loop, so that tests can look at bytes."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import uvloop
+
+from earthwire.fault_models.call import Call, Drawn
+from earthwire.fault_models.plan import PASS_THROUGH, Plan, Step
+from earthwire.proxy.limits import Limits
+from earthwire.proxy.server import Proxy, ServeConfig, running_proxy
+from earthwire.traces.jsonl import read_jsonl
+from earthwire.traces.record import TraceRecord
+
+SCENARIO_TIMEOUT_S = 60.0
+
+Converse = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+class FixedPlanner:
+    """Gives every call the same plan, or each call the next of several."""
+
+    seed = 7
+    profile_hash = "test"
+
+    def __init__(self, *plans: Plan) -> None:
+        self.plans = plans or (PASS_THROUGH,)
+        self.calls: list[Call] = []
+
+    def draw(self, call: Call) -> Drawn:
+        index = len(self.calls)
+        self.calls.append(call)
+        return Drawn(index, self.plans[index % len(self.plans)])
+
+    def tool_of(self, method: str, path: str) -> str:
+        return f"{method} tool{path}"
+
+
+class RawUpstream:
+    """Answers each request with given bytes and keeps what it received.
+
+    `reply` is the bytes of every answer, or a function from the whole request to them; an empty answer closes.
+    """
+
+    def __init__(self, reply: bytes | Callable[[bytes], bytes]) -> None:
+        self.reply = reply
+        self.requests: list[bytes] = []
+        self.connection_count = 0
+        self.closed_count = 0
+        self.port = 0
+
+    async def converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connection_count += 1
+        try:
+            while (request := await read_message(reader)) is not None:
+                self.requests.append(request)
+                answer = self.reply(request) if callable(self.reply) else self.reply
+                if not answer:
+                    break
+                writer.write(answer)
+                await writer.drain()
+        except ConnectionError:
+            pass
+        finally:
+            self.closed_count += 1
+            writer.close()
+
+
+async def read_message(reader: asyncio.StreamReader) -> bytes | None:
+    """Read one request with its body; None at the end."""
+    try:
+        head = await reader.readuntil(b"\r\n\r\n")
+    except (asyncio.IncompleteReadError, ConnectionError):
+        return None
+    lower = head.lower()
+    if b"transfer-encoding: chunked" in lower:
+        return head + await reader.readuntil(b"0\r\n\r\n")
+    if b"content-length:" in lower:
+        length = int(lower.split(b"content-length:")[1].split(b"\r\n")[0])
+        return head + await reader.readexactly(length)
+    return head
+
+
+class Running:
+    """A running proxy and its records."""
+
+    def __init__(self, proxy: Proxy, record_path: Path) -> None:
+        self.proxy = proxy
+        self.port = proxy.port
+        self._record_path = record_path
+
+    def records(self) -> list[TraceRecord]:
+        """Return what was recorded; to be called after the proxy has stopped."""
+        return list(read_jsonl(self._record_path))
+
+
+class Harness:
+    """What scenarios are made of."""
+
+    PASS_THROUGH = PASS_THROUGH
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.warnings: list[str] = []
+
+    @contextlib.asynccontextmanager
+    async def upstream(self, reply: bytes | Callable[[bytes], bytes]) -> AsyncIterator[RawUpstream]:
+        upstream = RawUpstream(reply)
+        async with self.server(upstream.converse) as port:
+            upstream.port = port
+            yield upstream
+
+    @contextlib.asynccontextmanager
+    async def server(self, converse: Converse) -> AsyncIterator[int]:
+        tasks: set[asyncio.Task[None]] = set()
+
+        async def tracked(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            task = asyncio.current_task()
+            assert task is not None
+            tasks.add(task)
+            try:
+                await converse(reader, writer)
+            except (asyncio.CancelledError, ConnectionError):
+                pass
+            finally:
+                tasks.discard(task)
+                writer.close()
+
+        server = await asyncio.start_server(tracked, "127.0.0.1", 0, limit=1 << 20)
+        try:
+            yield server.sockets[0].getsockname()[1]
+        finally:
+            server.close()
+            for task in list(tasks):
+                task.cancel()
+            if tasks:
+                await asyncio.wait(list(tasks))
+
+    @contextlib.asynccontextmanager
+    async def proxy(
+        self, upstream_port: int, *plans: Plan, limits: Limits | None = None, **options: Any
+    ) -> AsyncIterator[Running]:
+        path = self.folder / "records.jsonl"
+        settings: dict[str, Any] = {
+            "upstreams": {"tool": f"http://127.0.0.1:{upstream_port}"},
+            "port": 0,
+            "record_path": path,
+            "limits": limits or Limits(),
+            **options,
+        }
+        self.planner = FixedPlanner(*plans)
+        async with running_proxy(ServeConfig(**settings), self.planner, self.warnings.append) as proxy:
+            yield Running(proxy, path)
+
+    async def talk(self, port: int, *pieces: bytes) -> bytes:
+        """Send pieces on one connection and return all that comes back until the proxy closes it."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1 << 24)
+        try:
+            for piece in pieces:
+                writer.write(piece)
+                await writer.drain()
+            return await reader.read()
+        finally:
+            writer.close()
+
+    @staticmethod
+    def plan(*steps: Step, outcome: str = "ok", last_byte_s: float = 0.0) -> Plan:
+        return Plan(outcome, 0.0, last_byte_s, steps, "tool")
+
+    @staticmethod
+    def response(body: bytes = b"hello", status: str = "200 OK", extra: bytes = b"") -> bytes:
+        head = f"HTTP/1.1 {status}\r\nContent-Type: text/plain\r\nContent-Length: {len(body)}\r\n"
+        return head.encode() + extra + b"\r\n" + body
+
+    @staticmethod
+    def get(target: str = "/x", extra: bytes = b"", close: bool = True) -> bytes:
+        connection = b"Connection: close\r\n" if close else b""
+        return f"GET {target} HTTP/1.1\r\nHost: a\r\n".encode() + connection + extra + b"\r\n"
+
+
+@pytest.fixture
+def harness(tmp_path: Path) -> Harness:
+    return Harness(tmp_path)
+
+
+@pytest.fixture(params=["uvloop", "asyncio"])
+def play(request: pytest.FixtureRequest) -> Iterator[Callable[[Coroutine[Any, Any, Any]], Any]]:
+    """Run a scenario, with a bound on its time, on each kind of loop."""
+    factory = uvloop.new_event_loop if request.param == "uvloop" else asyncio.new_event_loop
+
+    def run(scenario: Coroutine[Any, Any, Any]) -> Any:
+        async def bounded() -> Any:
+            async with asyncio.timeout(SCENARIO_TIMEOUT_S):
+                return await scenario
+
+        with asyncio.Runner(loop_factory=factory) as runner:
+            return runner.run(bounded())
+
+    yield run
