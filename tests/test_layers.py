@@ -1,0 +1,125 @@
+"""The table of docs/architecture.md, held against every import in the package."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "earthwire"
+MAY_IMPORT = {
+    "traces": set(),
+    "fault_models": {"traces"},
+    "grounding": {"traces", "fault_models"},
+    "config": {"fault_models"},
+    "proxy": {"traces", "fault_models", "config"},
+    "cli": {"traces", "fault_models", "grounding", "config", "proxy"},
+}
+PURE_PARTS = ("traces", "fault_models", "grounding", "config")
+ACTING_MODULES = {
+    "asyncio",
+    "multiprocessing",
+    "random",
+    "secrets",
+    "select",
+    "signal",
+    "socket",
+    "subprocess",
+    "threading",
+    "time",
+    "aiohttp",
+    "httptools",
+    "uvloop",
+}
+ACTING_CALLS = {"datetime.now", "datetime.utcnow", "datetime.today", "date.today", "os.urandom", "uuid.uuid4"}
+"""Clocks and randomness of modules that are otherwise pure."""
+
+NUMPY_RANDOM = {"BitGenerator", "Generator", "Philox", "SeedSequence", "default_rng"}
+"""What of `numpy.random` belongs to a generator that is passed on; everything else is global state."""
+
+HEAVY_MODULES = ("numpy", "scipy", "sklearn", "pandas", "pyarrow", "aiohttp", "uvloop", "plotly")
+START_MODULES_MAX = 500
+"""Bound on the modules that the command line loads before it knows its command: 411 when it was written."""
+
+MODULES = sorted(PACKAGE.rglob("*.py"))
+PURE_MODULES = [path for path in MODULES if path.relative_to(PACKAGE).parts[0] in PURE_PARTS]
+
+
+def name_of(path: Path) -> str:
+    return str(path.relative_to(PACKAGE))
+
+
+def imports_of(path: Path) -> Iterator[tuple[int, str]]:
+    """Yield line and dotted name of every import, wherever in the module it stands."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from ((node.lineno, f"{node.module}.{alias.name}") for alias in node.names)
+
+
+def test_the_table_is_the_one_of_the_architecture_page() -> None:
+    rows = {}
+    for line in (PACKAGE.parent / "docs" / "architecture.md").read_text("utf-8").splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if len(cells) == 3 and cells[0].strip("`/") in MAY_IMPORT:
+            part = cells[0].strip("`/")
+            named = {name.strip(" `") for name in cells[2].split(",")} - {""}
+            rows[part] = set(MAY_IMPORT) - {part} if named == {"everything"} else named
+    assert rows == MAY_IMPORT
+
+
+def test_every_part_of_the_package_is_in_the_table() -> None:
+    assert {path.parent.name for path in PACKAGE.glob("*/__init__.py")} == set(MAY_IMPORT)
+
+
+@pytest.mark.parametrize("path", [p for p in MODULES if p.parent != PACKAGE], ids=name_of)
+def test_imports_point_one_way(path: Path) -> None:
+    part = path.relative_to(PACKAGE).parts[0]
+    allowed = MAY_IMPORT[part] | {part}
+    ours = [(line, name.split(".")) for line, name in imports_of(path) if name.startswith("earthwire.")]
+    assert [(line, ".".join(name)) for line, name in ours if name[1] not in allowed] == []
+
+
+@pytest.mark.parametrize("path", PURE_MODULES, ids=name_of)
+def test_pure_parts_import_nothing_that_acts(path: Path) -> None:
+    assert [(n, name) for n, name in imports_of(path) if name.split(".")[0] in ACTING_MODULES] == []
+
+
+@pytest.mark.parametrize("path", PURE_MODULES, ids=name_of)
+def test_pure_parts_read_no_clock_and_share_no_randomness(path: Path) -> None:
+    found = []
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Attribute) and ast.unparse(node) in ACTING_CALLS:
+            found.append((node.lineno, ast.unparse(node)))
+        if isinstance(node, ast.Attribute) and ast.unparse(node.value) in ("np.random", "numpy.random"):
+            found += [(node.lineno, node.attr)] if node.attr not in NUMPY_RANDOM else []
+        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("default_rng") and not node.args:
+            found.append((node.lineno, "default_rng without a seed"))
+    found += [
+        (line, name)
+        for line, name in imports_of(path)
+        if name.startswith("numpy.random.") and name.rpartition(".")[2] not in NUMPY_RANDOM
+    ]
+    assert found == []
+
+
+@pytest.mark.parametrize("start", ["import earthwire.cli.main", "main()"])
+def test_the_command_line_starts_without_heavy_modules(start: str) -> None:
+    code = f"""
+import sys
+sys.argv = ["earthwire", "--help"]
+from earthwire.cli.main import main
+try:
+    {start}
+except SystemExit:
+    pass
+print([name for name in {HEAVY_MODULES!r} if name in sys.modules], file=sys.stderr)
+print(len(sys.modules), file=sys.stderr)
+"""
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    heavy, module_count = result.stderr.splitlines()
+    assert heavy == "[]"
+    assert int(module_count) <= START_MODULES_MAX
