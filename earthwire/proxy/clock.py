@@ -43,7 +43,7 @@ class RealClock:
     @property
     def waiting_count(self) -> int:
         """Number of deadlines that are still awaited."""
-        return len(self._waits) - self._cancelled_count
+        return sum(not future.done() for _, _, future in self._waits)
 
     def now(self) -> float:
         """Return the monotonic time in seconds."""
@@ -77,16 +77,14 @@ class RealClock:
         now_s = time.monotonic()
         while waits and (waits[0][0] <= now_s or waits[0][2].done()):
             future = heapq.heappop(waits)[2]
-            if future.done():
-                self._cancelled_count -= 1
-            else:
+            if not future.done():
                 future.set_result(None)
         self._armed_s = math.inf
         if waits:
             self._arm(waits[0][0])
 
     def _forget_cancelled(self) -> None:
-        """Count a cancelled wait; once they are the larger half of the heap, drop them all."""
+        """Count a cancelled wait; once as many were cancelled as half the heap holds, drop those in it."""
         self._cancelled_count += 1
         if self._cancelled_count < max(_COMPACTION_COUNT_MIN, len(self._waits) // 2):
             return

@@ -73,12 +73,20 @@ class Source(Protocol):
     def server_address(self) -> str | None:
         """Host name of the real tool, for the trace record."""
 
-    async def forward(self, request: Request, target: str) -> Exchange:
+    async def check(self) -> None:
+        """Find out whether calls can be answered.
+
+        Raises:
+            UpstreamError: if not.
+        """
+
+    async def forward(self, request: Request, target: str, episode: str) -> Exchange:
         """Send a request on and return at once, without waiting for its response.
 
         Args:
             request: of the client.
             target: path and query at the upstream.
+            episode: the agent run that the request belongs to.
 
         Raises:
             UpstreamError: if the upstream cannot be reached.

@@ -113,6 +113,7 @@ class Handler:
             context.drawn.plan,
             destination.route.source,
             destination.target,
+            episode,
             self._clock,
             self._limits,
             self._kept_bytes_max,

@@ -14,6 +14,7 @@ from earthwire.traces.redaction import redact_body, redact_headers, redact_url
 from earthwire.traces.request_key import request_key
 
 _AUTOMATIC_WINDOW_BITS = zlib.MAX_WBITS | 32
+_REQUEST_BODY_ATTRIBUTE = "http.request.body"
 _NOT_KEPT = ("content-length", "content-encoding")
 
 
@@ -34,10 +35,14 @@ def with_bodies(
     request, head, writer = context.request, performance.head, performance.writer
     content_type = first_value(request.fields, b"content-type")
     body = request.body.kept()
-    has_key = body is not None and request.body.complete
-    key = request_key(request.method, context.target, body, content_type) if has_key else None
+    key = None if body is None else request_key(request.method, context.target, body, content_type)
+    attributes = None
+    if body:
+        text, _ = _as_text(body, content_type, is_decoded=True)
+        attributes = msgspec.json.encode({_REQUEST_BODY_ATTRIBUTE: text}).decode()
     record = msgspec.structs.replace(
         record,
+        attributes=attributes,
         url_full=redact_url(f"http://{context.server_address or 'upstream'}{context.target}"),
         request_key=key,
     )

@@ -25,6 +25,7 @@ class Performance:
 
     __slots__ = (
         "_client",
+        "_episode",
         "_clock",
         "_limits",
         "_request",
@@ -45,6 +46,7 @@ class Performance:
         plan: Plan,
         source: Source,
         target: str,
+        episode: str,
         clock: Clock,
         limits: Limits,
         kept_bytes_max: int,
@@ -53,6 +55,7 @@ class Performance:
         self._request = request
         self._source = source
         self._target = target
+        self._episode = episode
         self._clock = clock
         self._limits = limits
         self.plan = plan
@@ -106,7 +109,7 @@ class Performance:
             exchange.cancel()
 
     async def _forward(self) -> Plan | None:
-        exchange = self.exchange = await self._source.forward(self._request, self._target)
+        exchange = self.exchange = await self._source.forward(self._request, self._target, self._episode)
         self.source_origin = exchange.origin
         if exchange.recorded_plan is not None:
             self.plan = exchange.recorded_plan

@@ -9,8 +9,8 @@ import time
 
 import httptools
 
-from earthwire.proxy.body import NO_BODY, Body, Flow
 from earthwire.proxy import headers
+from earthwire.proxy.body import NO_BODY, Body, Flow
 from earthwire.proxy.headers import Fields, tokens, without_named
 from earthwire.proxy.limits import Limits
 from earthwire.proxy.refusal import RequestRefusedError

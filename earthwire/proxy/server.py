@@ -6,6 +6,7 @@ import errno
 import gc
 import ipaddress
 import signal
+import ssl
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -14,11 +15,14 @@ import msgspec
 
 from earthwire.proxy.client_side import ClientConnection
 from earthwire.proxy.clock import RealClock
+from earthwire.proxy.exchange import Source
 from earthwire.proxy.handler import Handler
 from earthwire.proxy.limits import Limits
+from earthwire.proxy.pass_through import PassThrough
 from earthwire.proxy.planner import Planner
 from earthwire.proxy.recorder import Recorder
 from earthwire.proxy.refusal import UpstreamError, error_body, error_response
+from earthwire.proxy.replay_upstream import ReplayConfig, ReplaySource
 from earthwire.proxy.routes import Route, Routes
 from earthwire.proxy.upstream import LiveSource, parse_upstream
 from earthwire.proxy.watchdog import Watchdog
@@ -37,21 +41,24 @@ class ServeConfig(msgspec.Struct, frozen=True, kw_only=True):
     """What a proxy serves, and where.
 
     Attributes:
-        upstreams: name to URL; a single one is also served at ``/``.
+        upstreams: name to the URL of a live upstream, or to recordings that answer in its place; a single one is
+            also served at ``/``.
         host: address to listen on.
         port: TCP port; 0 for any free one.
         allow_public: listen on an address that other machines can reach.
         record_path: JSONL file that trace records are appended to, or None.
         keep_bodies: records hold URL, headers and bodies, redacted.
+        upstream_ca: PEM file of the authorities that https upstreams are verified against, instead of the system's.
         limits: bounds.
     """
 
-    upstreams: dict[str, str]
+    upstreams: dict[str, str | ReplayConfig]
     host: str = "127.0.0.1"
     port: int = DEFAULT_PORT
     allow_public: bool = False
     record_path: Path | None = None
     keep_bodies: bool = False
+    upstream_ca: Path | None = None
     limits: Limits = Limits()
 
 
@@ -81,6 +88,11 @@ class Proxy:
         self._recorder: Recorder | None = None
         self._server: asyncio.Server | None = None
         self._handler: Handler | None = None
+
+    @property
+    def inflight_count(self) -> int:
+        """Calls under way."""
+        return 0 if self._handler is None else self._handler.inflight_count
 
     async def start(self) -> None:
         """Listen.
@@ -151,22 +163,37 @@ class Proxy:
                     f"upstream {name!r} does not answer yet: {error.text}; calls to it get {error.status}"
                 )
 
-    def _make_sources(self) -> dict[str, LiveSource]:
+    def _make_sources(self) -> dict[str, Source]:
         if not self.config.upstreams:
             raise ServeError("no upstream is given; name at least one, such as http://127.0.0.1:8000")
         try:
             return {
-                name: LiveSource(parse_upstream(url), self.config.limits, self._watchdog)
-                for name, url in self.config.upstreams.items()
+                name: self._make_source(name, upstream) for name, upstream in self.config.upstreams.items()
             }
         except ValueError as error:
             raise ServeError(str(error)) from error
+
+    def _make_source(self, name: str, upstream: str | ReplayConfig) -> Source:
+        if isinstance(upstream, str):
+            return self._live_source(upstream)
+        if upstream.miss == "forward" and upstream.url is None:
+            raise ServeError(f"upstream {name!r}: the miss policy 'forward' needs the URL of a live upstream")
+        live = None if upstream.url is None else self._live_source(upstream.url)
+        return ReplaySource(upstream, live, self.config.limits, self._warn)
+
+    def _live_source(self, url: str) -> LiveSource:
+        ca_path = self.config.upstream_ca
+        try:
+            tls = None if ca_path is None else ssl.create_default_context(cafile=ca_path)
+        except OSError as error:  # An SSLError is one of them.
+            raise ServeError(f"{ca_path}: not a PEM file of certificate authorities ({error})") from error
+        return LiveSource(parse_upstream(url), self.config.limits, self._watchdog, tls)
 
     def _make_handler(self) -> Handler:
         config = self.config
         if config.record_path is not None:
             self._recorder = Recorder(config.record_path, self._loop, config.limits.records_queued_max)
-        routes = {name: Route(name, source, self._planner) for name, source in self._sources.items()}
+        routes = {name: Route(name, source, self._planner_of(name)) for name, source in self._sources.items()}
         return Handler(
             Routes(routes, config.limits),
             self._planner,
@@ -175,6 +202,12 @@ class Proxy:
             self._recorder,
             config.keep_bodies,
         )
+
+    def _planner_of(self, name: str) -> Planner:
+        """Return what draws the plans of one upstream; recordings with their own timing leave nothing to draw."""
+        upstream = self.config.upstreams[name]
+        is_timed = isinstance(upstream, ReplayConfig) and upstream.timing == "recorded"
+        return PassThrough() if is_timed else self._planner
 
     def _release(self) -> None:
         for source in self._sources.values():

@@ -112,7 +112,7 @@ class LiveSource:
         """
         self._put(await self.connect())
 
-    async def forward(self, request: Request, target: str) -> "LiveExchange":
+    async def forward(self, request: Request, target: str, episode: str) -> "LiveExchange":
         """Send a request to the upstream (see `earthwire.proxy.exchange.Source`)."""
         body = request.body
         data = self._head(request, target)

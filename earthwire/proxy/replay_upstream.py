@@ -1,0 +1,193 @@
+"""An upstream that answers from recordings."""
+
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Literal
+
+import msgspec
+
+from earthwire.fault_models.plan import Plan, RelayBody, RelayHead, Wait
+from earthwire.proxy.body import Body, complete_body
+from earthwire.proxy.exchange import Exchange, ResponseHead, Source
+from earthwire.proxy.headers import HOP_BY_HOP, Fields, first_value
+from earthwire.proxy.limits import Limits
+from earthwire.proxy.refusal import RequestRefusedError
+from earthwire.proxy.request import Request
+from earthwire.traces.outcome_kind import outcome_kind
+from earthwire.traces.record import TraceRecord
+from earthwire.traces.replay import Hit, Miss, ReplayCursor, ReplayIndex, recorded_body
+
+MissPolicy = Literal["error", "forward", "nearest"]
+"""What answers a request that was never recorded: a 404, the live upstream, or the most similar recording."""
+
+ReplayTiming = Literal["recorded", "calibrated"]
+"""When a recorded response leaves: as late as it was recorded, or as late as the plan that was drawn says."""
+
+_WARNINGS_MAX = 1000
+_NOT_REPLAYED = HOP_BY_HOP | {b"content-length", b"content-encoding"}
+_NANOSECONDS_PER_SECOND = 1e9
+
+
+class ReplayConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """How recordings answer.
+
+    Attributes:
+        index: the recordings.
+        miss: what answers a request that was never recorded.
+        timing: when responses leave.
+        url: of the live upstream, for the miss policy ``forward``.
+    """
+
+    index: ReplayIndex
+    miss: MissPolicy = "error"
+    timing: ReplayTiming = "recorded"
+    url: str | None = None
+
+
+class ReplaySource:
+    """Answers from recordings: the n-th identical call of an episode gets the n-th recording.
+
+    Args:
+        config: the recordings and what to do without one.
+        live: where misses go under the policy ``forward``, else None.
+        limits: bounds on bodies and episodes.
+        warn: takes a warning for each request that was never recorded.
+    """
+
+    def __init__(
+        self, config: ReplayConfig, live: Source | None, limits: Limits, warn: Callable[[str], None]
+    ) -> None:
+        self._config = config
+        self._live = live
+        self._limits = limits
+        self._warn = warn
+        self._warned: set[str] = set()
+        self._cursors: dict[str, ReplayCursor] = {}
+
+    @property
+    def server_address(self) -> str | None:
+        """Host name of the live upstream, if there is one."""
+        return None if self._live is None else self._live.server_address
+
+    async def check(self) -> None:
+        """Check the live upstream, if there is one."""
+        if self._live is not None:
+            await self._live.check()
+
+    async def forward(self, request: Request, target: str, episode: str) -> Exchange:
+        """Find the recording that answers a request (see `earthwire.proxy.exchange.Source`)."""
+        body = await request.body.read_all(self._limits.whole_body_bytes_max)
+        if body is None:
+            text = f"a request that is looked up in recordings has at most {self._limits.whole_body_bytes_max} bytes"
+            raise RequestRefusedError(413, "body_too_long", text)
+        content_type = first_value(request.fields, b"content-type")
+        found = self._config.index.match(request.method, target, body, content_type, self._cursor(episode))
+        if isinstance(found, Hit):
+            return self._recorded(found.record, found.body)
+        self._warn_once(f"{request.method} {target}: {found}")
+        return await self._answer_miss(
+            found, msgspec.structs.replace(request, body=complete_body(body)), target, episode
+        )
+
+    def close(self) -> None:
+        """Release the connections of the live upstream."""
+        if self._live is not None:
+            self._live.close()
+
+    async def _answer_miss(self, miss: Miss, request: Request, target: str, episode: str) -> Exchange:
+        if self._config.miss == "forward" and self._live is not None:
+            return await self._live.forward(request, target, episode)
+        if self._config.miss == "nearest" and miss.nearest is not None:
+            return self._recorded(miss.nearest, recorded_body(miss.nearest))
+        raise RequestRefusedError(404, "no_recording", str(miss))
+
+    def _recorded(self, record: TraceRecord, body: bytes) -> "RecordedExchange":
+        plan = recorded_plan(record) if self._config.timing == "recorded" else None
+        return RecordedExchange(record, body, plan)
+
+    def _cursor(self, episode: str) -> ReplayCursor:
+        cursor = self._cursors.get(episode)
+        if cursor is None:
+            if len(self._cursors) >= self._limits.episodes_max:
+                del self._cursors[next(iter(self._cursors))]
+            cursor = self._cursors[episode] = ReplayCursor()
+        return cursor
+
+    def _warn_once(self, text: str) -> None:
+        if text not in self._warned and len(self._warned) < _WARNINGS_MAX:
+            self._warned.add(text)
+            self._warn(text)
+
+
+class RecordedExchange:
+    """An exchange that was answered before it began.
+
+    Args:
+        record: of the response.
+        body: of the response.
+        plan: when it leaves, or None to leave that to the plan that was drawn.
+    """
+
+    origin: Literal["replay"] = "replay"
+
+    __slots__ = ("_record", "body", "recorded_plan")
+
+    def __init__(self, record: TraceRecord, body: bytes, plan: Plan | None) -> None:
+        self._record = record
+        self.body: Body = complete_body(body)
+        self.recorded_plan = plan
+
+    async def head(self) -> ResponseHead:
+        """Return the recorded head."""
+        return recorded_head(self._record, self.body.received_bytes)
+
+    def finish(self) -> None:
+        """Do nothing: no upstream was asked."""
+
+    def cancel(self) -> None:
+        """Do nothing: no upstream was asked."""
+
+
+def recorded_head(record: TraceRecord, body_bytes: int) -> ResponseHead:
+    """Return the head of a recorded response, with a length that fits the body as it was kept."""
+    status = record.http_response_status_code
+    assert status is not None, "the index holds records with a response only"
+    fields: Fields = [
+        (name.encode("latin-1"), value.encode("latin-1"))
+        for name, values in (record.http_response_header or {}).items()
+        for value in values
+        if name.encode("latin-1") not in _NOT_REPLAYED
+    ]
+    content_type = record.content_type.encode("latin-1") if record.content_type is not None else None
+    if content_type is not None and first_value(fields, b"content-type") is None:
+        fields.append((b"content-type", content_type))
+    if status not in (204, 304):
+        fields.append((b"content-length", b"%d" % body_bytes))
+    retry_after = first_value(fields, b"retry-after")
+    return ResponseHead(
+        status=status,
+        reason=_reason(status),
+        fields=fields,
+        content_length=body_bytes,
+        content_type=content_type,
+        content_encoding=None,
+        retry_after=None if retry_after is None else retry_after.encode("latin-1"),
+    )
+
+
+def recorded_plan(record: TraceRecord) -> Plan:
+    """Return the plan that repeats a recorded response at its recorded times; at once where they are not known."""
+    last_ns = record.duration_ns if record.duration_ns is not None else record.ttfb_ns or 0
+    first_ns = min(record.ttfb_ns if record.ttfb_ns is not None else last_ns, last_ns)
+    first_s, last_s = first_ns / _NANOSECONDS_PER_SECOND, last_ns / _NANOSECONDS_PER_SECOND
+    kind = outcome_kind(
+        record.outcome, record.http_response_status_code, record.body_class, record.rpc_response_status_code
+    )
+    return Plan(kind, first_s, last_s, (Wait(first_s), RelayHead(), RelayBody(last_s)), "tool")
+
+
+def _reason(status: int) -> bytes:
+    try:
+        return HTTPStatus(status).phrase.encode("ascii")
+    except ValueError:
+        return b""
