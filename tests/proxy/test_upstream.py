@@ -1,0 +1,142 @@
+"""Upstreams: their URLs, TLS, timeouts and the pool."""
+
+import asyncio
+import shutil
+import ssl
+import subprocess
+
+import pytest
+
+from earthwire.proxy.limits import Limits
+from earthwire.proxy.upstream import parse_upstream
+
+
+@pytest.mark.parametrize(
+    ("url", "authority", "base_path"),
+    [
+        ("http://a", "a", ""),
+        ("https://a:443/", "a", ""),
+        ("http://a:8080/v1/", "a:8080", "/v1"),
+        ("http://[::1]:8080", "[::1]:8080", ""),
+        ("https://bücher.example", "xn--bcher-kva.example", ""),
+    ],
+)
+def test_url_is_read(url, authority, base_path):
+    upstream = parse_upstream(url)
+    assert (upstream.authority, upstream.base_path) == (authority, base_path)
+
+
+@pytest.mark.parametrize(
+    "url", ["a:80", "ftp://a", "http://", "http://u@a", "http://a/?q", "http://a:99999", "http://a#f"]
+)
+def test_other_urls_are_refused_by_name(url):
+    with pytest.raises(ValueError, match="upstream"):
+        parse_upstream(url)
+
+
+def test_base_path_is_put_before_the_target(harness, play):
+    async def scenario():
+        async with harness.upstream(harness.response()) as upstream:
+            url = f"http://127.0.0.1:{upstream.port}/v1/"
+            async with harness.proxy(1, upstreams={"tool": url}) as running:
+                await harness.talk(running.port, harness.get("/x?y"))
+                return upstream.requests[0]
+
+    assert play(scenario()).startswith(b"GET /v1/x?y HTTP/1.1\r\n")
+
+
+def test_silent_upstream_is_a_504(harness, play):
+    async def silent(reader, writer):
+        await reader.read()
+
+    async def scenario():
+        async with harness.server(silent) as port:
+            async with harness.proxy(port, limits=Limits(upstream_silence_s_max=0.1)) as running:
+                return await harness.talk(running.port, harness.get()), running
+
+    received, running = play(scenario())
+    assert received.startswith(b"HTTP/1.1 504 ")
+    assert running.records()[0].error_type == "response_timeout"
+
+
+def test_early_answer_ends_an_upload(harness, play):
+    """An upstream that refuses a large body early must not leave the upload stuck."""
+
+    async def refuse(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 413 No\r\nContent-Length: 0\r\n\r\n")
+        await asyncio.Event().wait()
+
+    async def scenario():
+        async with harness.server(refuse) as port, harness.proxy(port) as running:
+            size = 32 * 1024 * 1024
+            reader, writer = await asyncio.open_connection("127.0.0.1", running.port)
+            writer.write(b"PUT /x HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % size)
+            writer.write(b"x" * size)
+            received = await reader.readuntil(b"\r\n\r\n")
+            writer.transport.abort()
+            return received
+
+    assert play(scenario()).startswith(b"HTTP/1.1 413 No\r\n")
+
+
+def test_idle_connection_that_the_upstream_closed_is_not_used_again(harness, play):
+    post = b"POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n"
+
+    async def once(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(harness.response())
+
+    async def scenario():
+        async with harness.server(once) as port, harness.proxy(port) as running:
+            reader, writer = await asyncio.open_connection("127.0.0.1", running.port)
+            statuses = []
+            for _ in range(5):
+                writer.write(post + b"\r\n")
+                head = await reader.readuntil(b"hello")
+                statuses.append(head[9:12])
+                await asyncio.sleep(0.02)
+            writer.close()
+            return statuses
+
+    assert play(scenario()) == [b"200"] * 5
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory):
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl is not installed")
+    folder = tmp_path_factory.mktemp("tls")
+    command = (
+        "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -keyout key.pem -out cert.pem "
+        "-addext subjectAltName=DNS:localhost,IP:127.0.0.1"
+    )
+    subprocess.run(command.split(), cwd=folder, check=True, capture_output=True)
+    return folder
+
+
+@pytest.mark.parametrize("trusted", [True, False])
+def test_https_upstream_is_verified(harness, play, certificate, trusted):
+    async def converse(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(harness.response())
+        await writer.drain()
+        writer.close()
+
+    async def scenario():
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(certificate / "cert.pem", certificate / "key.pem")
+        server = await asyncio.start_server(converse, "127.0.0.1", 0, ssl=context)
+        url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        ca = certificate / "cert.pem" if trusted else None
+        async with harness.proxy(1, upstreams={"tool": url}, upstream_ca=ca) as running:
+            received = await harness.talk(running.port, harness.get())
+        server.close()
+        return received
+
+    received = play(scenario())
+    if trusted:
+        assert received.endswith(b"hello")
+    else:
+        assert b'"code":"tls_failed"' in received
+        assert received.startswith(b"HTTP/1.1 502 ")
