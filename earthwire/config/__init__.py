@@ -1,6 +1,13 @@
 """Files that people write and read: profiles and recipes, validated, with every error in its place."""
 
-from earthwire.config.located_yaml import FILE_BYTES_MAX, FileError, Model, Section, read_yaml
+from earthwire.config.located_yaml import (
+    FILE_BYTES_MAX,
+    PROBLEMS_SHOWN_MAX,
+    FileError,
+    Model,
+    Section,
+    read_yaml,
+)
 from earthwire.config.profile_file import (
     FORMAT_VERSION,
     Count,
@@ -25,6 +32,7 @@ from earthwire.config.recipe import (
     ReplaySection,
     RouteName,
     RouteSection,
+    Seed,
     Timing,
     read_recipe,
 )
@@ -32,6 +40,7 @@ from earthwire.config.recipe import (
 __all__ = [
     "FILE_BYTES_MAX",
     "FORMAT_VERSION",
+    "PROBLEMS_SHOWN_MAX",
     "Count",
     "DependenceSection",
     "FileError",
@@ -51,6 +60,7 @@ __all__ = [
     "RouteName",
     "RouteSection",
     "Section",
+    "Seed",
     "Share",
     "SourceSection",
     "Timing",

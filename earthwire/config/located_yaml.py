@@ -1,6 +1,7 @@
 """Reads YAML into validated models; every error names the file, the line, the column, the key and the way out."""
 
 import difflib
+import reprlib
 from collections.abc import Iterable
 from pathlib import Path
 from types import UnionType
@@ -8,11 +9,16 @@ from typing import Any, TypeVar, Union, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
+from yaml.composer import ComposerError
+from yaml.constructor import ConstructorError
 
-_Loader: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+from earthwire.config._strict_loader import StrictLoader
 
 FILE_BYTES_MAX = 256 * 1024 * 1024
 """Bound on the size of a file that is read as YAML."""
+
+PROBLEMS_SHOWN_MAX = 20
+"""Bound on the problems that one error lists."""
 
 _SHOWN_CHARACTERS_MAX = 60
 
@@ -33,38 +39,55 @@ def read_yaml(path: Path, model: type[Model]) -> Model:
     """Read and validate one file.
 
     Raises:
-        FileError: if the file cannot be read, is not YAML, or does not fit `model`; all problems are listed.
+        FileError: if the file cannot be read, is not YAML, or does not fit `model`; up to `PROBLEMS_SHOWN_MAX`
+            problems are listed.
     """
     text = _read_text(path)
     try:
-        data = yaml.load(text, Loader=_Loader)
+        data = yaml.load(text, Loader=StrictLoader)
+    except (ComposerError, ConstructorError) as error:
+        raise FileError(f"{_place(path, error.problem_mark)}: {error.problem}") from error
     except yaml.MarkedYAMLError as error:
-        raise FileError(_place(path, error.problem_mark) + f": not YAML: {error.problem}") from error
+        raise FileError(f"{_place(path, error.problem_mark)}: not YAML: {error.problem}") from error
     except yaml.YAMLError as error:
-        raise FileError(f"{path}: not YAML: {error}") from error
+        raise FileError(f"{path}: not YAML: {' '.join(str(error).split())}") from error
+    if data is None:
+        raise FileError(f"{path}:1:1: the file is empty; a mapping of keys is expected")
     if not isinstance(data, dict):
-        raise FileError(f"{path}:1:1: a mapping of keys is expected, this is {_shown(data)}")
+        raise FileError(f"{path}:1:1: {_shown(data)}: a mapping of keys is expected")
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        root = yaml.compose(text, Loader=_Loader)
-        problems = [_explain(path, root, model, dict(detail)) for detail in error.errors()]
-        raise FileError("\n".join(problems)) from error
+        raise FileError(_explain_all(path, text, model, error)) from error
 
 
 def _read_text(path: Path) -> str:
     try:
-        if path.stat().st_size > FILE_BYTES_MAX:
-            raise FileError(f"{path}: larger than {FILE_BYTES_MAX} bytes")
-        return path.read_text("utf-8")
+        with path.open("rb") as file:
+            content = file.read(FILE_BYTES_MAX + 1)
     except OSError as error:
         raise FileError(f"{path}: cannot be read: {error.strerror}") from error
+    if len(content) > FILE_BYTES_MAX:
+        raise FileError(f"{path}: larger than {FILE_BYTES_MAX} bytes, which is the most that is read")
+    try:
+        return content.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise FileError(f"{path}: not UTF-8 at byte {error.start}") from error
+        line = content.count(b"\n", 0, error.start) + 1
+        column = error.start - content.rfind(b"\n", 0, error.start)
+        raise FileError(f"{path}:{line}:{column}: not UTF-8; save the file as UTF-8") from error
+
+
+def _explain_all(path: Path, text: str, model: type[BaseModel], error: ValidationError) -> str:
+    root = yaml.compose(text, Loader=StrictLoader)
+    details = error.errors()
+    problems = [_explain(path, root, model, dict(detail)) for detail in details[:PROBLEMS_SHOWN_MAX]]
+    if len(details) > PROBLEMS_SHOWN_MAX:
+        problems.append(f"{path}: {len(details) - PROBLEMS_SHOWN_MAX} more problems")
+    return "\n".join(problems)
 
 
 def _explain(path: Path, root: yaml.Node | None, model: type[BaseModel], detail: dict[str, Any]) -> str:
-    location: tuple[str | int, ...] = detail["loc"]
+    location: tuple[str | int, ...] = tuple(part for part in detail["loc"] if part != "[key]")
     node, key_node = _find(root, location)
     shown = key_node or node or root
     mark = shown.start_mark if shown is not None else None
@@ -73,6 +96,9 @@ def _explain(path: Path, root: yaml.Node | None, model: type[BaseModel], detail:
         return f"{_place(path, mark)}: {name}: unknown key{_nearest(location, model)}"
     if detail["type"] == "missing":
         return f"{_place(path, mark)}: {name}: this key is missing"
+    if detail["type"] == "value_error":
+        # A rule over a whole section: its text names the values that break it.
+        return f"{_place(path, mark)}: {name}: {detail['ctx']['error']}"
     mark = node.start_mark if node is not None else mark
     message = str(detail["msg"])
     return f"{_place(path, mark)}: {name}: {_shown(detail['input'])}: {message[:1].lower()}{message[1:]}"
@@ -134,5 +160,5 @@ def _place(path: Path, mark: Any) -> str:
 
 
 def _shown(value: object) -> str:
-    text = repr(value)
+    text = reprlib.repr(value)
     return text if len(text) <= _SHOWN_CHARACTERS_MAX else text[:_SHOWN_CHARACTERS_MAX] + "…"

@@ -1,7 +1,8 @@
 """The profile as a YAML file: readable, diffable, every number beside the count that it rests on."""
 
+from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 import yaml
 from pydantic import Field, model_validator
@@ -13,14 +14,25 @@ from earthwire.fault_models.outcome import OutcomeCounts
 from earthwire.fault_models.plan import Support
 from earthwire.fault_models.profile import ErrorResponse, Profile, Provenance, Source, ToolLaws
 
+if TYPE_CHECKING:
+    from yaml import SafeDumper as _SafeDumper
+else:
+    _SafeDumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+
 FORMAT_VERSION = 1
 
-Count = Annotated[int, Field(ge=0)]
+Count = Annotated[int, Field(ge=0, le=2**63 - 1)]
 Share = Annotated[float, Field(ge=0.0, lt=1.0)]
 Milliseconds = Annotated[float, Field(gt=0.0, le=1e9)]
 
-_Dumper: type[yaml.SafeDumper] = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 _HEAD = "# An earthwire profile: how tools behaved in the traces named below. `earthwire show` prints it.\n"
+
+
+class _Dumper(_SafeDumper):
+    """Writes a value that occurs twice out twice, since aliases are refused on reading."""
+
+    def ignore_aliases(self, data: object) -> bool:
+        return True
 
 
 class LatencySection(Section):
@@ -33,8 +45,12 @@ class LatencySection(Section):
 
     @model_validator(mode="after")
     def _rising(self) -> Self:
-        if any(b < a for a, b in pairwise(self.quantiles_ms)):
-            raise ValueError("quantiles_ms must not fall from one level to the next")
+        for i, (before, after) in enumerate(pairwise(self.quantiles_ms)):
+            if after < before:
+                raise ValueError(
+                    f"quantiles_ms must not fall, as they do from {before:g} at level {LEVELS[i]:g} "
+                    f"to {after:g} at level {LEVELS[i + 1]:g}"
+                )
         return self
 
 
@@ -55,7 +71,7 @@ class LawsSection(Section):
     sessions: Count | None = None
     outcomes_after: dict[str, dict[str, Count]]
     latency: dict[str, LatencySection]
-    resolution_ms: Annotated[float, Field(ge=0.0)] = 0.0
+    resolution_ms: Annotated[float, Field(ge=0.0, le=1e9)] = 0.0
     responses: dict[str, list[ResponseSection]] = {}
 
 
@@ -71,8 +87,11 @@ class DependenceSection(Section):
 
     @model_validator(mode="after")
     def _at_most_one(self) -> Self:
-        if self.session_share + self.tool_share + self.level_share > 1.0:
-            raise ValueError("session_share, tool_share and level_share must not add up to more than 1")
+        total = self.session_share + self.tool_share + self.level_share
+        if total > 1.0:
+            raise ValueError(
+                f"session_share, tool_share and level_share must not add up to more than 1; here it is {total:g}"
+            )
         return self
 
 
@@ -136,7 +155,7 @@ def read_profile(path: Path) -> Profile:
 
 
 def profile_text(profile: Profile) -> str:
-    """Return the profile as YAML; reading it back gives an equal profile."""
+    """Return the profile as YAML; reading it back gives the same profile, its times to 6 significant digits."""
     provenance = profile.provenance
     data = {
         "earthwire_profile": FORMAT_VERSION,
@@ -200,7 +219,7 @@ def _section(laws: ToolLaws) -> dict[str, object]:
     if laws.responses:
         section["responses"] = {
             kind: [_response_section(response) for response in responses]
-            for kind, responses in laws.responses.items()
+            for kind, responses in sorted(laws.responses.items())
         }
     return section
 

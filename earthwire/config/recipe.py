@@ -10,6 +10,9 @@ from earthwire.config.located_yaml import Section, read_yaml
 MissPolicy = Literal["error", "forward", "nearest"]
 Timing = Literal["recorded", "calibrated"]
 
+Seed = Annotated[int, Field(ge=-(2**63), le=2**63 - 1)]
+"""As wide as a trace record can hold."""
+
 Port = Annotated[int, Field(ge=0, le=65535)]
 RouteName = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
 
@@ -40,7 +43,7 @@ class ReplaySection(Section):
 class RouteSection(Section):
     """One tool server behind the proxy."""
 
-    upstream: Annotated[str, Field(pattern=r"^https?://")]
+    upstream: Annotated[str, Field(pattern=r"^https?://[^/?#]")]
 
 
 class RecipeFile(Section):
@@ -48,7 +51,7 @@ class RecipeFile(Section):
 
     earthwire_recipe: Literal[1]
     profile: str | None = None
-    seed: int = 0
+    seed: Seed = 0
     server: str | None = None
     routes: dict[RouteName, RouteSection] = {}
     replay: ReplaySection | None = None
