@@ -10,7 +10,6 @@ from earthwire.traces.outcome_kind import status_of_kind
 _FORWARD, _RELAY_HEAD = Forward(), RelayHead()
 _RESET, _HANG, _FIN = Abort("rst"), Abort("hang"), Abort("fin")
 _JSON = "application/json"
-_HTML = "text/html; charset=utf-8"
 
 _REASONS = {
     400: "Bad Request",
@@ -65,9 +64,9 @@ def plain_response(kind: str) -> ErrorResponse:
         case "malformed:empty":
             return ErrorResponse(0, 200, _JSON, "")
         case "malformed:html":
-            return ErrorResponse(0, 200, _HTML, _HTML_PAGE.format("502 Bad Gateway"))
+            return ErrorResponse(0, 200, _JSON, _HTML_PAGE.format("502 Bad Gateway"))
         case "malformed:xml":
-            return ErrorResponse(0, 200, "application/xml", '<?xml version="1.0"?><error/>')
+            return ErrorResponse(0, 200, _JSON, '<?xml version="1.0"?><error/>')
         case "http_error":
             return ErrorResponse(0, 500, _JSON, '{"error":{"code":500,"message":"Internal Server Error"}}')
         case _:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import GroupKFold
+from threadpoolctl import threadpool_limits
 
 from earthwire.traces.calls import Calls, FloatArray, IntArray
 
@@ -93,14 +94,16 @@ def out_of_fold_scores(
     """
     scores = np.full(len(x), 0.5)
     folds = GroupKFold(min(_FOLDS, len(np.unique(group))))
-    for fit, test in folds.split(x, is_simulated, group):
-        if len(np.unique(is_simulated[fit])) < 2:
-            continue
-        model = HistGradientBoostingClassifier(
-            max_iter=80, max_leaf_nodes=16, min_samples_leaf=20, random_state=seed
-        )
-        model.fit(x[fit], is_simulated[fit], None if weight is None else weight[fit])
-        scores[test] = model.predict_proba(x[test])[:, 1]
+    # One thread: sums in one order, hence the same figures on every machine; threads would not pay at this size.
+    with threadpool_limits(limits=1, user_api="openmp"):
+        for fit, test in folds.split(x, is_simulated, group):
+            if len(np.unique(is_simulated[fit])) < 2:
+                continue
+            model = HistGradientBoostingClassifier(
+                max_iter=80, max_leaf_nodes=16, min_samples_leaf=20, random_state=seed
+            )
+            model.fit(x[fit], is_simulated[fit], None if weight is None else weight[fit])
+            scores[test] = model.predict_proba(x[test])[:, 1]
     return scores
 
 

@@ -1,0 +1,74 @@
+import pytest
+
+from earthwire.fault_models.delivery import deliver, plain_response
+from earthwire.fault_models.plan import Abort, Body, Forward, Head, RelayBody, RelayHead, Step, Wait
+from earthwire.fault_models.profile import ErrorResponse
+from earthwire.traces import classify_body, http_outcome, outcome_kind
+
+OWN_RESPONSES = [
+    "http_5xx:500",
+    "http_5xx:503",
+    "http_4xx:429",
+    "http_4xx:404",
+    "malformed:html",
+    "tool_error",
+]
+KINDS = ["ok", "unknown", "timeout", "conn_error", "malformed", "malformed:invalid_json", *OWN_RESPONSES]
+
+
+def steps_of(kind: str, response: ErrorResponse | None = None) -> tuple[Step, ...]:
+    return deliver(kind, 0.1, 0.2, response, u=0.5)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_steps_obey_the_rules_of_a_plan(kind: str):
+    steps = steps_of(kind)
+    assert steps
+    assert all(step.until_s >= 0 for step in steps if isinstance(step, Wait))
+    assert not any(isinstance(step, Abort) for step in steps[:-1])
+    assert sum(isinstance(step, Head | RelayHead) for step in steps) <= 1
+    assert all(not isinstance(step, Forward) for step in steps[1:])
+
+
+def test_ok_forwards_first_and_ends_at_the_deadline():
+    assert steps_of("ok") == (Forward(), Wait(0.1), RelayHead(), RelayBody(0.2))
+
+
+def test_timeout_is_silence_that_the_upstream_never_hears_of():
+    assert steps_of("timeout") == (Abort("hang"),)
+
+
+def test_connection_error_is_a_reset_at_its_time():
+    assert steps_of("conn_error") == (Wait(0.1), Abort("rst"))
+
+
+def test_broken_json_is_a_part_of_the_real_body():
+    assert steps_of("malformed:invalid_json")[-2:] == (RelayBody(0.2, fraction=0.5), Abort("fin"))
+
+
+@pytest.mark.parametrize("kind", OWN_RESPONSES)
+def test_own_responses_never_reach_the_upstream(kind: str):
+    assert not any(isinstance(step, Forward) for step in steps_of(kind))
+
+
+def test_recorded_response_is_sent_as_recorded():
+    recorded = ErrorResponse(7, 503, "text/plain", "busy", {"retry-after": "3"})
+    steps = steps_of("http_5xx:503", recorded)
+    head = next(step for step in steps if isinstance(step, Head))
+    assert head == Head(503, (("content-type", "text/plain"), ("retry-after", "3")), 4)
+    assert Body(b"busy") in steps
+
+
+def test_rate_limit_says_when_to_come_back():
+    head = next(step for step in steps_of("http_4xx:429") if isinstance(step, Head))
+    assert dict(head.headers)["retry-after"] == "1"
+
+
+@pytest.mark.parametrize(
+    "kind", ["http_5xx:500", "http_5xx:503", "http_4xx:429", "http_4xx:404", "malformed:html"]
+)
+def test_plain_response_is_labelled_as_the_kind_it_was_made_for(kind: str):
+    response = plain_response(kind)
+    body = response.body.encode()
+    outcome = http_outcome(response.status, response.content_type, body)
+    assert outcome_kind(outcome, response.status, classify_body(body, response.content_type)) == kind

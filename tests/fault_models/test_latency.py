@@ -1,0 +1,50 @@
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from earthwire.fault_models.latency import LEVELS, LatencyTable
+
+EXPONENTIAL = LatencyTable(1_000, tuple(-math.log(1 - level) for level in LEVELS))
+
+
+def test_levels_rise_and_are_symmetric():
+    assert len(LEVELS) == 63
+    assert list(LEVELS) == sorted(set(LEVELS))
+    assert all(low + high == pytest.approx(1.0) for low, high in zip(LEVELS, reversed(LEVELS), strict=True))
+
+
+def test_quantile_at_a_level_is_the_stored_one():
+    for level, value in zip(LEVELS, EXPONENTIAL.quantiles_s, strict=True):
+        assert EXPONENTIAL.quantile_s(level) == pytest.approx(value)
+
+
+def test_quantiles_between_levels_are_close_to_the_law_they_were_made_from():
+    for i in range(20, 980):
+        u = i / 1_000
+        assert EXPONENTIAL.quantile_s(u) == pytest.approx(-math.log(1 - u), rel=0.02)
+
+
+@given(st.floats(LEVELS[0], LEVELS[-1]))
+def test_probability_inverts_quantile(u: float):
+    assert EXPONENTIAL.probability(EXPONENTIAL.quantile_s(u)) == pytest.approx(u, abs=1e-9)
+
+
+@given(st.floats(0, 1), st.floats(0, 1))
+def test_quantile_never_falls(u: float, v: float):
+    low, high = sorted((u, v))
+    assert EXPONENTIAL.quantile_s(low) <= EXPONENTIAL.quantile_s(high)
+
+
+def test_outermost_levels_hold_beyond_themselves():
+    assert EXPONENTIAL.quantile_s(0.0) == EXPONENTIAL.quantiles_s[0]
+    assert EXPONENTIAL.quantile_s(1.0) == EXPONENTIAL.quantiles_s[-1]
+    assert EXPONENTIAL.probability(0.0) == 0.0
+    assert EXPONENTIAL.probability(1e9) == 1.0
+
+
+def test_probability_on_a_flat_part_is_its_middle():
+    flat = LatencyTable(10, (0.2,) * 63)
+    assert flat.probability(0.2) == pytest.approx(0.5)
+    assert flat.quantile_s(0.3) == pytest.approx(0.2)
