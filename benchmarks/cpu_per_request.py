@@ -286,9 +286,11 @@ class CalibratedPlanner:
         self._naming = PassThrough()
 
     def draw(self, call: "Call") -> "Drawn":
+        """Return the plan of the next call."""
         return self._simulation.draw(call)
 
     def tool_of(self, method: str, path: str) -> str:
+        """Return the tool of a request."""
         return self._naming.tool_of(method, path)
 
 
@@ -354,11 +356,13 @@ class LoadClient(asyncio.Protocol):
         self.received = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Send the first request."""
         assert isinstance(transport, asyncio.Transport)
         self.transport = transport
         transport.write(self.REQUEST)
 
     def data_received(self, data: bytes) -> None:
+        """Count a complete response and send the next request."""
         self.received += data
         head, separator, body = self.received.partition(b"\r\n\r\n")
         if not separator or len(body) < len(BODY):
@@ -374,8 +378,10 @@ def print_table(results: dict[str, object]) -> None:
     rounds, medians, ratios, rates = (
         results[key] for key in ("cpu_us", "median_cpu_us", "ratio_to_nginx", "requests_per_s")
     )
-    assert isinstance(rounds, dict) and isinstance(medians, dict)
-    assert isinstance(ratios, dict) and isinstance(rates, dict)
+    assert isinstance(rounds, dict)
+    assert isinstance(medians, dict)
+    assert isinstance(ratios, dict)
+    assert isinstance(rates, dict)
     print(f"{'CPU per request, µs':<24}{'median':>8}{'x nginx':>9}{'req/s':>9}  rounds")
     for name, values in rounds.items():
         shown = " ".join(f"{value:.1f}" for value in values)

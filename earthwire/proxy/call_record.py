@@ -103,7 +103,7 @@ def body_class_of(performance: Performance) -> BodyClass | None:
     """Return the class of the body that was sent, where that is cheap to know."""
     writer = performance.writer
     if writer.body_bytes == 0:
-        return "empty" if writer.status is not None else None
+        return "empty" if writer.status is not None and not performance.head_only else None
     if writer.body_bytes > CLASSIFIED_BYTES_MAX:
         return None
     if performance.head is not None and performance.head.content_encoding is not None:
@@ -129,13 +129,13 @@ def call_record(
         ended_s: when it ended (monotonic).
         wall_clock: gives the time of day of its start.
     """
-    request, writer, plan = context.request, performance.writer, performance.plan
+    request, writer, plan, drawn = context.request, performance.writer, performance.plan, context.drawn
     arrival_s = request.arrival_s
     first_s = writer.first_byte_s
-    duration_ns = _nanoseconds(ended_s - arrival_s)
-    due_ns = _nanoseconds(plan.last_byte_s)
+    duration_ns = int((ended_s - arrival_s) * NANOSECONDS_PER_SECOND)
+    due_ns = int(plan.last_byte_s * NANOSECONDS_PER_SECOND)
     head = performance.head
-    is_whole = ending.censoring == "none" and ending.origin != "proxy"
+    is_timed = due_ns > 0 and ending.censoring == "none" and ending.origin != "proxy"
     return TraceRecord(
         tool=context.tool,
         source_format="earthwire",
@@ -145,7 +145,7 @@ def call_record(
         server_address=context.server_address,
         start_time_unix_nano=wall_clock.unix_nano(arrival_s),
         duration_ns=duration_ns,
-        ttfb_ns=None if first_s is None else _nanoseconds(first_s - arrival_s),
+        ttfb_ns=None if first_s is None else int((first_s - arrival_s) * NANOSECONDS_PER_SECOND),
         vantage="proxy",
         latency_censoring=ending.censoring,
         outcome=ending.outcome,
@@ -162,15 +162,15 @@ def call_record(
         inflight_at_start=context.inflight_count,
         origin=ending.origin,
         episode=context.episode,
-        call_index=context.drawn.call_index,
+        call_index=drawn.call_index,
         seed=context.seed,
         profile_hash=context.profile_hash,
         plan_outcome=plan.outcome,
         plan_support=plan.support,
-        plan_first_byte_ns=_nanoseconds(plan.first_byte_s),
+        plan_first_byte_ns=int(plan.first_byte_s * NANOSECONDS_PER_SECOND),
         plan_last_byte_ns=due_ns,
         plan_digest=plan_digest(plan),
-        lateness_ns=duration_ns - due_ns if is_whole and due_ns > 0 else None,
+        lateness_ns=duration_ns - due_ns if is_timed else None,
     )
 
 
@@ -201,10 +201,6 @@ def _planned_rpc_code(plan: Plan) -> str | None:
 
 def _body_to_judge(writer: ResponseWriter, body_class: BodyClass | None) -> bytes | None:
     return None if body_class is None else writer.kept_body()
-
-
-def _nanoseconds(seconds: float) -> int:
-    return max(0, round(seconds * NANOSECONDS_PER_SECOND))
 
 
 def _seconds(retry_after: bytes) -> float | None:

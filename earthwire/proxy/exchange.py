@@ -60,7 +60,7 @@ class Exchange(Protocol):
         """
 
     def finish(self) -> None:
-        """Let go. A response that is not complete is read to its end and dropped, so that the upstream ends its work."""
+        """Let go. What is missing of the response is read and dropped, so that the upstream ends its work."""
 
     def cancel(self) -> None:
         """Give up: the upstream is told by a closed connection."""

@@ -24,6 +24,10 @@ HOP_BY_HOP: Final = frozenset(
 """RFC 9110, section 7.6.1, and their old relatives."""
 
 
+_CONNECTION_OPTIONS = frozenset((b"close", b"keep-alive"))
+"""What Connection says most of the time: it names no field."""
+
+
 def tokens(value: bytes) -> list[bytes]:
     """Split a comma-separated field value into lower-case tokens.
 
@@ -35,8 +39,11 @@ def tokens(value: bytes) -> list[bytes]:
 
 def without_named(fields: Fields, connection_values: Iterable[bytes]) -> Fields:
     """Drop the fields that Connection headers name (RFC 9110, section 7.6.1)."""
-    named = {token for value in connection_values for token in tokens(value)} - {b"close", b"keep-alive"}
-    return [field for field in fields if field[0].lower() not in named] if named else fields
+    for value in connection_values:
+        if value.lower() not in _CONNECTION_OPTIONS:
+            named = frozenset(tokens(value)) - _CONNECTION_OPTIONS
+            fields = [field for field in fields if field[0].lower() not in named]
+    return fields
 
 
 def serialise(first_line: bytes, fields: Fields) -> bytes:

@@ -1,4 +1,4 @@
-"""Adds what only opt-in recording keeps: the URL, the headers, the bodies, all of them redacted, and the request key."""
+"""Adds what only opt-in recording keeps: the URL, headers and bodies, all redacted, and the request key."""
 
 import base64
 import zlib

@@ -25,8 +25,8 @@ class Performance:
 
     __slots__ = (
         "_client",
-        "_episode",
         "_clock",
+        "_episode",
         "_limits",
         "_request",
         "_source",
@@ -64,6 +64,11 @@ class Performance:
         self.head: ResponseHead | None = None
         self.source_origin: Origin | None = None
         self.aborted: str | None = None
+
+    @property
+    def head_only(self) -> bool:
+        """Whether the request asked for a head only, so that the body stays unknown."""
+        return self._request.method == "HEAD"
 
     async def run(self, steps: tuple[Step, ...]) -> None:
         """Perform steps in order.

@@ -34,8 +34,3 @@ class Request(msgspec.Struct, frozen=True):
     episode: str | None
     arrival_s: float
     body: Body
-
-    @property
-    def bodiless_response(self) -> bool:
-        """Whether no response to this request has a body."""
-        return self.method == "HEAD"

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -188,7 +188,7 @@ def harness(tmp_path: Path) -> Harness:
 
 
 @pytest.fixture(params=["uvloop", "asyncio"])
-def play(request: pytest.FixtureRequest) -> Iterator[Callable[[Coroutine[Any, Any, Any]], Any]]:
+def play(request: pytest.FixtureRequest) -> Callable[[Coroutine[Any, Any, Any]], Any]:
     """Run a scenario, with a bound on its time, on each kind of loop."""
     factory = uvloop.new_event_loop if request.param == "uvloop" else asyncio.new_event_loop
 
@@ -200,4 +200,4 @@ def play(request: pytest.FixtureRequest) -> Iterator[Callable[[Coroutine[Any, An
         with asyncio.Runner(loop_factory=factory) as runner:
             return runner.run(bounded())
 
-    yield run
+    return run

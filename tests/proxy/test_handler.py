@@ -178,9 +178,11 @@ def test_interim_responses_are_skipped_up_to_a_bound(harness, play):
     hint = b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n"
 
     async def scenario(count):
-        async with harness.upstream(hint * count + harness.response()) as upstream:
-            async with harness.proxy(upstream.port) as running:
-                return await harness.talk(running.port, harness.get())
+        async with (
+            harness.upstream(hint * count + harness.response()) as upstream,
+            harness.proxy(upstream.port) as running,
+        ):
+            return await harness.talk(running.port, harness.get())
 
     assert play(scenario(3)).startswith(b"HTTP/1.1 200 OK\r\nContent-Type")
     assert play(scenario(50)).startswith(b"HTTP/1.1 502 ")
@@ -207,14 +209,14 @@ def test_large_bodies_pass_unchanged_in_both_directions(harness, play):
     body = bytes(range(256)) * 8192
 
     async def scenario():
-        async with harness.upstream(
-            lambda request: harness.response(request.partition(b"\r\n\r\n")[2])
-        ) as upstream:
-            async with harness.proxy(upstream.port) as running:
-                head = b"PUT /x HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(
-                    body
-                )
-                return await harness.talk(running.port, head + body)
+        async with (
+            harness.upstream(lambda request: harness.response(request.partition(b"\r\n\r\n")[2])) as upstream,
+            harness.proxy(upstream.port) as running,
+        ):
+            head = b"PUT /x HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(
+                body
+            )
+            return await harness.talk(running.port, head + body)
 
     assert play(scenario()).partition(b"\r\n\r\n")[2] == body
 

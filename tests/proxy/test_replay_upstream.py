@@ -23,11 +23,13 @@ def recorded(harness, play, requests, reply):
     """Record some calls and return the index of them."""
 
     async def scenario():
-        async with harness.upstream(reply) as upstream:
-            async with harness.proxy(upstream.port, keep_bodies=True) as running:
-                for request in requests:
-                    await harness.talk(running.port, request)
-                return running
+        async with (
+            harness.upstream(reply) as upstream,
+            harness.proxy(upstream.port, keep_bodies=True) as running,
+        ):
+            for request in requests:
+                await harness.talk(running.port, request)
+            return running
 
     records = play(scenario()).records()
     (harness.folder / "records.jsonl").unlink()
@@ -169,10 +171,12 @@ def test_secrets_never_reach_the_record(harness, play):
     recorded(harness, play, [], answer)
 
     async def scenario():
-        async with harness.upstream(answer) as upstream:
-            async with harness.proxy(upstream.port, keep_bodies=True) as running:
-                await harness.talk(running.port, post)
-                return upstream.requests[0]
+        async with (
+            harness.upstream(answer) as upstream,
+            harness.proxy(upstream.port, keep_bodies=True) as running,
+        ):
+            await harness.talk(running.port, post)
+            return upstream.requests[0]
 
     assert b"HUSH1" in play(scenario())
     text = (harness.folder / "records.jsonl").read_text()

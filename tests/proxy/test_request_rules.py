@@ -123,9 +123,11 @@ def test_chunked_body_beyond_the_bound_is_refused(harness, play):
 
     async def scenario():
         limits = Limits(request_body_bytes_max=1000)
-        async with harness.upstream(harness.response()) as upstream:
-            async with harness.proxy(upstream.port, limits=limits) as running:
-                return await harness.talk(running.port, request)
+        async with (
+            harness.upstream(harness.response()) as upstream,
+            harness.proxy(upstream.port, limits=limits) as running,
+        ):
+            return await harness.talk(running.port, request)
 
     assert play(scenario()).startswith(b"HTTP/1.1 413 ")
 

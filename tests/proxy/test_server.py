@@ -81,13 +81,15 @@ def test_idle_connection_is_closed(harness, play):
 
 def test_connections_beyond_the_bound_get_503(harness, play):
     async def scenario():
-        async with harness.upstream(harness.response()) as upstream:
-            async with harness.proxy(upstream.port, limits=Limits(client_connections_max=1)) as running:
-                _, writer = await asyncio.open_connection("127.0.0.1", running.port)
-                await asyncio.sleep(0.05)
-                second = await harness.talk(running.port, harness.get())
-                writer.close()
-                return second
+        async with (
+            harness.upstream(harness.response()) as upstream,
+            harness.proxy(upstream.port, limits=Limits(client_connections_max=1)) as running,
+        ):
+            _, writer = await asyncio.open_connection("127.0.0.1", running.port)
+            await asyncio.sleep(0.05)
+            second = await harness.talk(running.port, harness.get())
+            writer.close()
+            return second
 
     assert play(scenario()).startswith(b"HTTP/1.1 503 ")
 
@@ -118,6 +120,7 @@ def test_stopping_breaks_off_what_takes_too_long_and_records_it(harness, play):
                 writer.write(harness.get())
                 while not running.proxy.inflight_count:
                     await asyncio.sleep(0.01)
+            assert await reader.read() == b""
             writer.close()
             return running
 

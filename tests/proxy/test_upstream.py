@@ -50,9 +50,11 @@ def test_silent_upstream_is_a_504(harness, play):
         await reader.read()
 
     async def scenario():
-        async with harness.server(silent) as port:
-            async with harness.proxy(port, limits=Limits(upstream_silence_s_max=0.1)) as running:
-                return await harness.talk(running.port, harness.get()), running
+        async with (
+            harness.server(silent) as port,
+            harness.proxy(port, limits=Limits(upstream_silence_s_max=0.1)) as running,
+        ):
+            return await harness.talk(running.port, harness.get()), running
 
     received, running = play(scenario())
     assert received.startswith(b"HTTP/1.1 504 ")
