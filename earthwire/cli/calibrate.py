@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from earthwire.cli.console import late_status, output
+from earthwire.cli.console import fail, late_status, output
 
 if TYPE_CHECKING:
     from earthwire.fault_models.profile import Profile
@@ -32,17 +32,40 @@ def calibrate(
     from earthwire.config.profile_file import profile_text
     from earthwire.grounding.calibrate import calibrate as fit
 
+    _check_output(profile, traces)
     with late_status() as status:
         loaded = load_traces(traces, skip_bad_lines, status)
         status("fitting the laws")
         provenance = msgspec.structs.replace(loaded.provenance, licence=licence)
         fitted = fit(loaded.calls, provenance, loaded.responses)
         status("writing the profile")
-        profile.write_text(profile_text(fitted), "utf-8")
+        _write(profile, profile_text(fitted))
     if as_json:
         print(json.dumps(_summary(fitted, profile)))
     else:
         _print(fitted, profile)
+
+
+def _check_output(profile: Path, traces: list[Path]) -> None:
+    """Refuse an output that would be lost or would replace traces, before the work is done."""
+    if not profile.parent.is_dir():
+        fail(f"{profile}: cannot be written: there is no directory {profile.parent}")
+    if profile.is_dir():
+        fail(f"{profile}: cannot be written: it is a directory; name a file such as {profile / 'tools.yaml'}")
+    if profile.exists() and any(path.exists() and profile.samefile(path) for path in traces):
+        fail(f"{profile}: is an input as well; choose another name for the profile")
+
+
+def _write(profile: Path, text: str) -> None:
+    """Write under another name, then rename: the file appears whole or not at all."""
+    partial = profile.with_name(f"partial-{profile.name}")
+    try:
+        partial.write_text(text, "utf-8")
+        partial.replace(profile)
+    except OSError as error:
+        fail(f"{profile}: cannot be written: {error.strerror}")
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def _summary(fitted: "Profile", path: Path) -> dict[str, object]:
@@ -66,6 +89,6 @@ def _print(fitted: "Profile", path: Path) -> None:
     )
     for sentence in provenance.cannot_tell:
         console.print(f"these traces cannot tell: {sentence}", markup=False)
-    for law in ("latency",) if not any(laws.latency for laws in fitted.tools.values()) else ():
-        console.print(f"no {law} was recorded: this profile has faults only, its tools answer at once")
+    if not any(laws.latency for laws in fitted.tools.values()):
+        console.print("no latency was recorded: this profile has faults only, its tools answer at once")
     console.print(f"next: earthwire show {path}", markup=False, soft_wrap=True)

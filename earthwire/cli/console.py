@@ -1,5 +1,6 @@
 """What all commands share: where they print, how they fail, how they show progress, and their exit codes."""
 
+import os
 import sys
 import time
 from collections.abc import Iterator
@@ -19,18 +20,31 @@ EXIT_INSUFFICIENT_DATA = 3
 
 EXIT_OF_VERDICT = {"pass": EXIT_OK, "fail": EXIT_FAIL, "insufficient data": EXIT_INSUFFICIENT_DATA}
 
+PIPED_COLUMNS = 160
+"""Width of what is not printed on a terminal: there is nobody to make the window wider, so nothing is cut."""
+
 _PROGRESS_AFTER_S = 2.0
 _BLOCKS = " ▁▂▃▄▅▆▇█"
 
 
 def output() -> Console:
     """Return the console for results: stdout, plain where it is not a terminal or NO_COLOR is set."""
-    return Console(highlight=False)
+    return _console(stderr=False)
 
 
 def messages() -> Console:
     """Return the console for everything else: stderr."""
-    return Console(stderr=True, highlight=False)
+    return _console(stderr=True)
+
+
+def _console(stderr: bool) -> Console:
+    # With NO_COLOR rich alone would leave out colours but print bold and dim.
+    console = Console(
+        stderr=stderr, highlight=False, color_system=None if os.environ.get("NO_COLOR") else "auto"
+    )
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = PIPED_COLUMNS
+    return console
 
 
 def fail(text: str) -> NoReturn:

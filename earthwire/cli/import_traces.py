@@ -16,6 +16,8 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 
+from earthwire.cli.console import fail, messages
+from earthwire.cli.console import output as results
 from earthwire.traces import (
     Format,
     JsonlWriter,
@@ -29,7 +31,6 @@ from earthwire.traces import (
     write_parquet,
 )
 
-BAD_INPUT_EXIT_CODE = 2
 PROGRESS_AFTER_S = 2.0
 BAD_LINES_SHOWN_MAX = 10
 SOURCES_SHOWN_MAX = 30
@@ -100,7 +101,7 @@ def import_traces(
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
 ) -> None:
     """Read traces in any known format, say what is in them, and write them as one file."""
-    messages = Console(stderr=True)
+    console = messages()
     options = ReadOptions(keep_bodies, keep_urls, tuple(template or ()))
     try:
         sources = find_sources(paths)
@@ -108,13 +109,12 @@ def import_traces(
         templater = PathTemplater(options.templates)
         if learn:
             scratch = [SourceSummary(path, known) for path, known in sources.files]
-            first_pass = _records(scratch, options, skip_bad_lines, templater, messages)
+            first_pass = _records(scratch, options, skip_bad_lines, templater, console)
             templater = learn_templates(first_pass, options.templates)
         summaries = [SourceSummary(path, known) for path, known in sources.files]
-        _write(_records(summaries, options, skip_bad_lines, templater, messages), output)
+        _write(_records(summaries, options, skip_bad_lines, templater, console), output)
     except ValueError as error:
-        messages.print(f"error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
-        raise typer.Exit(BAD_INPUT_EXIT_CODE) from error
+        fail(str(error))
     if as_json:
         _print_json(summaries, sources.ignored, output)
     else:
@@ -135,10 +135,10 @@ def _records(
     options: ReadOptions,
     skip_bad_lines: bool,
     templater: PathTemplater,
-    messages: Console,
+    console: Console,
 ) -> Iterator[TraceRecord]:
     """Yield the records of all sources, relabelled and counted."""
-    with _LateProgress(messages, len(summaries)) as progress:
+    with _LateProgress(console, len(summaries)) as progress:
         for file_count, summary in enumerate(summaries):
             for record in _records_of(summary, options, skip_bad_lines):
                 named = relabel(record, templater)
@@ -216,7 +216,7 @@ def _print_json(summaries: Sequence[SourceSummary], ignored: Sequence[Path], out
 
 
 def _print_text(summaries: Sequence[SourceSummary], ignored: Sequence[Path], output: Path | None) -> None:
-    console = Console()
+    console = results()
     console.print(_table(summaries))
     for known in {summary.format.name: summary.format for summary in summaries}.values():
         for sentence in known.cannot_tell:

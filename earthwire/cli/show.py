@@ -8,30 +8,39 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from earthwire.cli.console import milliseconds, output, percent, sparkline
+from earthwire.cli.console import fail, milliseconds, output, percent, sparkline
 
 if TYPE_CHECKING:
     from earthwire.fault_models.latency import LatencyTable
     from earthwire.fault_models.profile import Profile, ToolLaws
 
 _SPARK_CELLS = 16
+_SPARK_COLUMNS_MIN = 98
+"""Narrower terminals do without the drawing, so that no figure is cut."""
+_TOOLS_NAMED_MAX = 5
 
 
 def show(
     profile: Annotated[Path, typer.Argument(help="Profile file (YAML).")],
     tool: Annotated[str | None, typer.Option("--tool", help="Only tools whose name contains this.")] = None,
     rows: Annotated[int, typer.Option("--rows", min=1, help="Most tools shown, busiest first.")] = 30,
-    as_json: Annotated[bool, typer.Option("--json", help="Print as JSON, all tools.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print as JSON, without the bound of --rows.")
+    ] = False,
 ) -> None:
     """Print a profile: what each tool does, on how many calls that rests, and what the traces could not tell."""
     from earthwire.config.profile_file import read_profile
 
     read = read_profile(profile)
+    busiest_first = sorted(read.tools, key=lambda name: (-read.tools[name].calls, name))
+    names = [name for name in busiest_first if tool is None or tool in name]
+    if tool is not None and not names:
+        known = ", ".join(busiest_first[:_TOOLS_NAMED_MAX]) or "none"
+        fail(f"{profile}: no tool has {tool!r} in its name; {len(busiest_first)} tools are known: {known}")
     if as_json:
-        print(json.dumps({name: _row_values(laws) for name, laws in read.tools.items()}))
-        return
-    names = sorted(read.tools, key=lambda name: (-read.tools[name].calls, name))
-    _print(read, [name for name in names if tool is None or tool in name], rows)
+        print(json.dumps({name: _row_values(read.tools[name]) for name in names}))
+    else:
+        _print(read, names, rows)
 
 
 def _row_values(laws: "ToolLaws") -> dict[str, object]:
@@ -58,19 +67,21 @@ def _print(profile: "Profile", names: list[str], rows: int) -> None:
     table.add_column("tool", overflow="fold", min_width=24)
     for name in ("calls", "faults", "p50", "p95", "p99"):
         table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("latency (log scale)", no_wrap=True)
+    has_spark = console.width >= _SPARK_COLUMNS_MIN
+    if has_spark:
+        table.add_column("latency (log scale)", no_wrap=True)
     table.add_column("support", no_wrap=True)
     for name in names[:rows]:
-        table.add_row(escape(name), *_cells(profile.tools[name]))
+        table.add_row(escape(name), *_cells(profile.tools[name], has_spark))
     table.add_section()
-    table.add_row(f"any other tool ({len(profile.groups)} groups)", *_cells(profile.overall))
+    table.add_row(f"any other tool ({len(profile.groups)} groups)", *_cells(profile.overall, has_spark))
     console.print(table)
     if len(names) > rows:
         console.print(f"{len(names) - rows} more tools: --rows, --tool or --json shows them")
     _print_footer(profile)
 
 
-def _cells(laws: "ToolLaws") -> list[str]:
+def _cells(laws: "ToolLaws", has_spark: bool) -> list[str]:
     from earthwire.traces.outcome_kind import is_fault
 
     total = laws.outcomes.total
@@ -80,9 +91,11 @@ def _cells(laws: "ToolLaws") -> list[str]:
     shares = "n/a" if unknown else percent(faults / max(calls, 1))
     table = _main_table(laws)
     if table is None:
-        return [f"{laws.calls:,}", shares, "n/a", "n/a", "n/a", "", "n/a"]
+        spark = [""] if has_spark else []
+        return [f"{laws.calls:,}", shares, "n/a", "n/a", "n/a", *spark, "n/a"]
     quantiles = [milliseconds(table.quantile_s(u)) for u in (0.5, 0.95, 0.99)]
-    return [f"{laws.calls:,}", shares, *quantiles, sparkline(_density(table)), table.support]
+    spark = [sparkline(_density(table))] if has_spark else []
+    return [f"{laws.calls:,}", shares, *quantiles, *spark, table.support]
 
 
 def _print_footer(profile: "Profile") -> None:

@@ -84,9 +84,9 @@ def _print_tools(report: "VerifyReport", rows: int) -> None:
 
     if not report.tools:
         return
-    table = Table(box=SIMPLE_HEAD, padding=(0, 2, 0, 0))
-    table.add_column("tool", overflow="fold", min_width=24)
-    for name in ("calls", "KS", "W1 of log", "p50 ×", "p99 ×", "faults real", "faults sim"):
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table.add_column("tool", overflow="fold", min_width=12)
+    for name in ("calls", "KS", "W1 log", "p50 ×", "p99 ×", "faults real", "faults sim"):
         table.add_column(name, justify="right", no_wrap=True)
     for tool in report.tools[:rows]:
         ratios = (tool.quantile_ratios["p50"], tool.quantile_ratios["p99"])

@@ -1,0 +1,67 @@
+"""Writes docs/commands.md from the help texts of the command line, so that the page cannot say anything else.
+
+    python scripts/make_command_docs.py
+
+It reads parameters rather than the formatted help, whose layout depends on the terminal and on the version of typer.
+"""
+
+from pathlib import Path
+
+import typer
+
+from earthwire.cli.main import app
+
+PAGE = Path(__file__).parents[1] / "docs" / "commands.md"
+
+_HEAD = """\
+# Commands
+
+Made from the help texts by `python scripts/make_command_docs.py`; `earthwire COMMAND --help` prints the same.
+
+Exit codes: 0 ok or pass, 1 verdict fail, 2 bad input, 3 insufficient data. Results go to stdout, everything else to
+stderr; with `--json` stdout holds one JSON document and nothing else. `NO_COLOR` switches all styling off.
+"""
+
+
+def page() -> str:
+    """Return the text of the page."""
+    command = typer.main.get_command(app)
+    assert isinstance(command, typer.core.TyperGroup)
+    sections = [_section(name, command.commands[name]) for name in command.commands]
+    return "\n".join([_HEAD, *sections])
+
+
+def _section(name: str, command: typer.core.TyperCommand) -> str:
+    arguments = [parameter for parameter in command.params if parameter.param_type_name == "argument"]
+    options = [parameter for parameter in command.params if parameter.param_type_name == "option"]
+    usage = " ".join([f"earthwire {name}", *(_usage(argument) for argument in arguments), "[OPTIONS]"])
+    paragraphs = [" ".join(paragraph.split()) for paragraph in (command.help or "").split("\n\n")]
+    lines = [f"## {name}", "", "\n\n".join(paragraphs)]
+    lines += ["", "```", usage, "```", "", "| | |", "|---|---|"]
+    lines += [f"| `{argument.name}` | {_help(argument)} |" for argument in arguments]
+    lines += [f"| {_names(option)} | {_help(option)} |" for option in options]
+    return "\n".join([*lines, ""])
+
+
+def _usage(argument: typer.core.TyperArgument) -> str:
+    name = (argument.name or "").upper() + ("..." if argument.nargs == -1 else "")
+    return name if argument.required else f"[{name}]"
+
+
+def _names(option: typer.core.TyperOption) -> str:
+    return ", ".join(f"`{name}`" for name in (*option.opts, *option.secondary_opts))
+
+
+def _help(parameter: typer.core.TyperArgument | typer.core.TyperOption) -> str:
+    text = parameter.help or ""
+    if parameter.required:
+        return f"{text} Required."
+    if parameter.default is None or parameter.default is False:
+        return text
+    if parameter.default is True:
+        return f"{text} Default: on."
+    return f"{text} Default: `{parameter.default}`."
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), "utf-8")
