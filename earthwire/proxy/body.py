@@ -75,6 +75,10 @@ class Body:
         self.complete = True
         if self._waiter is not None:
             self._wake()
+        flow, self._flow = self._flow, None
+        if flow is not None and self._held_bytes > self._max_bytes:
+            # Nothing more comes for this body; what comes next is not to wait for its reader.
+            flow.resume_reading()
 
     def fail(self, error: Exception) -> None:
         """End the body before it is complete; the reader gets `error` after what is buffered. Idempotent."""
@@ -122,15 +126,18 @@ class Body:
                 return False
             if self.error is not None:
                 raise self.error
-            self._waiter = asyncio.get_running_loop().create_future()
-            await self._waiter
+            await self.next_change()
         return True
+
+    def next_change(self) -> asyncio.Future[None]:
+        """Return a future that is done at the next arrival of bytes or at the end; whoever else may wake it too."""
+        self._waiter = asyncio.get_running_loop().create_future()
+        return self._waiter
 
     async def ended(self) -> None:
         """Wait until the body is complete or failed, whatever is buffered; never raises."""
         while not self.complete and self.error is None:
-            self._waiter = asyncio.get_running_loop().create_future()
-            await self._waiter
+            await self.next_change()
 
     async def read_all(self, bytes_max: int) -> bytes | None:
         """Return the whole body, or None once it is longer than `bytes_max`."""

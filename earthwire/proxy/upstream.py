@@ -255,68 +255,101 @@ class LiveExchange:
     origin: Literal["upstream"] = "upstream"
     recorded_plan: Plan | None = None
 
-    __slots__ = ("_connection", "_method", "_source", "_whole")
+    __slots__ = ("_body", "_connection", "_head", "_method", "_source", "_whole")
 
     def __init__(
         self, source: LiveSource, connection: UpstreamConnection, whole: bytes | None, method: str
     ) -> None:
         self._source = source
-        self._connection = connection
+        self._connection: UpstreamConnection | None = connection
         self._whole = whole
         self._method = method
+        self._head: ResponseHead | None = None
+        self._body: Body | None = None
 
     @property
     def body(self) -> Body:
         """Body of the response, once `head` has returned."""
-        return self._connection.parser.body
+        if self._connection is not None:
+            return self._connection.parser.body
+        assert self._body is not None
+        return self._body
 
     def begin(self, data: bytes) -> None:
-        """Send the first bytes of the request."""
-        self._connection.begin(data, head_request=self._method == "HEAD")
+        """Send the request, or the first bytes of it."""
+        assert self._connection is not None
+        self._connection.begin(
+            data, whole=self._whole is not None, head_request=self._method == "HEAD", ended=self._ended
+        )
 
     async def send_rest(self, request: Request) -> None:
         """Send the rest of the request's body as it comes, until its end or until the upstream answers early."""
         body, connection = request.body, self._connection
+        assert connection is not None
         try:
-            while not connection.answered and not connection.closed and await body.more():
+            while not connection.answered and not connection.closed:
+                if body.starved:
+                    await connection.body_or_answer(body)
+                    continue
+                if not await body.more():
+                    break
                 data = body.take()
                 connection.transport.write(chunk(data) if request.chunked else data)
                 await connection.room_or_answer()
         except BaseException:
             self.cancel()
             raise
-        if request.chunked and body.complete and not connection.closed:
-            connection.transport.write(LAST_CHUNK)
+        if body.complete and not connection.answered and not connection.closed:
+            connection.request_sent = True
+            if request.chunked:
+                connection.transport.write(LAST_CHUNK)
 
     async def head(self) -> ResponseHead:
         """Return the head of the final response (see `earthwire.proxy.exchange.Exchange`)."""
         try:
-            return await self._connection.head()
+            return await self._first_head()
         except UpstreamError as error:
             if not self._may_repeat(error):
                 raise
         assert self._whole is not None
         self._connection = await self._source.connect()
         self.begin(self._whole)
-        return await self._connection.head()
+        return await self._first_head()
 
     def finish(self) -> None:
-        """Give the connection back, or have the rest of the response read and dropped first."""
-        connection = self._connection
-        if connection.parser.complete or connection.closed:
-            self._source.release(connection)
-        else:
-            connection.abandon(self._source.release)
+        """Have the rest of the response read and dropped, if any is missing."""
+        if self._connection is not None:
+            self._connection.abandon()
 
     def cancel(self) -> None:
-        """Close the connection."""
-        self._connection.abort()
+        """Close the connection, unless the response is complete."""
+        if self._connection is not None:
+            self._connection.abort()
+
+    async def _first_head(self) -> ResponseHead:
+        # The connection may serve another exchange by the time a complete response is asked for here.
+        while self._connection is not None:
+            head = self._connection.parser.head
+            if head is not None:
+                return head
+            await self._connection.news()
+        assert self._head is not None
+        return self._head
+
+    def _ended(self, connection: UpstreamConnection) -> None:
+        """Keep the complete response and give the connection back at once, however long the response is held."""
+        self._head = connection.parser.head
+        self._body = connection.parser.body
+        self._connection = None
+        self._source.release(connection)
 
     def _may_repeat(self, error: UpstreamError) -> bool:
+        connection = self._connection
         return (
             error.code == "no_response"
-            and self._connection.exchange_count > 1
-            and not self._connection.answered
+            and connection is not None
+            and connection.exchange_count > 1
+            and not connection.answered
             and self._whole is not None
             and self._method in _IDEMPOTENT_METHODS
         )

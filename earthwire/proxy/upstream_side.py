@@ -4,8 +4,8 @@ import asyncio
 import math
 from collections.abc import Callable
 
+from earthwire.proxy.body import Body
 from earthwire.proxy.connection import Connection
-from earthwire.proxy.exchange import ResponseHead
 from earthwire.proxy.limits import Limits
 from earthwire.proxy.refusal import UpstreamError
 from earthwire.proxy.response_parser import ResponseParser
@@ -18,6 +18,7 @@ class UpstreamConnection(Connection):
     Attributes:
         parser: holds the head and the body of the present response.
         exchange_count: exchanges begun so far.
+        request_sent: nothing of the present request is missing.
         answered: at least one byte of the present response has arrived.
         idle_since_s: when the last exchange ended (loop time).
 
@@ -43,47 +44,61 @@ class UpstreamConnection(Connection):
         self._watchdog = watchdog
         self._gone = gone
         self.parser = ResponseParser(self, limits)
-        self._expecting = False
+        self.request_sent = True
+        self._abandoned = False
         self._error: UpstreamError | None = None
-        self._head_waiter: asyncio.Future[None] | None = None
-        self._release: Callable[[UpstreamConnection], None] | None = None
+        self._news_waiter: asyncio.Future[None] | None = None
+        self._ended: Callable[[UpstreamConnection], None] | None = None
 
     @property
     def reusable(self) -> bool:
-        """Whether another exchange may follow."""
-        return self.parser.complete and self.parser.reusable and not self.closed
+        """Whether another exchange may follow: both messages of the last one are over."""
+        return self.parser.complete and self.parser.reusable and self.request_sent and not self.closed
 
-    def begin(self, data: bytes, *, head_request: bool) -> None:
-        """Write the (first) bytes of a request and expect its response."""
+    def begin(
+        self, data: bytes, *, whole: bool, head_request: bool, ended: Callable[["UpstreamConnection"], None]
+    ) -> None:
+        """Write a request and expect its response.
+
+        Args:
+            data: the request, or its first bytes.
+            whole: nothing of it is missing; else `request_sent` is to be set once it is complete.
+            head_request: its method is HEAD.
+            ended: called as soon as the response is complete, unless the exchange fails.
+        """
         self.parser.begin(head_request=head_request)
+        self.request_sent = whole
         self.exchange_count += 1
         self.answered = False
-        self._expecting = True
+        self._ended = ended
         self.overdue_at_s = self.loop.time() + self._limits.upstream_silence_s_max
         self.transport.write(data)
 
-    async def head(self) -> ResponseHead:
-        """Return the head of the final response.
+    async def news(self) -> None:
+        """Wait until something has arrived.
 
         Raises:
-            UpstreamError: if there is none.
+            UpstreamError: if the exchange has failed.
         """
-        while self.parser.head is None:
-            if self._error is not None:
-                raise self._error
-            self._head_waiter = self.loop.create_future()
-            await self._head_waiter
-        return self.parser.head
+        if self._error is not None:
+            raise self._error
+        self._news_waiter = self.loop.create_future()
+        await self._news_waiter
 
     async def room_or_answer(self) -> None:
         """Wait until more of the request can be written, or an answer or the end makes that pointless."""
         while self.write_full and not self.answered and not self.closed:
-            self._head_waiter = self._drain_waiter = self.loop.create_future()
-            await self._head_waiter
+            self._news_waiter = self._drain_waiter = self.loop.create_future()
+            await self._news_waiter
 
-    def abandon(self, release: Callable[["UpstreamConnection"], None]) -> None:
-        """Read the rest of the response without keeping it, for a bounded time, then call `release`."""
-        self._release = release
+    async def body_or_answer(self, body: Body) -> None:
+        """Wait until more of the request's body has come, or an answer or the end makes that pointless."""
+        self._news_waiter = body.next_change()
+        await self._news_waiter
+
+    def abandon(self) -> None:
+        """Read the rest of the response without keeping it, for a bounded time."""
+        self._abandoned = True
         self.overdue_at_s = self.loop.time() + self._limits.abandoned_s_max
         self.parser.body.discard()
         self.resume_reading()
@@ -106,7 +121,7 @@ class UpstreamConnection(Connection):
 
     def data_received(self, data: bytes) -> None:
         """Parse what the upstream sends; what nobody asked for ends the connection."""
-        if not self._expecting:
+        if self._ended is None:
             self.abort()
             return
         self.answered = True
@@ -116,24 +131,24 @@ class UpstreamConnection(Connection):
         except UpstreamError as error:
             self._fail(error)
             return
-        if self._head_waiter is not None:
+        if self._news_waiter is not None:
             self._wake()
         if parser.complete:
             self._end_exchange()
-        elif self._release is None:
+        elif not self._abandoned:
             self.overdue_at_s = self.loop.time() + self._limits.upstream_silence_s_max
 
     def eof_received(self) -> None:
         """End a response that has no other end; the transport then closes itself."""
         self.closed = True
-        if self._expecting and self.parser.end_of_input():
+        if self._ended is not None and self.parser.end_of_input():
             self._end_exchange()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Fail what is under way (called by the loop)."""
         super().connection_lost(exc)
         self._watchdog.unwatch(self)
-        if self._expecting:
+        if self._ended is not None:
             self._fail(self._lost_error(exc))
         self._gone(self)
 
@@ -146,22 +161,20 @@ class UpstreamConnection(Connection):
         return UpstreamError("no_response", f"the upstream closed the connection without a response{how}")
 
     def _end_exchange(self) -> None:
-        self._expecting = False
         self.idle_since_s = self.loop.time()
         self.overdue_at_s = math.inf
-        release, self._release = self._release, None
-        if release is not None:
-            release(self)
+        ended, self._ended = self._ended, None
+        assert ended is not None
+        ended(self)
 
     def _fail(self, error: UpstreamError) -> None:
-        self._expecting = False
+        self._ended = None
         self._error = error
-        self._release = None
         self.parser.body.fail(error)
         self._wake()
         self.abort()
 
     def _wake(self) -> None:
-        waiter, self._head_waiter = self._head_waiter, None
+        waiter, self._news_waiter = self._news_waiter, None
         if waiter is not None and not waiter.done():
             waiter.set_result(None)

@@ -7,6 +7,7 @@ import subprocess
 
 import pytest
 
+from earthwire.fault_models.plan import Forward, RelayBody, RelayHead, Wait
 from earthwire.proxy.limits import Limits
 from earthwire.proxy.upstream import parse_upstream
 
@@ -142,3 +143,46 @@ def test_https_upstream_is_verified(harness, play, certificate, trusted):
     else:
         assert b'"code":"tls_failed"' in received
         assert received.startswith(b"HTTP/1.1 502 ")
+
+
+def test_connection_with_half_a_request_on_it_is_never_used_again(harness, play):
+    """The upstream answers before the body is complete; what is sent next must not become part of that body."""
+    seen = []
+
+    async def early(reader, writer):
+        head = await reader.readuntil(b"\r\n\r\n")
+        seen.append(head.partition(b" HTTP")[0])
+        writer.write(harness.response())
+        seen.append(await reader.read(100))
+
+    async def scenario():
+        async with harness.server(early) as port, harness.proxy(port) as running:
+            reader, writer = await asyncio.open_connection("127.0.0.1", running.port)
+            writer.write(b"POST /half HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n")
+            await reader.readuntil(b"hello")
+            await harness.talk(running.port, harness.get("/next"))
+            writer.close()
+            return seen
+
+    assert play(scenario())[:3] in ([b"POST /half", b"", b"GET /next"], [b"POST /half", b"GET /next", b""])
+
+
+def test_held_responses_do_not_hold_upstream_connections(harness, play):
+    plan = harness.plan(Forward(), Wait(0.5), RelayHead(), RelayBody(0.5), last_byte_s=0.5)
+
+    async def scenario():
+        async with (
+            harness.upstream(harness.response()) as upstream,
+            harness.proxy(upstream.port, plan) as running,
+        ):
+            calls = []
+            for count in range(20):
+                calls.append(asyncio.create_task(harness.talk(running.port, harness.get())))
+                while len(upstream.requests) <= count or running.proxy.inflight_count <= count:
+                    await asyncio.sleep(0.002)
+            answers = await asyncio.gather(*calls)
+            return answers, upstream.connection_count
+
+    answers, connection_count = play(scenario())
+    assert all(answer.endswith(b"hello") for answer in answers)
+    assert connection_count < 10
