@@ -79,7 +79,8 @@ def _read_text(path: Path) -> str:
 
 def _explain_all(path: Path, text: str, model: type[BaseModel], error: ValidationError) -> str:
     root = yaml.compose(text, Loader=StrictLoader)
-    details = error.errors()
+    # A misspelt key comes first: it is why another one is missing.
+    details = sorted(error.errors(), key=lambda detail: detail["type"] != "extra_forbidden")
     problems = [_explain(path, root, model, dict(detail)) for detail in details[:PROBLEMS_SHOWN_MAX]]
     if len(details) > PROBLEMS_SHOWN_MAX:
         problems.append(f"{path}: {len(details) - PROBLEMS_SHOWN_MAX} more problems")

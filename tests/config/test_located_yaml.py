@@ -198,5 +198,12 @@ def test_many_problems_are_listed_up_to_a_bound(path: Path) -> None:
     assert lines[-1] == f"{path}: 10 more problems"
 
 
+def test_a_misspelt_key_is_named_before_the_one_that_is_missing_for_it(path: Path) -> None:
+    assert problem(path, "color: red\n").splitlines() == [
+        "1:1: color: unknown key; did you mean `colour`?",
+        f"{path}:1:1: colour: this key is missing",
+    ]
+
+
 def test_a_long_value_is_shown_in_part(path: Path) -> None:
     assert len(problem(path, f"colour: [{'x' * 100_000}, {'y' * 100_000}]\n")) < 200

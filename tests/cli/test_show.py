@@ -1,0 +1,76 @@
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def test_the_table_has_a_row_a_tool_and_one_for_all_others(profile: Path, run: Run) -> None:
+    result = run("show", profile)
+    assert result.returncode == 0
+    assert result.stderr == ""
+    rows = [line.split() for line in result.stdout.splitlines()]
+    head = rows[1]
+    assert head[:6] == ["tool", "calls", "faults", "p50", "p95", "p99"]
+    assert head[-1] == "support"
+    tools = [
+        row for row in rows if row[:2] in (["GET", "api.example/v1/search"], ["POST", "api.example/v1/carts"])
+    ]
+    assert sum(int(row[2].replace(",", "")) for row in tools) == 2000
+    assert all(row[-1] == "tool" for row in tools)
+    assert "any other tool" in result.stdout
+    assert "learned from traces.jsonl (earthwire JSONL, 2,000 calls" in result.stdout
+
+
+def test_json_holds_the_figures_of_every_tool(profile: Path, run: Run) -> None:
+    tools = json.loads(run("show", profile, "--json", "--rows", "1").stdout)
+    assert set(tools) == {"GET api.example/v1/search", "POST api.example/v1/carts"}
+    search = tools["GET api.example/v1/search"]
+    assert set(search) == {"calls", "sessions", "outcomes", "support", "p50_s", "p95_s", "p99_s"}
+    assert 0.04 < search["p50_s"] < 0.06 < search["p95_s"] < search["p99_s"]
+    assert set(search["outcomes"]) == {"ok", "http_5xx:503"}
+
+
+def test_tools_can_be_chosen_by_a_part_of_their_name(profile: Path, run: Run) -> None:
+    text = run("show", profile, "--tool", "carts").stdout
+    assert "POST api.example/v1/carts" in text
+    assert "search" not in text
+    assert list(json.loads(run("show", profile, "--tool", "carts", "--json").stdout)) == [
+        "POST api.example/v1/carts"
+    ]
+
+
+def test_rows_beyond_the_bound_are_counted(profile: Path, run: Run) -> None:
+    assert "1 more tools: --rows, --tool or --json shows them" in run("show", profile, "--rows", "1").stdout
+
+
+def test_a_tool_that_is_not_there_is_one_error_that_names_those_that_are(profile: Path, run: Run) -> None:
+    result = run("show", profile, "--tool", "weather")
+    assert result.returncode == 2
+    assert result.stdout == ""
+    assert result.stderr.startswith(
+        f"error: {profile}: no tool has 'weather' in its name; 2 tools are known: "
+    )
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_no_figure_is_cut_on_a_narrow_terminal(profile: Path, run: Run) -> None:
+    text = run("show", profile, COLUMNS="80").stdout
+    assert "support" in text
+    assert "p99" in text
+    assert "latency (log" not in text
+
+
+def test_a_file_that_is_not_a_profile_is_one_error_with_its_place(tmp_path: Path, run: Run) -> None:
+    path = tmp_path / "p.yaml"
+    path.write_text("earthwire_profile: 1\ntool: {}\n")
+    result = run("show", path)
+    assert result.returncode == 2
+    assert f"{path}:2:1: tool: unknown key; did you mean `tools`?" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_the_profile_that_is_shipped_can_be_shown(run: Run) -> None:
+    path = Path(__file__).parents[2] / "earthwire" / "config" / "profiles" / "demo.yaml"
+    assert run("show", path).returncode == 0

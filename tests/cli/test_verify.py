@@ -1,0 +1,114 @@
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from earthwire.config.profile_file import read_profile
+from earthwire.fault_models import Call, Simulation
+from earthwire.traces import JsonlWriter, TraceRecord, read_traces
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def simulated(record: TraceRecord, simulation: Simulation) -> TraceRecord:
+    plan = simulation.draw(Call(record.session_id or "", record.tool)).plan
+    fails = plan.outcome != "ok"
+    return msgspec.structs.replace(
+        record,
+        duration_ns=round(plan.last_byte_s * 1e9),
+        outcome="http_error" if fails else "ok",
+        http_response_status_code=503 if fails else 200,
+    )
+
+
+@pytest.fixture(scope="module")
+def simulation(traces: Path, profile: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The requests of `traces`, with latencies and outcomes as the profile draws them."""
+    path = tmp_path_factory.mktemp("simulated") / "simulated.jsonl"
+    draws = Simulation(read_profile(profile), seed=7)
+    with JsonlWriter(path) as writer:
+        for record in read_traces(traces):
+            writer.write(simulated(record, draws))
+    return path
+
+
+def altered(source: Path, path: Path, factor: float = 1.0, all_ok: bool = False) -> Path:
+    with JsonlWriter(path) as writer:
+        for record in read_traces(source):
+            assert record.duration_ns is not None
+            changed = msgspec.structs.replace(record, duration_ns=round(factor * record.duration_ns))
+            if all_ok:
+                changed = msgspec.structs.replace(changed, outcome="ok", http_response_status_code=200)
+            writer.write(changed)
+    return path
+
+
+@pytest.fixture(scope="module")
+def report(traces: Path, simulation: Path, run: Run) -> dict[str, object]:
+    result = run("verify", "--real", traces, "--sim", simulation, "--repeats", "3", "--json")
+    assert result.returncode == 0, result.stdout
+    values: dict[str, object] = json.loads(result.stdout)
+    return values
+
+
+def test_a_simulation_of_the_traces_themselves_passes(report: dict[str, object]) -> None:
+    assert report["verdict"] == "pass"
+    assert report["reasons"] == ["every criterion is met"]
+
+
+def test_json_holds_both_sides_and_every_figure(
+    report: dict[str, object], traces: Path, simulation: Path
+) -> None:
+    assert (report["real"], report["simulated"]) == (str(traces), str(simulation))
+    assert report["real_calls"] == report["simulated_calls"] == 2000
+    assert report["real_sessions"] == report["simulated_sessions"] == 100
+    assert (report["repeats"], report["seed"]) == (3, 0)
+    for name in ("auc", "auc_real", "auc_mock", "gap_closed", "p_value", "fidelity_ratio_500"):
+        assert isinstance(report[name], float), name
+    assert report["left_out"] == []
+
+
+@pytest.mark.parametrize(
+    ("factor", "all_ok", "reason"),
+    [(2.0, False, "AUC"), (0.5, False, "AUC"), (1.0, True, "fault rate 0.0000 against")],
+)
+def test_a_shifted_copy_fails(
+    traces: Path, simulation: Path, tmp_path: Path, run: Run, factor: float, all_ok: bool, reason: str
+) -> None:
+    """Negative controls: twice as slow, twice as fast, and never failing."""
+    path = altered(simulation, tmp_path / "shifted.jsonl", factor, all_ok)
+    result = run("verify", "--real", traces, "--sim", path, "--repeats", "1", "--json")
+    assert result.returncode == 1
+    values = json.loads(result.stdout)
+    assert values["verdict"] == "fail"
+    assert any(text.startswith(reason) for text in values["reasons"])
+
+
+def test_few_sessions_are_insufficient_data(traces: Path, few_traces: Path, run: Run) -> None:
+    result = run("verify", "--real", traces, "--sim", few_traces)
+    assert result.returncode == 3
+    assert "3 simulated sessions: a verdict needs 20" in result.stdout
+    assert result.stdout.rstrip().endswith("verdict: insufficient data")
+
+
+def test_sides_without_a_common_tool_are_insufficient_data(traces: Path, tmp_path: Path, run: Run) -> None:
+    with JsonlWriter(tmp_path / "other.jsonl") as writer:
+        writer.write(TraceRecord(tool="other", session_id="s", duration_ns=1_000_000, outcome="ok"))
+    result = run("verify", "--real", traces, "--sim", tmp_path / "other.jsonl")
+    assert result.returncode == 3, result.stderr
+    assert "3 tools that only one side has are left out" in result.stdout
+
+
+def test_the_table_fits_80_columns(traces: Path, few_traces: Path, run: Run) -> None:
+    text = run("verify", "--real", traces, "--sim", few_traces, COLUMNS="80").stdout
+    assert "faults sim" in text
+
+
+def test_bad_input_is_exit_code_2(traces: Path, tmp_path: Path, run: Run) -> None:
+    result = run("verify", "--real", traces, "--sim", tmp_path / "absent.jsonl")
+    assert result.returncode == 2
+    assert len(result.stderr.splitlines()) == 1
+    assert run("verify", "--real", traces).returncode == 2
