@@ -282,7 +282,7 @@ class CalibratedPlanner:
         quantiles_s = tuple(1e-9 * (1 + number) for number in range(len(LEVELS)))
         latency = {kind: LatencyTable(1000, quantiles_s) for kind in kinds}
         laws = ToolLaws(1001, 10, outcomes, latency)
-        self._simulation = Simulation(Profile({}, {}, laws), self.seed)
+        self._simulation = Simulation(Profile(tools={}, overall=laws), self.seed)
         self._naming = PassThrough()
 
     def draw(self, call: "Call") -> "Drawn":

@@ -82,6 +82,7 @@ class ClientConnection(Connection):
         self.left = True
         self._watchdog.unwatch(self)
         self._parser.fail_body(ClientLeftError("the client left"))
+        self._parser.close()
         if self._request_waiter is not None:
             self._end_waiting()
         elif self.busy:

@@ -58,7 +58,7 @@ class RequestParser:
     )
 
     def __init__(self, flow: Flow, limits: Limits) -> None:
-        self._flow = flow
+        self._flow: Flow | None = flow
         self._limits = limits
         self._parser = httptools.HttpRequestParser(self)
         self._searched = 0
@@ -108,6 +108,15 @@ class RequestParser:
         if self.open_body is not None:
             self.open_body.fail(error)
             self.open_body = None
+
+    def close(self) -> None:
+        """Take no more bytes.
+
+        Breaks the cycles of references through the connection and llhttp's object. Garbage in cycles would wait for
+        a collection, and collecting that of thousands of connections at once stops the loop for 100 ms.
+        """
+        self._flow = None
+        del self._parser
 
     def _feed_counted(self, body: Body, data: bytes, remaining_bytes: int) -> bytes:
         piece, rest = data[:remaining_bytes], data[remaining_bytes:]

@@ -42,7 +42,7 @@ class ResponseParser:
     )
 
     def __init__(self, flow: Flow, limits: Limits) -> None:
-        self._flow = flow
+        self._flow: Flow | None = flow
         self._limits = limits
         self._parser = httptools.HttpResponseParser(self)
         self._head_request = False
@@ -101,6 +101,15 @@ class ResponseParser:
             return False
         self._finish()
         return True
+
+    def close(self) -> None:
+        """Take no more bytes.
+
+        Breaks the cycles of references through the connection and llhttp's object. Garbage in cycles would wait for
+        a collection, and collecting that of thousands of connections at once stops the loop for 100 ms.
+        """
+        self._flow = None
+        del self._parser
 
     @property
     def _chunked(self) -> bool:

@@ -128,6 +128,8 @@ class Proxy:
             client.abort()
         await self._clients_gone()
         self._release()
+        # Transports that were aborted close their sockets in the next turn of the loop.
+        await asyncio.sleep(0)
 
     def _new_client(self) -> ClientConnection:
         handler = self._handler

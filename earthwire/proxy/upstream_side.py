@@ -150,6 +150,7 @@ class UpstreamConnection(Connection):
         self._watchdog.unwatch(self)
         if self._ended is not None:
             self._fail(self._lost_error(exc))
+        self.parser.close()
         self._gone(self)
 
     def _lost_error(self, exc: Exception | None) -> UpstreamError:

@@ -139,6 +139,7 @@ class Harness:
                 task.cancel()
             if tasks:
                 await asyncio.wait(list(tasks))
+            await asyncio.sleep(0.01)  # Transports close their sockets in a later turn of the loop.
 
     @contextlib.asynccontextmanager
     async def proxy(
@@ -166,6 +167,8 @@ class Harness:
             return await reader.read()
         finally:
             writer.close()
+            with contextlib.suppress(ConnectionError):
+                await writer.wait_closed()
 
     @staticmethod
     def plan(*steps: Step, outcome: str = "ok", last_byte_s: float = 0.0) -> Plan:
