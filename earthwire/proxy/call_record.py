@@ -130,11 +130,10 @@ def call_record(
         wall_clock: gives the time of day of its start.
     """
     request, writer, plan, drawn = context.request, performance.writer, performance.plan, context.drawn
-    arrival_s = request.arrival_s
-    first_s = writer.first_byte_s
+    arrival_s, first_s = request.arrival_s, writer.first_byte_s
     duration_ns = int((ended_s - arrival_s) * NANOSECONDS_PER_SECOND)
     due_ns = int(plan.last_byte_s * NANOSECONDS_PER_SECOND)
-    head = performance.head
+    retry_after = None if performance.head is None else performance.head.retry_after
     is_timed = due_ns > 0 and ending.censoring == "none" and ending.origin != "proxy"
     return TraceRecord(
         tool=context.tool,
@@ -153,7 +152,7 @@ def call_record(
         rpc_response_status_code=_planned_rpc_code(plan) if ending.outcome == "rpc_error" else None,
         error_type=ending.error_type,
         error_message=ending.error_message,
-        retry_after_s=None if head is None or head.retry_after is None else _seconds(head.retry_after),
+        retry_after_s=_seconds(retry_after),
         http_request_body_size=request.body.received_bytes,
         http_response_body_size=writer.body_bytes,
         declared_content_length=writer.declared_bytes,
@@ -203,6 +202,6 @@ def _body_to_judge(writer: ResponseWriter, body_class: BodyClass | None) -> byte
     return None if body_class is None else writer.kept_body()
 
 
-def _seconds(retry_after: bytes) -> float | None:
+def _seconds(retry_after: bytes | None) -> float | None:
     """Return a Retry-After in seconds; the form with a date has none."""
-    return float(retry_after) if retry_after.isdigit() else None
+    return float(retry_after) if retry_after is not None and retry_after.isdigit() else None
