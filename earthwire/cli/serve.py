@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from earthwire.cli.console import fail, messages
-from earthwire.config.recipe import MissPolicy, RecipeFile, Timing
+from earthwire.config.recipe import MissPolicy, RecipeFile, ReplaySection, Timing
 
 if TYPE_CHECKING:
     from earthwire.proxy.planner import Planner
+    from earthwire.proxy.replay_upstream import ReplayConfig
     from earthwire.proxy.server import Proxy, ServeConfig
 
 
@@ -128,14 +129,24 @@ def _validated(values: dict[str, object]) -> RecipeFile:
     try:
         return RecipeFile.model_validate(values)
     except ValidationError as error:
-        lines = []
-        for detail in error.errors():
-            place = ".".join(map(str, detail["loc"]))
-            if not place:
-                lines.append("nothing to answer with: give --upstream URL or --replay TRACES")
-            else:
-                lines.append(f"{place}: {detail['input']!r}: {detail['msg']}")
-        fail("\n".join(lines))
+        fail(
+            "\n".join(
+                dict.fromkeys(_option_problem(detail["loc"], detail["input"]) for detail in error.errors())
+            )
+        )
+
+
+def _option_problem(location: tuple[int | str, ...], value: object) -> str:
+    """Return what is wrong with an option; what a recipe file holds was checked when it was read."""
+    match location:
+        case ():
+            return "nothing to answer with: give --upstream URL or --replay TRACES"
+        case ("routes", _, "upstream"):
+            return f"--upstream: {value!r} is not an http:// or https:// URL"
+        case ("routes", name, "[key]"):
+            return f"--upstream: {name!r} is no name: 1 to 64 of A-Z a-z 0-9 . _ - are allowed"
+        case (name, *_):
+            return f"--{name}: {value!r} is not allowed; see --help"
 
 
 def _planner(recipe: RecipeFile) -> "Planner":
@@ -149,17 +160,42 @@ def _planner(recipe: RecipeFile) -> "Planner":
 
 
 def _serve_config(recipe: RecipeFile) -> "ServeConfig":
+    from earthwire.proxy.replay_upstream import ReplayConfig
     from earthwire.proxy.server import ServeConfig
 
     record = recipe.record
+    upstreams: dict[str, str | ReplayConfig] = {name: route.upstream for name, route in recipe.routes.items()}
+    if recipe.replay is not None:
+        upstreams = {"replay": _replay_config(recipe.replay, recipe)}
     return ServeConfig(
-        upstreams={name: route.upstream for name, route in recipe.routes.items()},
+        upstreams=upstreams,
         host=recipe.listen.host,
         port=recipe.listen.port,
         allow_public=recipe.listen.allow_public,
         record_path=None if record is None else Path(record.path),
         keep_bodies=record is not None and record.bodies,
     )
+
+
+def _replay_config(replay: ReplaySection, recipe: RecipeFile) -> "ReplayConfig":
+    from earthwire.proxy.replay_upstream import ReplayConfig
+    from earthwire.traces import ReadOptions, ReplayIndex, read_all
+
+    options = ReadOptions(keep_bodies=True, keep_urls=True)
+    index = ReplayIndex(read_all([Path(path) for path in replay.traces], options))
+    for reason, count in index.not_replayable.items():
+        _warn(f"{count} recordings cannot be replayed: {reason}")
+    if not index.replayable_count:
+        fail(
+            f"no recording in {', '.join(replay.traces)} can be replayed; record with --bodies, or import with "
+            "--keep-bodies"
+        )
+    live = next((route.upstream for route in recipe.routes.values()), None)
+    if replay.on_miss == "forward" and live is None:
+        fail("on_miss: forward needs an upstream to forward to; give one with --upstream")
+    if replay.timing == "calibrated" and recipe.profile is None:
+        fail("timing: calibrated needs a profile to draw from; give one with --profile")
+    return ReplayConfig(index=index, miss=replay.on_miss, timing=replay.timing, url=live)
 
 
 def _announce(recipe: RecipeFile, planner: "Planner") -> Callable[["Proxy"], None]:

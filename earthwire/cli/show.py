@@ -74,7 +74,7 @@ def _print(profile: "Profile", names: list[str], rows: int) -> None:
     for name in names[:rows]:
         table.add_row(escape(name), *_cells(profile.tools[name], has_spark))
     table.add_section()
-    table.add_row(f"any other tool ({len(profile.groups)} groups)", *_cells(profile.overall, has_spark))
+    table.add_row("any other tool", *_cells(profile.overall, has_spark))
     console.print(table)
     if len(names) > rows:
         console.print(f"{len(names) - rows} more tools: --rows, --tool or --json shows them")
@@ -102,8 +102,8 @@ def _print_footer(profile: "Profile") -> None:
     console = output()
     dependence, provenance = profile.dependence, profile.provenance
     console.print(
-        f"session effect {dependence.session_share:.2f}, tool in session {dependence.tool_share:.2f}, slow level "
-        f"{dependence.level_share:.2f} (memory {dependence.level_memory:.2f}) of the variance in rank space; from "
+        f"inside a session, {percent(dependence.tool_share)} of the variance of normal scores belongs to the tool, "
+        f"{percent(dependence.level_share)} to a slow level (memory {dependence.level_memory:.2f}); from "
         f"{dependence.session_count:,} sessions",
         soft_wrap=True,
     )

@@ -100,4 +100,4 @@ def _print_tools(report: "VerifyReport", rows: int) -> None:
             percent(tool.simulated.rate) + ("" if tool.agree else "*"),
         )
     output().print(table)
-    output().print("* beyond what independent calls of one law show 1 % (KS) or 5 % (faults) of the time")
+    output().print("* beyond what independent calls of one law show 1 % (KS and faults) of the time")

@@ -8,7 +8,7 @@ import yaml
 from pydantic import Field, model_validator
 
 from earthwire.config.located_yaml import Section, read_yaml
-from earthwire.fault_models.dependence import Dependence
+from earthwire.fault_models.dependence import Dependence, SessionLevels
 from earthwire.fault_models.latency import LEVELS, LatencyTable
 from earthwire.fault_models.outcome import OutcomeCounts
 from earthwire.fault_models.plan import Support
@@ -23,6 +23,8 @@ FORMAT_VERSION = 1
 
 Count = Annotated[int, Field(ge=0, le=2**63 - 1)]
 Share = Annotated[float, Field(ge=0.0, lt=1.0)]
+Score = Annotated[float, Field(ge=-10.0, le=10.0)]
+Spread = Annotated[float, Field(gt=0.0, le=10.0)]
 Milliseconds = Annotated[float, Field(gt=0.0, le=1e9)]
 
 _HEAD = "# An earthwire profile: how tools behaved in the traces named below. `earthwire show` prints it.\n"
@@ -64,21 +66,37 @@ class ResponseSection(Section):
     body: str = ""
 
 
+class SessionLevelsSection(Section):
+    """Levels and spreads of recorded sessions, in normal scores: 0 is usual, 1 slow as the slowest sixth of calls."""
+
+    session_count: Count
+    levels: Annotated[list[Score], Field(min_length=1)]
+    spreads: Annotated[list[Spread], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _in_pairs(self) -> Self:
+        if len(self.levels) != len(self.spreads):
+            raise ValueError(f"{len(self.levels)} levels but {len(self.spreads)} spreads: they come in pairs")
+        if any(after < before for before, after in pairwise(self.levels)):
+            raise ValueError("levels must not fall from one session to the next")
+        return self
+
+
 class LawsSection(Section):
-    """The laws of one tool or group."""
+    """The laws of one tool, or of all tools together."""
 
     calls: Count
-    sessions: Count | None = None
+    sessions: Count
     outcomes_after: dict[str, dict[str, Count]]
     latency: dict[str, LatencySection]
+    session_levels: SessionLevelsSection | None = None
     resolution_ms: Annotated[float, Field(ge=0.0, le=1e9)] = 0.0
     responses: dict[str, list[ResponseSection]] = {}
 
 
 class DependenceSection(Section):
-    """How the latencies of one episode hang together."""
+    """How the latencies of one session hang together, beside its level and spread."""
 
-    session_share: Share = 0.0
     tool_share: Share = 0.0
     level_share: Share = 0.0
     level_memory: Share = 0.0
@@ -87,10 +105,10 @@ class DependenceSection(Section):
 
     @model_validator(mode="after")
     def _at_most_one(self) -> Self:
-        total = self.session_share + self.tool_share + self.level_share
+        total = self.tool_share + self.level_share
         if total > 1.0:
             raise ValueError(
-                f"session_share, tool_share and level_share must not add up to more than 1; here it is {total:g}"
+                f"tool_share and level_share must not add up to more than 1; here it is {total:g}"
             )
         return self
 
@@ -124,7 +142,6 @@ class ProfileFile(Section):
     provenance: ProvenanceSection = ProvenanceSection()
     dependence: DependenceSection = DependenceSection()
     overall: LawsSection
-    groups: dict[str, LawsSection] = {}
     tools: dict[str, LawsSection]
 
 
@@ -138,7 +155,6 @@ def read_profile(path: Path) -> Profile:
     provenance = file.provenance
     return Profile(
         tools={name: _laws(section) for name, section in file.tools.items()},
-        groups={name: _laws(section) for name, section in file.groups.items()},
         overall=_laws(file.overall),
         dependence=Dependence(**file.dependence.model_dump()),
         provenance=Provenance(
@@ -174,7 +190,6 @@ def profile_text(profile: Profile) -> str:
         },
         "dependence": {name: getattr(profile.dependence, name) for name in DependenceSection.model_fields},
         "overall": _section(profile.overall),
-        "groups": {name: _section(laws) for name, laws in sorted(profile.groups.items())},
         "tools": {name: _section(laws) for name, laws in sorted(profile.tools.items())},
     }
     # With default_flow_style None the innermost collections are written on one line, the others as blocks.
@@ -189,12 +204,17 @@ def _laws(section: LawsSection) -> ToolLaws:
         sessions=section.sessions,
         outcomes=OutcomeCounts(section.outcomes_after),
         latency={kind: _table(table) for kind, table in section.latency.items()},
+        session_levels=None if section.session_levels is None else _levels(section.session_levels),
         resolution_s=section.resolution_ms / 1e3,
         responses={
             kind: tuple(ErrorResponse(**response.model_dump()) for response in responses)
             for kind, responses in section.responses.items()
         },
     )
+
+
+def _levels(section: SessionLevelsSection) -> SessionLevels:
+    return SessionLevels(section.session_count, tuple(section.levels), tuple(section.spreads))
 
 
 def _table(section: LatencySection) -> LatencyTable:
@@ -207,13 +227,17 @@ def _table(section: LatencySection) -> LatencyTable:
 
 
 def _section(laws: ToolLaws) -> dict[str, object]:
-    section: dict[str, object] = {"calls": laws.calls}
-    if laws.sessions is not None:
-        section["sessions"] = laws.sessions
+    section: dict[str, object] = {"calls": laws.calls, "sessions": laws.sessions}
     section["outcomes_after"] = {
         previous: dict(sorted(counts.items())) for previous, counts in sorted(laws.outcomes.after.items())
     }
     section["latency"] = {kind: _table_section(table) for kind, table in sorted(laws.latency.items())}
+    if laws.session_levels is not None:
+        section["session_levels"] = {
+            "session_count": laws.session_levels.session_count,
+            "levels": list(laws.session_levels.levels),
+            "spreads": list(laws.session_levels.spreads),
+        }
     if laws.resolution_s:
         section["resolution_ms"] = _milliseconds(laws.resolution_s)
     if laws.responses:

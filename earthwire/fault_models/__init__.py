@@ -2,11 +2,28 @@
 
 from earthwire.fault_models.call import Call, Drawn
 from earthwire.fault_models.delivery import deliver, plain_response
-from earthwire.fault_models.dependence import Dependence, normal_probability, normal_quantile
+from earthwire.fault_models.dependence import (
+    EXACT_SESSIONS_MIN,
+    NO_SESSIONS,
+    Dependence,
+    RankLaw,
+    SessionLevels,
+    normal_probability,
+    normal_quantile,
+)
+from earthwire.fault_models.family import SIBLINGS_MIN, Family, ToolModel
 from earthwire.fault_models.grouping import ancestors
 from earthwire.fault_models.latency import LEVELS, LatencyTable
 from earthwire.fault_models.matching import ToolMatcher
-from earthwire.fault_models.outcome import KAPPA, START, Counts, OutcomeCounts, OutcomeLaw, back_off
+from earthwire.fault_models.outcome import (
+    KAPPA,
+    START,
+    Counts,
+    OutcomeCounts,
+    OutcomeLaw,
+    add_counts,
+    back_off,
+)
 from earthwire.fault_models.plan import (
     PASS_THROUGH,
     Abort,
@@ -23,13 +40,16 @@ from earthwire.fault_models.plan import (
     plan_digest,
 )
 from earthwire.fault_models.profile import ErrorResponse, Profile, Provenance, Source, ToolLaws, profile_hash
-from earthwire.fault_models.simulation import STREAMS_MAX, Simulation, ToolModel, TooManyStreamsError
+from earthwire.fault_models.simulation import STREAMS_MAX, Simulation, TooManyStreamsError
 from earthwire.fault_models.uniforms import Purpose, UniformStream
 
 __all__ = [
+    "EXACT_SESSIONS_MIN",
     "KAPPA",
     "LEVELS",
+    "NO_SESSIONS",
     "PASS_THROUGH",
+    "SIBLINGS_MIN",
     "START",
     "STREAMS_MAX",
     "Abort",
@@ -40,6 +60,7 @@ __all__ = [
     "Dependence",
     "Drawn",
     "ErrorResponse",
+    "Family",
     "Forward",
     "Head",
     "LatencyTable",
@@ -49,8 +70,10 @@ __all__ = [
     "Profile",
     "Provenance",
     "Purpose",
+    "RankLaw",
     "RelayBody",
     "RelayHead",
+    "SessionLevels",
     "Simulation",
     "Source",
     "Step",
@@ -61,6 +84,7 @@ __all__ = [
     "ToolModel",
     "UniformStream",
     "Wait",
+    "add_counts",
     "ancestors",
     "back_off",
     "deliver",

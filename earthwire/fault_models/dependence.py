@@ -1,12 +1,16 @@
-"""How the latencies of one episode hang together: in rank space, so that every marginal stays as recorded.
+"""How the latencies of one episode hang together: in rank space, so that marginals stay as recorded.
 
-The rank of a call is ``u = Φ(z)`` with ``z = √a_s b + √a_t c + √a_l l_k + √(1 - a_s - a_t - a_l) ε`` where b belongs
-to the episode, c to the tool in the episode, and ``l_k = φ l_{k-1} + √(1 - φ²) η`` advances with each call of the
-tool. All are standard normal, hence so is z, and u is uniform. No term depends on the order in which calls of
-different tools arrive.
+A call's normal score is ``z = b + s (√t c + √a l_k + √(1 - t - a) ε)``. The level b and the spread s are those of a
+recorded session: sessions that are fast, slow or restless as a whole come back as such, whatever their distribution.
+c belongs to the tool in the episode, and ``l_k = φ l_{k-1} + √(1 - φ²) η`` advances with each call of the tool. The
+rank is ``u = H(z)``, with H the distribution of z over the sessions that the levels come from.
+
+Which recorded session speaks is decided by one uniform of the episode, taken as a rank among the sessions that used
+the tool: an episode that is slow for one tool is slow for all of them, and no order of calls goes in.
 """
 
 import math
+from bisect import bisect_right
 from statistics import NormalDist
 
 import msgspec
@@ -15,31 +19,91 @@ _NORMAL = NormalDist()
 normal_quantile = _NORMAL.inv_cdf
 normal_probability = _NORMAL.cdf
 
+EXACT_SESSIONS_MIN = 20
+"""With fewer sessions their mixture is a poor estimate of H, and the normal distribution stands in for it."""
+
+_Z_MAX = 6.0
+_STEPS_PER_UNIT = 10
+_HALF_ROOT = math.sqrt(0.5)
+
 
 class Dependence(msgspec.Struct, frozen=True):
-    """Shares of the variance of a call's normal score.
+    """Shares of the variance of normal scores inside a session.
 
     Attributes:
-        session_share: a_s, of the episode as a whole, in [0, 1).
-        tool_share: a_t, of the tool within the episode, in [0, 1).
-        level_share: a_l, of the slow level, in [0, 1).
+        tool_share: t, of the tool within the session, in [0, 1).
+        level_share: a, of the slow level, in [0, 1).
         level_memory: φ, correlation of the slow level from call to call, in [0, 1).
         session_count, pair_count: sessions, and pairs of successive calls of one tool, that the shares rest on.
     """
 
-    session_share: float = 0.0
     tool_share: float = 0.0
     level_share: float = 0.0
     level_memory: float = 0.0
     session_count: int = 0
     pair_count: int = 0
 
-    def weights(self) -> tuple[float, float, float, float]:
-        """Return the factors of b, c, l and ε."""
-        rest = max(0.0, 1.0 - self.session_share - self.tool_share - self.level_share)
-        return (
-            math.sqrt(self.session_share),
-            math.sqrt(self.tool_share),
-            math.sqrt(self.level_share),
-            math.sqrt(rest),
-        )
+    def weights(self) -> tuple[float, float, float]:
+        """Return the factors of c, l and ε."""
+        rest = max(0.0, 1.0 - self.tool_share - self.level_share)
+        return math.sqrt(self.tool_share), math.sqrt(self.level_share), math.sqrt(rest)
+
+
+class SessionLevels(msgspec.Struct, frozen=True):
+    """Levels and spreads of recorded sessions, in normal scores, lowest level first.
+
+    Attributes:
+        session_count: sessions that they were thinned from.
+        levels: b of each session, non-decreasing.
+        spreads: s of each session, positive, in the order of the levels.
+    """
+
+    session_count: int
+    levels: tuple[float, ...]
+    spreads: tuple[float, ...]
+
+    def at(self, u: float) -> tuple[float, float]:
+        """Return level and spread of the session at rank `u` in (0, 1)."""
+        i = min(int(u * len(self.levels)), len(self.levels) - 1)
+        return self.levels[i], self.spreads[i]
+
+
+NO_SESSIONS = SessionLevels(0, (0.0,), (1.0,))
+
+
+class RankLaw:
+    """The distribution H of normal scores over recorded sessions: makes ranks uniform.
+
+    Args:
+        sessions: the recorded sessions.
+    """
+
+    __slots__ = ("_cdf",)
+
+    def __init__(self, sessions: SessionLevels) -> None:
+        pairs = [(0.0, 1.0)]
+        if sessions.session_count >= EXACT_SESSIONS_MIN:
+            pairs = list(zip(sessions.levels, sessions.spreads, strict=True))
+        steps = int(_Z_MAX * _STEPS_PER_UNIT)
+        self._cdf = [
+            sum(_phi((i / _STEPS_PER_UNIT - level) / spread) for level, spread in pairs) / len(pairs)
+            for i in range(-steps, steps + 1)
+        ]
+
+    def rank(self, z: float) -> float:
+        """Return H(z), in (0, 1); interpolated on a grid, with an error below 0.001."""
+        position = (min(max(z, -_Z_MAX), _Z_MAX - 1e-9) + _Z_MAX) * _STEPS_PER_UNIT
+        i = int(position)
+        low = self._cdf[i]
+        return low + (position - i) * (self._cdf[i + 1] - low)
+
+    def score(self, u: float) -> float:
+        """Return the score of rank `u`: the inverse of `rank`."""
+        i = min(max(bisect_right(self._cdf, u), 1), len(self._cdf) - 1)
+        low, high = self._cdf[i - 1], self._cdf[i]
+        share = (u - low) / (high - low) if high > low else 0.0
+        return (i - 1 + share) / _STEPS_PER_UNIT - _Z_MAX
+
+
+def _phi(z: float) -> float:
+    return 0.5 * math.erfc(-z * _HALF_ROOT)

@@ -5,7 +5,7 @@ Counts back off along a chain, as in Dirichlet smoothing of n-grams (MacKay and 
 """
 
 from bisect import bisect_right
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from itertools import accumulate
 
 import msgspec
@@ -36,6 +36,17 @@ class OutcomeCounts(msgspec.Struct, frozen=True):
             for kind, count in counts.items():
                 total[kind] = total.get(kind, 0) + count
         return total
+
+
+def add_counts(parts: Iterable[OutcomeCounts]) -> OutcomeCounts:
+    """Return the counts of several tools taken together."""
+    total: dict[str, dict[str, int]] = {}
+    for part in parts:
+        for previous, counts in part.after.items():
+            into = total.setdefault(previous, {})
+            for kind, count in counts.items():
+                into[kind] = into.get(kind, 0) + count
+    return OutcomeCounts(total)
 
 
 class OutcomeLaw:

@@ -4,8 +4,7 @@ import hashlib
 
 import msgspec
 
-from earthwire.fault_models.dependence import Dependence
-from earthwire.fault_models.grouping import ancestors
+from earthwire.fault_models.dependence import Dependence, SessionLevels
 from earthwire.fault_models.latency import LatencyTable
 from earthwire.fault_models.outcome import OutcomeCounts
 
@@ -29,20 +28,22 @@ class ErrorResponse(msgspec.Struct, frozen=True):
 
 
 class ToolLaws(msgspec.Struct, frozen=True):
-    """The laws of one tool, or of a group of tools whose calls are taken together.
+    """The laws of one tool, or of all tools taken together.
 
     Attributes:
-        calls, sessions: how many calls and sessions they rest on; sessions are not counted for groups (None).
+        calls, sessions: how many calls and sessions they rest on.
         outcomes: counts of outcome kinds by previous outcome.
         latency: table for each outcome kind that was seen with a latency.
+        session_levels: how fast and how steady the sessions were that used the tool; None where they are too few.
         resolution_s: step of the recorder's clock, reproduced in what is drawn; 0 for none.
         responses: recorded responses for each outcome kind.
     """
 
     calls: int
-    sessions: int | None
+    sessions: int
     outcomes: OutcomeCounts
     latency: dict[str, LatencyTable]
+    session_levels: SessionLevels | None = None
     resolution_s: float = 0.0
     responses: dict[str, tuple[ErrorResponse, ...]] = {}
 
@@ -91,25 +92,17 @@ class Profile(msgspec.Struct, frozen=True):
 
     Attributes:
         tools: laws by tool key.
-        groups: laws of a new tool among siblings, by group (`grouping.ancestors`).
         overall: laws of all calls together.
         dependence: how the calls of one episode hang together.
         provenance: where it comes from.
     """
 
     tools: dict[str, ToolLaws]
-    groups: dict[str, ToolLaws]
     overall: ToolLaws
     dependence: Dependence = Dependence()
     provenance: Provenance = Provenance()
 
-    def chain(self, tool: str) -> list[ToolLaws]:
-        """Return the laws that speak for `tool`, coarsest first."""
-        groups = (self.groups.get(name) for name in reversed(ancestors(tool)))
-        own = self.tools.get(tool)
-        return [self.overall, *(laws for laws in groups if laws), *([own] if own else [])]
-
 
 def profile_hash(profile: Profile) -> str:
     """Return 16 hex digits that identify the laws of a profile, whatever file they came from."""
-    return hashlib.blake2b(msgspec.msgpack.encode(profile), digest_size=8).hexdigest()
+    return hashlib.blake2b(msgspec.msgpack.encode(profile, order="deterministic"), digest_size=8).hexdigest()

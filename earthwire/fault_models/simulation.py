@@ -7,12 +7,13 @@ in: not the time, not the calls of other tools, not the order in which concurren
 
 from earthwire.fault_models.call import Call, Drawn
 from earthwire.fault_models.delivery import deliver
-from earthwire.fault_models.dependence import Dependence, normal_probability, normal_quantile
+from earthwire.fault_models.dependence import normal_quantile
+from earthwire.fault_models.family import Family, ToolModel
 from earthwire.fault_models.latency import LatencyTable
 from earthwire.fault_models.matching import ToolMatcher
-from earthwire.fault_models.outcome import START, OutcomeLaw
+from earthwire.fault_models.outcome import START
 from earthwire.fault_models.plan import Plan
-from earthwire.fault_models.profile import ErrorResponse, Profile, ToolLaws, profile_hash
+from earthwire.fault_models.profile import Profile, profile_hash
 from earthwire.fault_models.uniforms import Purpose, UniformStream
 
 STREAMS_MAX = 200_000
@@ -23,52 +24,16 @@ class TooManyStreamsError(RuntimeError):
     """More (episode, tool) pairs than `STREAMS_MAX` are alive."""
 
 
-class ToolModel:
-    """The laws of one tool, resolved for drawing: what to look up where, with its support.
-
-    Args:
-        laws: laws that speak for the tool, coarsest first.
-    """
-
-    __slots__ = ("_tables", "laws", "outcome", "resolution_s")
-
-    def __init__(self, laws: list[ToolLaws]) -> None:
-        self.laws = laws
-        self.outcome = OutcomeLaw(*(law.outcomes for law in laws))
-        self.resolution_s = laws[-1].resolution_s
-        self._tables: dict[str, LatencyTable | None] = {}
-
-    def latency(self, kind: str) -> LatencyTable | None:
-        """Return the latency table of an outcome kind, from the finest laws that have one; None if none has."""
-        if kind not in self._tables:
-            self._tables[kind] = self._find_latency(kind)
-        return self._tables[kind]
-
-    def response(self, kind: str, u: float) -> ErrorResponse | None:
-        """Return a recorded response of `kind`, chosen by `u` in proportion to its count; None if there is none."""
-        for laws in reversed(self.laws):
-            responses = laws.responses.get(kind)
-            if responses:
-                return _pick(responses, u)
-        return None
-
-    def _find_latency(self, kind: str) -> LatencyTable | None:
-        for wanted in (kind, "ok", "unknown"):
-            for laws in reversed(self.laws):
-                if wanted in laws.latency:
-                    return laws.latency[wanted]
-        return None
-
-
 class _Stream:
     """What one (episode, tool) remembers from call to call."""
 
-    __slots__ = ("index", "level", "model", "offset", "previous", "uniforms")
+    __slots__ = ("index", "level", "model", "offset", "previous", "spread", "uniforms")
 
-    def __init__(self, model: ToolModel, uniforms: UniformStream, offset: float) -> None:
+    def __init__(self, model: ToolModel, uniforms: UniformStream, offset: float, spread: float) -> None:
         self.model = model
         self.uniforms = uniforms
         self.offset = offset
+        self.spread = spread
         self.index = 0
         self.level = 0.0
         self.previous = START
@@ -89,9 +54,12 @@ class Simulation:
         self.profile_hash = profile_hash(profile)
         most_used_first = sorted(profile.tools, key=lambda name: -profile.tools[name].calls)
         self._matcher = ToolMatcher(most_used_first, server)
+        self._family = Family(profile)
         self._models: dict[str, ToolModel] = {}
         self._streams: dict[tuple[str, str], _Stream] = {}
-        self._bind(profile.dependence)
+        self._tool_weight, self._level_weight, self._noise_weight = profile.dependence.weights()
+        self._memory = profile.dependence.level_memory
+        self._innovation = (1.0 - self._memory**2) ** 0.5
 
     def draw(self, call: Call) -> Drawn:
         """Return the plan of the next call of this tool in this episode.
@@ -128,7 +96,7 @@ class Simulation:
         """Return the laws of a tool, resolved for drawing."""
         model = self._models.get(tool)
         if model is None:
-            model = self._models[tool] = ToolModel(self.profile.chain(tool))
+            model = self._models[tool] = self._family.model(tool)
         return model
 
     def _latency_s(self, stream: _Stream, table: LatencyTable, u: tuple[float, ...]) -> float:
@@ -137,12 +105,11 @@ class Simulation:
             stream.level = innovation
         else:
             stream.level = self._memory * stream.level + self._innovation * innovation
-        score = (
-            stream.offset
-            + self._level_weight * stream.level
-            + self._noise_weight * normal_quantile(u[Purpose.LATENCY])
+        noise = normal_quantile(u[Purpose.LATENCY])
+        score = stream.offset + stream.spread * (
+            self._level_weight * stream.level + self._noise_weight * noise
         )
-        latency_s = table.quantile_s(normal_probability(score))
+        latency_s = table.quantile_s(stream.model.rank_law.rank(score))
         step_s = stream.model.resolution_s
         return max(round(latency_s / step_s), 1) * step_s if step_s else latency_s
 
@@ -151,23 +118,9 @@ class Simulation:
             raise TooManyStreamsError(
                 f"{STREAMS_MAX} (episode, tool) pairs are alive; end episodes that are over"
             )
+        model = self.model(tool)
         of_episode = UniformStream(self.seed, "episode", episode).at(0)
         of_tool = UniformStream(self.seed, "tool", episode, tool).at(0)
-        offset = self._session_weight * normal_quantile(of_episode[Purpose.LEVEL])
-        offset += self._tool_weight * normal_quantile(of_tool[Purpose.LEVEL])
-        return _Stream(self.model(tool), UniformStream(self.seed, "call", episode, tool), offset)
-
-    def _bind(self, dependence: Dependence) -> None:
-        weights = dependence.weights()
-        self._session_weight, self._tool_weight, self._level_weight, self._noise_weight = weights
-        self._memory = dependence.level_memory
-        self._innovation = (1.0 - dependence.level_memory**2) ** 0.5
-
-
-def _pick(responses: tuple[ErrorResponse, ...], u: float) -> ErrorResponse:
-    left = u * sum(response.count for response in responses)
-    for response in responses:
-        left -= response.count
-        if left < 0:
-            return response
-    return responses[-1]
+        level, spread = model.session_levels.at(of_episode[Purpose.LEVEL])
+        offset = level + spread * self._tool_weight * normal_quantile(of_tool[Purpose.LEVEL])
+        return _Stream(model, UniformStream(self.seed, "call", episode, tool), offset, spread)

@@ -1,6 +1,6 @@
 """Making the simulated transition match the recorded one: fit it, measure the gap, say whether it is closed."""
 
-from earthwire.grounding.calibrate import Responses, build_profile, calibrate
+from earthwire.grounding.calibrate import Responses, calibrate
 from earthwire.grounding.fidelity import (
     AUC_EXCESS_MAX,
     ENERGY_CALLS,
@@ -41,7 +41,6 @@ __all__ = [
     "ToolComparison",
     "Verdict",
     "VerifyReport",
-    "build_profile",
     "calibrate",
     "fidelity",
     "gather",

@@ -1,19 +1,18 @@
 """Learns a profile from calls."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 
-from earthwire.fault_models.dependence import Dependence
-from earthwire.fault_models.grouping import ancestors
+from earthwire.fault_models.dependence import Dependence, SessionLevels
 from earthwire.fault_models.latency import LatencyTable
-from earthwire.fault_models.outcome import OutcomeCounts
+from earthwire.fault_models.outcome import OutcomeCounts, add_counts
 from earthwire.fault_models.profile import ErrorResponse, Profile, Provenance, ToolLaws
-from earthwire.grounding.dependence import fit_dependence, score_products
 from earthwire.grounding.ranks import cross_fitted_scores
+from earthwire.grounding.sessions import SessionFit, fit_sessions, session_levels
 from earthwire.grounding.tables import Tables
 from earthwire.grounding.tally import CLOCK_STEPS_S, Cells, Tally, tally
-from earthwire.traces.calls import Calls
+from earthwire.traces.calls import Calls, IntArray
 
 Responses = Mapping[str, Mapping[str, tuple[ErrorResponse, ...]]]
 """Tool to outcome kind to recorded responses."""
@@ -29,7 +28,7 @@ def calibrate(
 
     Args:
         calls: what was recorded.
-        provenance: where it came from; counts are filled in here.
+        provenance: where it came from.
         responses: recorded error responses, redacted.
 
     Raises:
@@ -37,83 +36,86 @@ def calibrate(
     """
     if not len(calls):
         raise ValueError("no calls to calibrate from")
-    counts = tally(calls)
     timed = calls.select((calls.latency_s > 0) & ~calls.censored)
-    dependence = Dependence()
-    if len(timed):
-        dependence = fit_dependence(score_products(timed, cross_fitted_scores(timed)))
-    return build_profile(counts, dependence, provenance or Provenance(), responses or {})
-
-
-def build_profile(
-    counts: Tally, dependence: Dependence, provenance: Provenance, responses: Responses
-) -> Profile:
-    """Put the laws together from counts alone."""
-    return _Builder(counts, responses).profile(dependence, provenance)
+    sessions = fit_sessions(timed, cross_fitted_scores(timed)) if len(timed) else None
+    builder = _Builder(tally(calls), timed, sessions, responses or {})
+    return Profile(
+        tools=builder.tools(),
+        overall=builder.overall(),
+        dependence=sessions.dependence if sessions is not None else Dependence(),
+        provenance=provenance or Provenance(),
+    )
 
 
 class _Builder:
-    def __init__(self, counts: Tally, responses: Responses) -> None:
-        self.counts = counts
-        self.responses = responses
-        self.tables = Tables(counts) if len(counts.latency.counts) else None
-        self.transitions = _nested(counts)
-        self.sessions = {int(tool): int(n) for (tool,), n in _pairs(counts.sessions)}
-        self.overall_step_s = _clock_step_s(counts, None) or 0.0
+    """Puts the fitted laws together, tool by tool."""
 
-    def profile(self, dependence: Dependence, provenance: Provenance) -> Profile:
-        seen = [i for i in range(len(self.counts.tool_names)) if i in self.transitions]
-        members: dict[str, list[int]] = {}
-        for tool in seen:
-            for group in ancestors(self.counts.tool_names[tool]):
-                members.setdefault(group, []).append(tool)
-        return Profile(
-            tools={self.counts.tool_names[tool]: self.tool(tool) for tool in seen},
-            groups={
-                group: self.group(group, tools) for group, tools in sorted(members.items()) if len(tools) > 1
-            },
-            overall=self.group("", seen),
-            dependence=dependence,
-            provenance=provenance,
-        )
+    def __init__(
+        self, counts: Tally, timed: Calls, sessions: SessionFit | None, responses: Responses
+    ) -> None:
+        self._counts = counts
+        self._responses = responses
+        self._sessions = sessions
+        self._tables = Tables(counts) if len(timed) else None
+        self._transitions = _nested(counts)
+        self._session_counts = {tool: n for (tool,), n in _pairs(counts.sessions)}
+        self._sessions_of_tool = _sessions_of_tool(timed)
+        self._all_sessions = np.unique(timed.session)
+        self._overall_step_s = _clock_step_s(counts, None) or 0.0
 
-    def tool(self, tool: int) -> ToolLaws:
-        name = self.counts.tool_names[tool]
-        outcomes = self.transitions[tool]
-        kinds = sorted({kind for after in outcomes.values() for kind in after})
-        step_s = _clock_step_s(self.counts, tool)
-        return ToolLaws(
-            calls=sum(sum(after.values()) for after in outcomes.values()),
-            sessions=self.sessions.get(tool, 0),
-            outcomes=OutcomeCounts(outcomes),
-            latency=self._tool_latency(name, kinds),
-            resolution_s=self.overall_step_s if step_s is None else step_s,
-            responses=dict(self.responses.get(name, {})),
-        )
+    def tools(self) -> dict[str, ToolLaws]:
+        names = self._counts.tool_names
+        return {names[tool]: self._tool(tool, names[tool]) for tool in self._transitions}
 
-    def group(self, group: str, tools: list[int]) -> ToolLaws:
-        outcomes = _summed([self.transitions[tool] for tool in tools])
-        kinds: dict[str, int] = {}
-        for after in outcomes.values():
-            for kind, count in after.items():
-                kinds[kind] = kinds.get(kind, 0) + count
+    def overall(self) -> ToolLaws:
+        outcomes = add_counts(OutcomeCounts(after) for after in self._transitions.values())
+        total = outcomes.total
         latency: dict[str, LatencyTable] = {}
-        if self.tables is not None:
-            for kind, count in sorted(kinds.items()):
-                latency[kind] = self.tables.group_table(group, kind, count)
+        if self._tables is not None:
+            latency = {kind: self._tables.overall_table(kind, count) for kind, count in total.items()}
         return ToolLaws(
-            calls=sum(kinds.values()),
-            sessions=None if group else self.counts.session_count,
-            outcomes=OutcomeCounts(outcomes),
+            calls=sum(total.values()),
+            sessions=self._counts.session_count,
+            outcomes=outcomes,
             latency=latency,
-            resolution_s=self.overall_step_s,
+            session_levels=self._levels(self._all_sessions),
+            resolution_s=self._overall_step_s,
         )
 
-    def _tool_latency(self, name: str, kinds: list[str]) -> dict[str, LatencyTable]:
-        if self.tables is None:
+    def _tool(self, tool: int, name: str) -> ToolLaws:
+        outcomes = OutcomeCounts(self._transitions[tool])
+        total = outcomes.total
+        step_s = _clock_step_s(self._counts, tool)
+        return ToolLaws(
+            calls=sum(total.values()),
+            sessions=self._session_counts.get(tool, 0),
+            outcomes=outcomes,
+            latency=self._latency(name, total),
+            session_levels=self._levels(self._sessions_of_tool.get(tool)),
+            resolution_s=self._overall_step_s if step_s is None else step_s,
+            responses=dict(self._responses.get(name, {})),
+        )
+
+    def _latency(self, name: str, kinds: Iterable[str]) -> dict[str, LatencyTable]:
+        if self._tables is None:
             return {}
-        fitted = {kind: self.tables.table(name, kind) for kind in kinds}
+        fitted = {kind: self._tables.table(name, kind) for kind in kinds}
         return {kind: table for kind, table in fitted.items() if table.count}
+
+    def _levels(self, sessions: IntArray | None) -> SessionLevels | None:
+        if self._sessions is None or sessions is None:
+            return None
+        return session_levels(self._sessions, sessions)
+
+
+def _sessions_of_tool(calls: Calls) -> dict[int, IntArray]:
+    """Return the session codes that used each tool code."""
+    order = np.argsort(calls.tool, kind="stable")
+    tools, starts = np.unique(calls.tool[order], return_index=True)
+    if not len(tools):
+        return {}
+    parts = np.split(calls.session[order], starts[1:])
+    return {int(tool): np.unique(part) for tool, part in zip(tools, parts, strict=True)}
 
 
 def _nested(counts: Tally) -> dict[int, dict[str, dict[str, int]]]:
@@ -126,16 +128,6 @@ def _nested(counts: Tally) -> dict[int, dict[str, dict[str, int]]]:
 
 def _pairs(cells: Cells) -> Iterator[tuple[list[int], int]]:
     return zip(cells.keys.tolist(), cells.counts.tolist(), strict=True)
-
-
-def _summed(parts: list[dict[str, dict[str, int]]]) -> dict[str, dict[str, int]]:
-    total: dict[str, dict[str, int]] = {}
-    for part in parts:
-        for previous, after in part.items():
-            into = total.setdefault(previous, {})
-            for kind, count in after.items():
-                into[kind] = into.get(kind, 0) + count
-    return total
 
 
 def _clock_step_s(counts: Tally, tool: int | None) -> float | None:

@@ -5,7 +5,6 @@ process posterior mean (Ferguson 1973) smoothed by a small kernel.
 """
 
 import numpy as np
-from scipy import special
 
 from earthwire.fault_models.grouping import ancestors
 from earthwire.fault_models.latency import LEVELS, LatencyTable
@@ -56,10 +55,14 @@ class Tables:
         support: Support = "tool" if self.moments.effective_count[cell] >= _KAPPA else "server"
         return LatencyTable(int(self.moments.count[cell]), quantiles_s, support=support)
 
-    def group_table(self, group: str, kind: str, count: int) -> LatencyTable:
-        """Return the table of a new tool in a group, of which `count` calls end as `kind`."""
-        mean = self.prior.mean(kind, (group, *ancestors(group)))
-        return LatencyTable(count, _seconds(self._predictive(mean)), support="server" if group else "global")
+    def effective_count(self, tool: str, kind: str) -> float:
+        """Return the effective number of calls of a cell, 0 where it has none."""
+        cell = self._find(tool, kind)
+        return 0.0 if cell is None else float(self.moments.effective_count[cell])
+
+    def overall_table(self, kind: str, count: int) -> LatencyTable:
+        """Return the table of a tool that nothing is known of, with the count of all calls that end as `kind`."""
+        return LatencyTable(count, _seconds(self._predictive(self.prior.mean(kind, ()))), support="global")
 
     def _fit(self, tool: str, kind: str) -> FloatArray:
         group_mean = self.prior.mean(kind, ancestors(tool))
@@ -70,14 +73,14 @@ class Tables:
         variance = self.prior.kind_variance[cell]
         own_share = self.prior.between_tools / (self.prior.between_tools + variance / n)
         mean = own_share * self.moments.mean[cell] + (1 - own_share) * group_mean
-        spread = np.sqrt(variance + (1 - own_share) * self.prior.between_tools)
+        spread = np.sqrt(variance)
         bins, weight = self._atoms(cell)
         return _smoothed_quantiles(
             bin_log_s(bins), weight * (n / weight.sum()), mean + spread * self.prior.shape, _KAPPA
         )
 
     def _predictive(self, mean: float) -> FloatArray:
-        spread = np.sqrt(self.prior.variance + self.prior.between_tools)
+        spread = np.sqrt(self.prior.variance)
         nothing = np.zeros(0)
         return _smoothed_quantiles(nothing, nothing, mean + spread * self.prior.shape, _KAPPA_ALONE)
 
@@ -89,13 +92,6 @@ class Tables:
         end = self._start[cell + 1] if cell + 1 < len(self._start) else len(latency.counts)
         rows = slice(self._start[cell], end)
         return latency.keys[rows, 2], latency.counts[rows].astype(float)
-
-
-def normal_scores(tables: Tables, tool: str, kind: str, log_s: FloatArray) -> FloatArray:
-    """Return the normal scores Φ⁻¹(F(y)) of log latencies under a cell's table, within the outermost levels."""
-    quantiles = tables.log_quantiles(tool, kind)
-    u = np.interp(log_s, quantiles, LEVELS)
-    return np.asarray(special.ndtri(np.clip(u, LEVELS[0], LEVELS[-1])))
 
 
 def _smoothed_quantiles(

@@ -14,6 +14,7 @@ from sklearn.metrics import roc_auc_score
 from earthwire.grounding import distances, yardstick
 from earthwire.grounding.fidelity import (
     AUC_EXCESS_MAX,
+    CONFIDENCE,
     ENERGY_CALLS,
     SIDE_CALLS_MIN,
     SIDE_SESSIONS_MIN,
@@ -116,7 +117,7 @@ def verify(
     if min(timed_real.session_count, timed_simulated.session_count) >= 4:
         scores = _Scores(timed_real, timed_simulated, repeats, seed, progress)
     tools = _compare_tools(real, simulated)
-    real_rate, simulated_rate = fault_rate(real), fault_rate(simulated)
+    real_rate, simulated_rate = fault_rate(real, CONFIDENCE), fault_rate(simulated, CONFIDENCE)
     ratios = _ratios(timed_real, timed_simulated)
     failures = _failures(scores, real_rate, simulated_rate, ratios.get("p99"))
     return VerifyReport(
@@ -235,7 +236,7 @@ def _compare_tools(real: Calls, simulated: Calls) -> list[ToolComparison]:
         a_s, b_s = _timed(a).latency_s, _timed(b).latency_s
         if min(len(a_s), len(b_s)) < _TOOL_CALLS_MIN:
             continue
-        a_rate, b_rate = fault_rate(a), fault_rate(b)
+        a_rate, b_rate = fault_rate(a, CONFIDENCE), fault_rate(b, CONFIDENCE)
         comparisons.append(
             ToolComparison(
                 tool=tool,

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from earthwire.config.located_yaml import FileError
 from earthwire.config.profile_file import profile_text, read_profile
-from earthwire.fault_models.dependence import Dependence
+from earthwire.fault_models.dependence import Dependence, SessionLevels
 from earthwire.fault_models.latency import LEVELS, LatencyTable
 from earthwire.fault_models.outcome import OutcomeCounts
 from earthwire.fault_models.profile import ErrorResponse, Profile, Provenance, Source, ToolLaws
@@ -16,7 +16,7 @@ from earthwire.fault_models.profile import ErrorResponse, Profile, Provenance, S
 QUANTILES_S = tuple(float(f"{10 * 1.1**i:.6g}") / 1e3 for i in range(len(LEVELS)))
 QUANTILES_TEXT = "[" + ", ".join(str(i + 1) for i in range(len(LEVELS))) + "]"
 LATENCY = f"{{count: 1, support: tool, quantiles_ms: {QUANTILES_TEXT}}}"
-LAWS = f"{{calls: 1, outcomes_after: {{start: {{ok: 1}}}}, latency: {{ok: {LATENCY}}}}}"
+LAWS = f"{{calls: 1, sessions: 1, outcomes_after: {{start: {{ok: 1}}}}, latency: {{ok: {LATENCY}}}}}"
 SMALL = f"earthwire_profile: 1\noverall: {LAWS}\ntools:\n  a: {LAWS}\n"
 
 
@@ -29,14 +29,14 @@ def full_profile() -> Profile:
         sessions=4,
         outcomes=OutcomeCounts({"start": {"ok": 4}, "ok": {"http_5xx:503": 3, "ok": 8}}),
         latency={"http_5xx:503": table, "ok": table},
+        session_levels=SessionLevels(9, (-0.5, 0.0, 0.75), (0.5, 1.0, 0.25)),
         resolution_s=0.001,
         responses={"http_5xx:503": (response, response)},
     )
     return Profile(
         tools={"GET a.example/v1/{id}": laws, "search: 1": laws},
-        groups={"GET a.example": msgspec.structs.replace(laws, sessions=None)},
         overall=laws,
-        dependence=Dependence(0.25, 0.125, 0.5, 0.75, 4, 11),
+        dependence=Dependence(0.125, 0.5, 0.75, 4, 11),
         provenance=Provenance(
             sources=(Source("t.jsonl", "earthwire JSONL", "00ff", 15),),
             calls=15,
@@ -71,7 +71,7 @@ def test_a_profile_comes_back_equal_from_its_text(tmp_path: Path) -> None:
 def test_times_are_written_with_six_digits(tmp_path: Path) -> None:
     table = LatencyTable(1, tuple(0.1234567891 * 1.07**i for i in range(len(LEVELS))))
     laws = ToolLaws(1, 1, OutcomeCounts({"start": {"ok": 1}}), {"ok": table})
-    again = read_text(tmp_path, profile_text(Profile(tools={"a": laws}, groups={}, overall=laws)))
+    again = read_text(tmp_path, profile_text(Profile(tools={"a": laws}, overall=laws)))
     assert again.overall.latency["ok"].quantiles_s == pytest.approx(table.quantiles_s, rel=5e-6)
     assert again.overall.latency["ok"].quantiles_s[0] == pytest.approx(0.123457, rel=1e-12)
 
@@ -106,14 +106,13 @@ def test_any_text_survives_as_tool_name_outcome_kind_and_body(
     laws = ToolLaws(
         1, 1, OutcomeCounts({"start": {kind: 1}}), {}, responses={kind: (ErrorResponse(1, 500, None, body),)}
     )
-    profile = Profile(tools={name: laws}, groups={}, overall=laws)
+    profile = Profile(tools={name: laws}, overall=laws)
     assert read_text(tmp_path_factory.mktemp("profile"), profile_text(profile)) == profile
 
 
 def test_the_smallest_profile_needs_version_overall_and_tools(tmp_path: Path) -> None:
     profile = read_text(tmp_path, SMALL)
     assert profile.tools["a"].latency["ok"].quantiles_s[0] == 0.001
-    assert profile.groups == {}
     assert problem(tmp_path, "earthwire_profile: 1\n") == (
         f"1:1: overall: this key is missing\n{tmp_path / 'p.yaml'}:1:1: tools: this key is missing"
     )
@@ -147,8 +146,8 @@ def test_the_smallest_profile_needs_version_overall_and_tools(tmp_path: Path) ->
         (("calls: 1", "calls: 1, resolution_ms: .inf"), "overall.resolution_ms: inf: input should be less"),
         (("calls: 1", f"calls: {10**30}"), "overall.calls: 1000000000000"),
         (
-            ("tools:", "dependence: {session_share: 0.5, tool_share: 0.4, level_share: 0.2}\ntools:"),
-            "3:1: dependence: session_share, tool_share and level_share must not add up to more than 1; here it is 1.1",
+            ("tools:", "dependence: {tool_share: 0.6, level_share: 0.5}\ntools:"),
+            "3:1: dependence: tool_share and level_share must not add up to more than 1; here it is 1.1",
         ),
         (
             ("tools:", "dependence: {level_memory: 1.0}\ntools:"),

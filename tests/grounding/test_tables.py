@@ -3,7 +3,8 @@ import pytest
 from scipy import stats
 
 from earthwire.fault_models.latency import LEVELS
-from earthwire.grounding.tables import Tables, normal_scores
+from earthwire.grounding.ranks import normal_scores
+from earthwire.grounding.tables import Tables
 from earthwire.grounding.tally import tally
 from tests.grounding.synthetic import calls_of, make_calls
 
@@ -56,7 +57,8 @@ def test_tool_never_seen_gets_the_law_of_its_group():
 
 def test_normal_scores_of_the_law_itself_are_normal():
     calls = make_calls(sessions=400, calls_per_session=10, tools=1, session_sd=0.0, fault_rate=0.0)
-    scores = normal_scores(Tables(tally(calls)), TOOL, "ok", np.log(calls.latency_s))
+    quantiles = Tables(tally(calls)).log_quantiles(TOOL, "ok")
+    scores = normal_scores(np.log(calls.latency_s), quantiles)
     assert scores.mean() == pytest.approx(0.0, abs=0.05)
     assert scores.std() == pytest.approx(1.0, abs=0.05)
 

@@ -1,0 +1,156 @@
+"""A tool among its siblings: whose laws speak where its own calls are too few.
+
+Outcome counts back off along the groups of `grouping.ancestors`. A latency law that a tool lacks is adopted from one
+well-supported sibling, the same one for ever, chosen by a hash of the tool's name: a mixture of all siblings would be
+broader than any real tool is.
+"""
+
+import hashlib
+from bisect import insort
+
+from earthwire.fault_models.dependence import NO_SESSIONS, RankLaw, SessionLevels
+from earthwire.fault_models.grouping import ancestors
+from earthwire.fault_models.latency import LatencyTable
+from earthwire.fault_models.outcome import OutcomeCounts, OutcomeLaw, add_counts
+from earthwire.fault_models.plan import Support
+from earthwire.fault_models.profile import ErrorResponse, Profile, ToolLaws
+
+SIBLINGS_MIN = 3
+"""A group with fewer well-supported siblings is passed over for the next larger one."""
+
+_ALL = ""
+
+
+class ToolModel:
+    """The laws of one tool, resolved for drawing.
+
+    Attributes:
+        outcome: probabilities of its outcomes.
+        session_levels: of the sessions that used it, or of all.
+        rank_law: makes the ranks over those sessions uniform.
+        resolution_s: step of the recorder's clock.
+    """
+
+    __slots__ = (
+        "_family",
+        "_latency",
+        "_laws",
+        "_name",
+        "outcome",
+        "rank_law",
+        "resolution_s",
+        "session_levels",
+    )
+
+    def __init__(
+        self,
+        name: str,
+        laws: ToolLaws | None,
+        family: "Family",
+        outcome: OutcomeLaw,
+        session_levels: SessionLevels,
+        rank_law: RankLaw,
+    ) -> None:
+        self._name = name
+        self._laws = laws
+        self._family = family
+        self._latency: dict[str, LatencyTable | None] = {}
+        self.outcome = outcome
+        self.session_levels = session_levels
+        self.rank_law = rank_law
+        self.resolution_s = (laws or family.profile.overall).resolution_s
+
+    def latency(self, kind: str) -> LatencyTable | None:
+        """Return the latency table of an outcome kind, its own or adopted; None if there is none at all."""
+        if kind not in self._latency:
+            own = self._laws.latency.get(kind) if self._laws is not None else None
+            self._latency[kind] = own or self._family.adopted_latency(self._name, kind)
+        return self._latency[kind]
+
+    def response(self, kind: str, u: float) -> ErrorResponse | None:
+        """Return a recorded response of `kind`, chosen by `u` in proportion to its count; None if there is none."""
+        responses = self._laws.responses.get(kind) if self._laws is not None else None
+        return _pick(responses, u) if responses else None
+
+
+class Family:
+    """All tools of a profile with their groups.
+
+    Args:
+        profile: the laws.
+    """
+
+    def __init__(self, profile: Profile) -> None:
+        self.profile = profile
+        self._members: dict[str, list[str]] = {_ALL: sorted(profile.tools)}
+        for name in self._members[_ALL]:
+            for group in ancestors(name):
+                self._members.setdefault(group, []).append(name)
+        self._group_counts: dict[str, OutcomeCounts] = {}
+        self._group_levels: dict[str, tuple[SessionLevels, RankLaw]] = {}
+
+    def model(self, tool: str) -> ToolModel:
+        """Return the resolved laws of a tool, known or not."""
+        laws = self.profile.tools.get(tool)
+        groups = [group for group in reversed(ancestors(tool)) if group in self._members]
+        levels = [self.profile.overall.outcomes, *(self._counts(group) for group in groups)]
+        if laws is not None:
+            levels.append(laws.outcomes)
+        session_levels, rank_law = self._session_levels(tool, laws)
+        return ToolModel(tool, laws, self, OutcomeLaw(*levels), session_levels, rank_law)
+
+    def adopted_latency(self, tool: str, kind: str) -> LatencyTable | None:
+        """Return the table that stands in for one that a tool lacks."""
+        for wanted in (kind, "ok", "unknown"):
+            for group in (*ancestors(tool), _ALL):
+                siblings = self._supported(group, wanted)
+                if len(siblings) >= SIBLINGS_MIN:
+                    chosen = siblings[_hash(tool) % len(siblings)]
+                    support: Support = "global" if group == _ALL else "server"
+                    return _lent(self.profile.tools[chosen].latency[wanted], support)
+            overall = self.profile.overall.latency.get(wanted)
+            if overall is not None:
+                return overall
+        return None
+
+    def _supported(self, group: str, kind: str) -> list[str]:
+        """Return the members of a group with a latency law of their own for `kind`."""
+        tools = self.profile.tools
+        found: list[str] = []
+        for name in self._members.get(group, ()):
+            table = tools[name].latency.get(kind)
+            if table is not None and table.support == "tool":
+                insort(found, name)
+        return found
+
+    def _counts(self, group: str) -> OutcomeCounts:
+        counts = self._group_counts.get(group)
+        if counts is None:
+            members = (self.profile.tools[name].outcomes for name in self._members[group])
+            counts = self._group_counts[group] = add_counts(members)
+        return counts
+
+    def _session_levels(self, tool: str, laws: ToolLaws | None) -> tuple[SessionLevels, RankLaw]:
+        if laws is not None and laws.session_levels is not None:
+            return laws.session_levels, RankLaw(laws.session_levels)
+        if _ALL not in self._group_levels:
+            levels = self.profile.overall.session_levels or NO_SESSIONS
+            self._group_levels[_ALL] = (levels, RankLaw(levels))
+        return self._group_levels[_ALL]
+
+
+def _lent(table: LatencyTable, support: Support) -> LatencyTable:
+    return LatencyTable(0, table.quantiles_s, table.censored_count, support)
+
+
+def _hash(tool: str) -> int:
+    return int.from_bytes(hashlib.blake2b(tool.encode(), digest_size=8).digest())
+
+
+def _pick(responses: tuple[ErrorResponse, ...], u: float) -> ErrorResponse:
+    left = u * sum(response.count for response in responses)
+    for response in responses:
+        left -= response.count
+        if left < 0:
+            return response
+    return responses[-1]

@@ -1,0 +1,197 @@
+"""Fits how the calls of one session hang together, from their normal scores: levels, spreads, and what remains.
+
+A session's level is its mean score, shrunk for the calls that it rests on; its spread is moderated likewise. What
+remains is described by the autocorrelation of one tool's calls, ``r(k) = t + a φ^k``, by non-negative least squares on
+a grid of φ.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy import special
+from scipy.optimize import nnls
+
+from earthwire.fault_models.dependence import Dependence, SessionLevels
+from earthwire.traces.calls import Calls, FloatArray, IntArray
+
+SESSIONS_KEPT_MAX = 32
+"""Sessions kept for each tool: evenly spaced by level."""
+SESSIONS_KEPT_MIN = 3
+
+_LAGS = 8
+_PAIRS_MIN = 50
+_SHARE_MAX = 0.95
+_MEMORIES = np.arange(0.05, 0.96, 0.05)
+_SESSION_CALLS_MIN = 4
+_WEIGHT_MAX = 10
+_LEVEL_VARIANCE_MIN = 0.01
+_SPREAD_MIN = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class SessionFit:
+    """What sessions have in common.
+
+    Attributes:
+        dependence: shares of the variance inside a session.
+        level, spread: of each session code that has calls, NaN for the others, shape (n_sessions,).
+        usable: sessions with enough calls for a level of their own, shape (n_sessions,).
+    """
+
+    dependence: Dependence
+    level: FloatArray
+    spread: FloatArray
+    usable: npt.NDArray[np.bool_]
+
+
+def fit_sessions(calls: Calls, scores: FloatArray) -> SessionFit:
+    """Fit levels, spreads and dependence.
+
+    Args:
+        calls: calls in session order.
+        scores: normal score of each call, shape (n_calls,), of variance 1.
+    """
+    codes, session = np.unique(calls.session, return_inverse=True)
+    n = np.bincount(session).astype(float)
+    mean = np.bincount(session, weights=scores) / n
+    residual = scores - mean[session]
+    variance = np.bincount(session, weights=residual**2) / np.maximum(n - 1, 1)
+    usable = n >= _SESSION_CALLS_MIN
+    if usable.sum() < SESSIONS_KEPT_MIN:
+        usable = np.ones(len(n), dtype=bool)
+    within = float(np.average(variance[usable], weights=np.maximum(n[usable] - 1, 1e-9)))
+    dependence = _fit_dependence(calls, session, scores)
+    noise = _mean_noise(calls, session, n, dependence)
+    level = _shrunk(mean, within * noise, np.minimum(n, _WEIGHT_MAX), _LEVEL_VARIANCE_MIN)
+    spread = _spreads(variance, n, usable, within)
+    return SessionFit(
+        dependence,
+        _scatter(level, codes, calls),
+        _scatter(spread, codes, calls),
+        np.isin(np.arange(len(calls.session_names)), codes[usable]),
+    )
+
+
+def session_levels(fit: SessionFit, sessions: IntArray) -> SessionLevels | None:
+    """Return the levels of these session codes, thinned; None where too few of them are usable."""
+    usable = sessions[fit.usable[sessions]]
+    if len(usable) < SESSIONS_KEPT_MIN:
+        return None
+    by_level = usable[np.lexsort((usable, fit.level[usable]))]
+    count = min(len(by_level), SESSIONS_KEPT_MAX)
+    kept = by_level[((np.arange(count) + 0.5) / count * len(by_level)).astype(np.int64)]
+    return SessionLevels(
+        len(usable),
+        tuple(round(float(value), 3) for value in fit.level[kept]),
+        tuple(round(float(value), 3) for value in fit.spread[kept]),
+    )
+
+
+def _spreads(variance: FloatArray, n: FloatArray, usable: npt.NDArray[np.bool_], within: float) -> FloatArray:
+    """Return the spread of each session, shrunk on the log scale; the common one where a session is too short.
+
+    The log of a sample variance scatters about that of the true one with variance trigamma(df/2), and is low by
+    log(df/2) - digamma(df/2) on average (Smyth 2004, section 6.2).
+    """
+    df = np.maximum(n - 1, 1)
+    log_variance = np.log(np.maximum(variance, _SPREAD_MIN**2)) - special.digamma(df / 2) + np.log(df / 2)
+    spread = np.full(len(n), np.sqrt(max(within, _SPREAD_MIN**2)))
+    noise = special.polygamma(1, df / 2)
+    weight = np.minimum(df, _WEIGHT_MAX)
+    shrunk = _shrunk(log_variance[usable], noise[usable], weight[usable], 0.0)
+    spread[usable] = np.maximum(np.exp(shrunk / 2), _SPREAD_MIN)
+    return spread
+
+
+def _shrunk(values: FloatArray, noise: FloatArray, weight: FloatArray, variance_min: float) -> FloatArray:
+    """Shrink noisy values towards their mean until they scatter as the true ones do.
+
+    The usual shrinkage gives the best guess of each value, and scatters too little as a set; its square root gives the
+    right scatter (Louis, "Estimating a population of parameter values", 1984).
+    """
+    centre = np.average(values, weights=weight)
+    true_variance = max(float(np.average((values - centre) ** 2 - noise, weights=weight)), variance_min)
+    shrunk: FloatArray = centre + (values - centre) * np.sqrt(true_variance / (true_variance + noise))
+    return shrunk
+
+
+def _fit_dependence(calls: Calls, session: IntArray, scores: FloatArray) -> Dependence:
+    """Fit t, a and φ: what one tool's calls in a session have in common beyond what all its calls have.
+
+    Scores have variance 1; what different tools of a session share lies between sessions, the rest inside them.
+    """
+    products, counts = _lagged(calls, scores)
+    sessions, pairs = int((np.bincount(session) >= 2).sum()), int(counts[0])
+    enough = counts >= _PAIRS_MIN
+    if not enough[0]:
+        return Dependence(session_count=sessions, pair_count=pairs)
+    lags = np.flatnonzero(enough)
+    between = min(_across_tools(calls, session, scores), _SHARE_MAX)
+    correlation = (products[lags] / counts[lags] - between) / (1.0 - between)
+    tool_share, level_share, memory = _constant_and_decay(lags.astype(np.float64) + 1.0, correlation)
+    shrink = min(1.0, _SHARE_MAX / max(tool_share + level_share, 1e-12))
+    return Dependence(
+        tool_share=round(tool_share * shrink, 4),
+        level_share=round(level_share * shrink, 4),
+        level_memory=round(memory, 4),
+        session_count=sessions,
+        pair_count=pairs,
+    )
+
+
+def _across_tools(calls: Calls, session: IntArray, scores: FloatArray) -> float:
+    """Return the mean product of the scores of two different tools in a session, 0 where there are too few.
+
+    A session counts as often as it has calls. Σ over pairs of different tools is [(Σ z)² - Σ_tools (Σ_tool z)²] / 2.
+    """
+    width = len(calls.tool_names)
+    cell, position = np.unique(session * width + calls.tool, return_inverse=True)
+    cell_sum, cell_count = np.bincount(position, weights=scores), np.bincount(position)
+    owner = cell // width
+    total, n = np.bincount(owner, weights=cell_sum), np.bincount(owner, weights=cell_count)
+    products = (total**2 - np.bincount(owner, weights=cell_sum**2)) / 2
+    pairs = (n**2 - np.bincount(owner, weights=cell_count**2)) / 2
+    several = pairs > 0
+    if n[several].sum() < _PAIRS_MIN:
+        return 0.0
+    return float(max(np.average(products[several] / pairs[several], weights=n[several]), 0.0))
+
+
+def _constant_and_decay(lags: FloatArray, correlation: FloatArray) -> tuple[float, float, float]:
+    """Return the non-negative least-squares fit of ``t + a φ^k``: t, a, φ."""
+    best = (np.inf, 0.0, 0.0, 0.0)
+    for memory in _MEMORIES:
+        design = np.column_stack((np.ones(len(lags)), memory**lags))
+        shares, error = nnls(design, correlation)
+        if error < best[0]:
+            best = (error, float(shares[0]), float(shares[1]), float(memory))
+    return best[1:]
+
+
+def _lagged(calls: Calls, residual: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return Σ x_j x_{j+k} over pairs k calls of one tool apart in a session, and their number, both shape (8,)."""
+    order = np.lexsort((np.arange(len(calls)), calls.tool, calls.session))
+    tool, session, x = calls.tool[order], calls.session[order], residual[order]
+    products, counts = np.zeros(_LAGS), np.zeros(_LAGS)
+    for k in range(1, min(_LAGS, len(x) - 1) + 1):
+        together = (tool[k:] == tool[:-k]) & (session[k:] == session[:-k])
+        products[k - 1] = (x[k:] * x[:-k])[together].sum()
+        counts[k - 1] = together.sum()
+    return products, counts
+
+
+def _mean_noise(calls: Calls, session: IntArray, n: FloatArray, dependence: Dependence) -> FloatArray:
+    """Return the variance of a session's mean score about its level, in units of its own variance."""
+    pairs = session * len(calls.tool_names) + calls.tool
+    cell, count = np.unique(pairs, return_counts=True)
+    owner = cell // len(calls.tool_names)
+    same_tool = np.bincount(owner, weights=count.astype(float) ** 2, minlength=len(n)) / n**2
+    t, a, memory = dependence.tool_share, dependence.level_share, dependence.level_memory
+    return t * same_tool + (1 - t - a + a * (1 + memory) / (1 - memory)) / n
+
+
+def _scatter(values: FloatArray, codes: IntArray, calls: Calls) -> FloatArray:
+    full = np.full(len(calls.session_names), np.nan)
+    full[codes] = values
+    return full
