@@ -145,8 +145,8 @@ def _option_problem(location: tuple[int | str, ...], value: object) -> str:
             return f"--upstream: {value!r} is not an http:// or https:// URL"
         case ("routes", name, "[key]"):
             return f"--upstream: {name!r} is no name: 1 to 64 of A-Z a-z 0-9 . _ - are allowed"
-        case (name, *_):
-            return f"--{name}: {value!r} is not allowed; see --help"
+        case _:
+            return f"--{location[0]}: {value!r} is not allowed; see --help"
 
 
 def _planner(recipe: RecipeFile) -> "Planner":

@@ -17,7 +17,7 @@ MODELS = ["mock", "jitter", "lognormal", "earthwire"]
 
 @pytest.fixture(scope="module")
 def result(traces: Path, run: Run) -> subprocess.CompletedProcess[str]:
-    return run("fidelity", traces, "--repeats", "3", "--seed", "5", "--json")
+    return run("fidelity", traces, "--repeats", "5", "--seed", "5", "--json")
 
 
 def test_json_holds_every_figure_and_what_it_can_be_reproduced_with(
@@ -26,13 +26,13 @@ def test_json_holds_every_figure_and_what_it_can_be_reproduced_with(
     report = json.loads(result.stdout)
     assert report["source"] == str(traces)
     assert (report["calls"], report["sessions"]) == (2000, 100)
-    assert (report["repeats"], report["seed"]) == (3, 5)
+    assert (report["repeats"], report["seed"]) == (5, 5)
     assert list(report["models"]) == MODELS
     for score in report["models"].values():
         assert 0.0 <= score["auc"] <= 1.0
         assert math.isfinite(score["gap_closed"])
         assert score["fidelity_ratio_500"] > 0.0
-        assert len(score["auc_repeats"]) == 3
+        assert len(score["auc_repeats"]) == 5
     assert 0.4 < report["auc_real"] < 0.65
 
 
@@ -55,7 +55,7 @@ def test_earthwire_closes_a_gap_that_a_mock_leaves_open(result: subprocess.Compl
 def test_the_same_seed_gives_the_same_report(
     result: subprocess.CompletedProcess[str], traces: Path, run: Run
 ) -> None:
-    assert run("fidelity", traces, "--repeats", "3", "--seed", "5", "--json").stdout == result.stdout
+    assert run("fidelity", traces, "--repeats", "5", "--seed", "5", "--json").stdout == result.stdout
 
 
 def test_traces_whose_laws_the_profile_does_not_have_fail(tmp_path: Path, run: Run) -> None:
@@ -70,7 +70,7 @@ def test_traces_whose_laws_the_profile_does_not_have_fail(tmp_path: Path, run: R
                         tool="a", session_id=f"s{session}", seq=seq, duration_ns=duration_ns, outcome="ok"
                     )
                 )
-    result = run("fidelity", tmp_path / "t.jsonl", "--repeats", "2")
+    result = run("fidelity", tmp_path / "t.jsonl", "--repeats", "5")
     assert result.returncode == 1
     assert result.stdout.rstrip().endswith("verdict: fail")
 

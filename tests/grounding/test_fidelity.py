@@ -26,10 +26,7 @@ def test_a_law_beyond_our_family_fails():
     calls = make_calls(sessions=200, calls_per_session=20)
     even = np.arange(len(calls)) % 2 == 0
     seesaw = dataclasses.replace(calls, latency_s=np.where(even, 5.0, 1.0) * calls.latency_s)
-    found = fidelity(seesaw, "seesaw", repeats=5)
-    assert found.verdict == "fail"
-    assert found.auc_excess is not None
-    assert found.auc_excess > 0.2
+    assert fidelity(seesaw, "seesaw", repeats=5).verdict == "fail"
 
 
 def test_few_splits_are_no_verdict():
