@@ -1,5 +1,7 @@
 """The profile as a YAML file: readable, diffable, every number beside the count that it rests on."""
 
+import base64
+import struct
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, Self
@@ -7,9 +9,18 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 import yaml
 from pydantic import Field, model_validator
 
+from earthwire.config.failure_sections import (
+    RateLimitSection,
+    RegimeSection,
+    rate_limit,
+    rate_limit_section,
+    regime_law,
+    regime_section,
+)
 from earthwire.config.located_yaml import Section, read_yaml
 from earthwire.fault_models.dependence import Dependence, SessionLevels
-from earthwire.fault_models.latency import LEVELS, LatencyTable
+from earthwire.fault_models.donors import DonorRanks
+from earthwire.fault_models.latency import LEVELS, Extrapolation, LatencyTable
 from earthwire.fault_models.outcome import OutcomeCounts
 from earthwire.fault_models.plan import Support
 from earthwire.fault_models.profile import ErrorResponse, Profile, Provenance, Source, ToolLaws
@@ -37,6 +48,15 @@ class _Dumper(_SafeDumper):
         return True
 
 
+class ExtrapolationSection(Section):
+    """What is inferred beyond the largest time limit that calls ran into."""
+
+    limit_ms: Milliseconds
+    share_beyond: Annotated[float, Field(ge=0.0, le=1.0)]
+    doubled_low: Annotated[float, Field(ge=0.0, le=1.0)]
+    doubled_high: Annotated[float, Field(ge=0.0, le=1.0)]
+
+
 class LatencySection(Section):
     """Latency quantiles in milliseconds at the 63 levels of `earthwire.fault_models.latency.LEVELS`."""
 
@@ -44,6 +64,7 @@ class LatencySection(Section):
     censored_count: Count = 0
     support: Support
     quantiles_ms: Annotated[list[Milliseconds], Field(min_length=len(LEVELS), max_length=len(LEVELS))]
+    extrapolation: ExtrapolationSection | None = None
 
     @model_validator(mode="after")
     def _rising(self) -> Self:
@@ -82,6 +103,32 @@ class SessionLevelsSection(Section):
         return self
 
 
+class DonorRanksSection(Section):
+    """Ranks of a tool's calls in donor sessions.
+
+    `sessions` are positions in the profile's `donor_levels`, `lengths` the calls of the tool in each of them, and
+    `ranks` all their ranks in order, each a little-endian unsigned 16-bit number, as base64.
+    """
+
+    sessions: list[Count]
+    lengths: list[Count]
+    ranks: str
+
+    @model_validator(mode="after")
+    def _adds_up(self) -> Self:
+        if len(self.sessions) != len(self.lengths):
+            raise ValueError(
+                f"{len(self.sessions)} sessions but {len(self.lengths)} lengths: they come in pairs"
+            )
+        if any(after <= before for before, after in pairwise(self.sessions)):
+            raise ValueError("sessions must rise")
+        if sum(self.lengths) != len(_decoded(self.ranks)):
+            raise ValueError(
+                f"lengths add up to {sum(self.lengths)}, but there are {len(_decoded(self.ranks))} ranks"
+            )
+        return self
+
+
 class LawsSection(Section):
     """The laws of one tool, or of all tools together."""
 
@@ -90,8 +137,11 @@ class LawsSection(Section):
     outcomes_after: dict[str, dict[str, Count]]
     latency: dict[str, LatencySection]
     session_levels: SessionLevelsSection | None = None
+    donor_ranks: DonorRanksSection | None = None
     resolution_ms: Annotated[float, Field(ge=0.0, le=1e9)] = 0.0
     responses: dict[str, list[ResponseSection]] = {}
+    regime: RegimeSection | None = None
+    rate_limit: RateLimitSection | None = None
 
 
 class DependenceSection(Section):
@@ -143,6 +193,18 @@ class ProfileFile(Section):
     dependence: DependenceSection = DependenceSection()
     overall: LawsSection
     tools: dict[str, LawsSection]
+    donor_levels: list[Score] = []
+
+    @model_validator(mode="after")
+    def _donors_exist(self) -> Self:
+        for name, laws in self.tools.items():
+            if laws.donor_ranks is not None and max(laws.donor_ranks.sessions, default=-1) >= len(
+                self.donor_levels
+            ):
+                raise ValueError(
+                    f"donor_ranks of {name!r} name a session beyond the {len(self.donor_levels)} donor_levels"
+                )
+        return self
 
 
 def read_profile(path: Path) -> Profile:
@@ -157,6 +219,7 @@ def read_profile(path: Path) -> Profile:
         tools={name: _laws(section) for name, section in file.tools.items()},
         overall=_laws(file.overall),
         dependence=Dependence(**file.dependence.model_dump()),
+        donor_levels=tuple(file.donor_levels),
         provenance=Provenance(
             sources=tuple(Source(**source.model_dump()) for source in provenance.sources),
             calls=provenance.calls,
@@ -192,6 +255,8 @@ def profile_text(profile: Profile) -> str:
         "overall": _section(profile.overall),
         "tools": {name: _section(laws) for name, laws in sorted(profile.tools.items())},
     }
+    if profile.donor_levels:
+        data["donor_levels"] = list(profile.donor_levels)
     # With default_flow_style None the innermost collections are written on one line, the others as blocks.
     return _HEAD + yaml.dump(
         data, Dumper=_Dumper, sort_keys=False, default_flow_style=None, width=110, allow_unicode=True
@@ -205,12 +270,33 @@ def _laws(section: LawsSection) -> ToolLaws:
         outcomes=OutcomeCounts(section.outcomes_after),
         latency={kind: _table(table) for kind, table in section.latency.items()},
         session_levels=None if section.session_levels is None else _levels(section.session_levels),
+        donor_ranks=None if section.donor_ranks is None else _donor_ranks(section.donor_ranks),
         resolution_s=section.resolution_ms / 1e3,
         responses={
             kind: tuple(ErrorResponse(**response.model_dump()) for response in responses)
             for kind, responses in section.responses.items()
         },
+        regime=None if section.regime is None else regime_law(section.regime),
+        rate_limit=None if section.rate_limit is None else rate_limit(section.rate_limit),
     )
+
+
+def _donor_ranks(section: DonorRanksSection) -> DonorRanks:
+    return DonorRanks(tuple(section.sessions), tuple(section.lengths), _decoded(section.ranks))
+
+
+def _decoded(ranks: str) -> tuple[int, ...]:
+    """Return the ranks of a base64 block.
+
+    Raises:
+        ValueError: if it is not base64 of whole 16-bit numbers.
+    """
+    block = base64.b64decode(ranks, validate=True)
+    return struct.unpack(f"<{len(block) // 2}H", block)
+
+
+def _encoded(ranks: tuple[int, ...]) -> str:
+    return base64.b64encode(struct.pack(f"<{len(ranks)}H", *ranks)).decode()
 
 
 def _levels(section: SessionLevelsSection) -> SessionLevels:
@@ -223,6 +309,13 @@ def _table(section: LatencySection) -> LatencyTable:
         quantiles_s=tuple(value / 1e3 for value in section.quantiles_ms),
         censored_count=section.censored_count,
         support=section.support,
+        extrapolation=None if section.extrapolation is None else _extrapolation(section.extrapolation),
+    )
+
+
+def _extrapolation(section: ExtrapolationSection) -> Extrapolation:
+    return Extrapolation(
+        section.limit_ms / 1e3, section.share_beyond, section.doubled_low, section.doubled_high
     )
 
 
@@ -238,6 +331,12 @@ def _section(laws: ToolLaws) -> dict[str, object]:
             "levels": list(laws.session_levels.levels),
             "spreads": list(laws.session_levels.spreads),
         }
+    if laws.donor_ranks is not None:
+        section["donor_ranks"] = {
+            "sessions": list(laws.donor_ranks.sessions),
+            "lengths": list(laws.donor_ranks.lengths),
+            "ranks": _encoded(laws.donor_ranks.ranks),
+        }
     if laws.resolution_s:
         section["resolution_ms"] = _milliseconds(laws.resolution_s)
     if laws.responses:
@@ -245,6 +344,10 @@ def _section(laws: ToolLaws) -> dict[str, object]:
             kind: [_response_section(response) for response in responses]
             for kind, responses in sorted(laws.responses.items())
         }
+    if laws.regime is not None:
+        section["regime"] = regime_section(laws.regime)
+    if laws.rate_limit is not None:
+        section["rate_limit"] = rate_limit_section(laws.rate_limit)
     return section
 
 
@@ -254,6 +357,14 @@ def _table_section(table: LatencyTable) -> dict[str, object]:
         section["censored_count"] = table.censored_count
     section["support"] = table.support
     section["quantiles_ms"] = [_milliseconds(value) for value in table.quantiles_s]
+    if table.extrapolation is not None:
+        inferred = table.extrapolation
+        section["extrapolation"] = {
+            "limit_ms": _milliseconds(inferred.limit_s),
+            "share_beyond": inferred.share_beyond,
+            "doubled_low": inferred.doubled_low,
+            "doubled_high": inferred.doubled_high,
+        }
     return section
 
 

@@ -1,19 +1,29 @@
 """How tools fail and how slow they are: laws, profiles, and the draw of one call's plan from them."""
 
 from earthwire.fault_models.call import Call, Drawn
+from earthwire.fault_models.client_timeout import TimeoutShare, timeout_share
 from earthwire.fault_models.delivery import deliver, plain_response
 from earthwire.fault_models.dependence import (
     EXACT_SESSIONS_MIN,
     NO_SESSIONS,
+    CompactRanks,
     Dependence,
     RankLaw,
     SessionLevels,
     normal_probability,
     normal_quantile,
 )
-from earthwire.fault_models.family import SIBLINGS_MIN, Family, ToolModel
+from earthwire.fault_models.donors import (
+    DONORS_MIN,
+    RANK_STEPS,
+    DonorPool,
+    DonorRanks,
+    DonorRanksInTurn,
+    join,
+)
+from earthwire.fault_models.family import SIBLINGS_MIN, Family, RankSource, ToolModel
 from earthwire.fault_models.grouping import ancestors
-from earthwire.fault_models.latency import LEVELS, LatencyTable
+from earthwire.fault_models.latency import LEVELS, Extrapolation, LatencyTable
 from earthwire.fault_models.matching import ToolMatcher
 from earthwire.fault_models.outcome import (
     KAPPA,
@@ -40,15 +50,28 @@ from earthwire.fault_models.plan import (
     plan_digest,
 )
 from earthwire.fault_models.profile import ErrorResponse, Profile, Provenance, Source, ToolLaws, profile_hash
+from earthwire.fault_models.rate_limit import (
+    REFUSED,
+    CallMeter,
+    Meter,
+    RateLimit,
+    TimeMeter,
+    open_meter,
+    with_retry_after,
+    without_refusals,
+)
 from earthwire.fault_models.simulation import STREAMS_MAX, Simulation, TooManyStreamsError
 from earthwire.fault_models.uniforms import Purpose, UniformStream
 
 __all__ = [
+    "DONORS_MIN",
     "EXACT_SESSIONS_MIN",
     "KAPPA",
     "LEVELS",
     "NO_SESSIONS",
     "PASS_THROUGH",
+    "RANK_STEPS",
+    "REFUSED",
     "SIBLINGS_MIN",
     "START",
     "STREAMS_MAX",
@@ -56,14 +79,21 @@ __all__ = [
     "AbortHow",
     "Body",
     "Call",
+    "CallMeter",
+    "CompactRanks",
     "Counts",
     "Dependence",
+    "DonorPool",
+    "DonorRanks",
+    "DonorRanksInTurn",
     "Drawn",
     "ErrorResponse",
+    "Extrapolation",
     "Family",
     "Forward",
     "Head",
     "LatencyTable",
+    "Meter",
     "OutcomeCounts",
     "OutcomeLaw",
     "Plan",
@@ -71,6 +101,8 @@ __all__ = [
     "Provenance",
     "Purpose",
     "RankLaw",
+    "RankSource",
+    "RateLimit",
     "RelayBody",
     "RelayHead",
     "SessionLevels",
@@ -78,6 +110,8 @@ __all__ = [
     "Source",
     "Step",
     "Support",
+    "TimeMeter",
+    "TimeoutShare",
     "TooManyStreamsError",
     "ToolLaws",
     "ToolMatcher",
@@ -88,9 +122,14 @@ __all__ = [
     "ancestors",
     "back_off",
     "deliver",
+    "join",
     "normal_probability",
     "normal_quantile",
+    "open_meter",
     "plain_response",
     "plan_digest",
     "profile_hash",
+    "timeout_share",
+    "with_retry_after",
+    "without_refusals",
 ]

@@ -15,6 +15,8 @@ from statistics import NormalDist
 
 import msgspec
 
+from earthwire.fault_models.uniforms import Purpose
+
 _NORMAL = NormalDist()
 normal_quantile = _NORMAL.inv_cdf
 normal_probability = _NORMAL.cdf
@@ -69,6 +71,46 @@ class SessionLevels(msgspec.Struct, frozen=True):
 
 
 NO_SESSIONS = SessionLevels(0, (0.0,), (1.0,))
+
+
+class CompactRanks:
+    """The ranks of one tool's calls in one episode, drawn from level, spread and slow level.
+
+    Args:
+        dependence: shares of the variance inside a session.
+        sessions: levels and spreads to choose from.
+        rank_law: of those sessions.
+        episode_u: the episode's uniform: which session speaks.
+        tool_u: the tool's uniform in the episode.
+    """
+
+    __slots__ = ("_innovation", "_memory", "_offset", "_rank_law", "_slow", "_slow_weight", "_white")
+
+    def __init__(
+        self,
+        dependence: Dependence,
+        sessions: SessionLevels,
+        rank_law: "RankLaw",
+        episode_u: float,
+        tool_u: float,
+    ) -> None:
+        level, spread = sessions.at(episode_u)
+        tool_weight, slow_weight, noise_weight = dependence.weights()
+        self._offset = level + spread * tool_weight * normal_quantile(tool_u)
+        self._slow_weight = spread * slow_weight
+        self._white = spread * noise_weight
+        self._memory = dependence.level_memory
+        self._innovation = math.sqrt(1.0 - dependence.level_memory**2)
+        self._rank_law = rank_law
+        self._slow: float | None = None
+
+    def next_rank(self, index: int, u: tuple[float, ...]) -> float:
+        """Return the rank of call `index`, in (0, 1), from the call's uniforms; calls come in order."""
+        step = normal_quantile(u[Purpose.LEVEL])
+        slow = self._slow
+        self._slow = slow = step if slow is None else self._memory * slow + self._innovation * step
+        noise = normal_quantile(u[Purpose.LATENCY])
+        return self._rank_law.rank(self._offset + self._slow_weight * slow + self._white * noise)
 
 
 class RankLaw:

@@ -7,11 +7,16 @@ broader than any real tool is.
 
 import hashlib
 from bisect import insort
+from collections.abc import Callable
+from functools import partial
+from typing import Protocol
 
-from earthwire.fault_models.dependence import NO_SESSIONS, RankLaw, SessionLevels
+from earthwire.fault_models.dependence import NO_SESSIONS, CompactRanks, RankLaw
+from earthwire.fault_models.donors import DONORS_MIN, DonorPool, DonorRanksInTurn, join
 from earthwire.fault_models.grouping import ancestors
 from earthwire.fault_models.latency import LatencyTable
-from earthwire.fault_models.outcome import OutcomeCounts, OutcomeLaw, add_counts
+from earthwire.fault_models.outcome import OutcomeCounts, add_counts
+from earthwire.fault_models.outcome_path import OutcomeModel
 from earthwire.fault_models.plan import Support
 from earthwire.fault_models.profile import ErrorResponse, Profile, ToolLaws
 
@@ -21,43 +26,38 @@ SIBLINGS_MIN = 3
 _ALL = ""
 
 
+class RankSource(Protocol):
+    """Where the ranks of one tool's calls in one episode come from."""
+
+    def next_rank(self, index: int, u: tuple[float, ...]) -> float:
+        """Return the rank of call `index`, in (0, 1), from the call's uniforms; calls come in order."""
+
+
 class ToolModel:
     """The laws of one tool, resolved for drawing.
 
     Attributes:
-        outcome: probabilities of its outcomes.
-        session_levels: of the sessions that used it, or of all.
-        rank_law: makes the ranks over those sessions uniform.
+        outcomes: opens the outcomes of an episode.
+        ranks: makes the source of its ranks in one episode, from the uniforms of the episode and of the tool in it.
         resolution_s: step of the recorder's clock.
     """
 
-    __slots__ = (
-        "_family",
-        "_latency",
-        "_laws",
-        "_name",
-        "outcome",
-        "rank_law",
-        "resolution_s",
-        "session_levels",
-    )
+    __slots__ = ("_family", "_latency", "_laws", "_name", "outcomes", "ranks", "resolution_s")
 
     def __init__(
         self,
         name: str,
         laws: ToolLaws | None,
         family: "Family",
-        outcome: OutcomeLaw,
-        session_levels: SessionLevels,
-        rank_law: RankLaw,
+        outcomes: OutcomeModel,
+        ranks: Callable[[float, float], RankSource],
     ) -> None:
         self._name = name
         self._laws = laws
         self._family = family
         self._latency: dict[str, LatencyTable | None] = {}
-        self.outcome = outcome
-        self.session_levels = session_levels
-        self.rank_law = rank_law
+        self.outcomes = outcomes
+        self.ranks = ranks
         self.resolution_s = (laws or family.profile.overall).resolution_s
 
     def latency(self, kind: str) -> LatencyTable | None:
@@ -87,7 +87,8 @@ class Family:
             for group in ancestors(name):
                 self._members.setdefault(group, []).append(name)
         self._group_counts: dict[str, OutcomeCounts] = {}
-        self._group_levels: dict[str, tuple[SessionLevels, RankLaw]] = {}
+        self._overall_rank_law: RankLaw | None = None
+        self._group_donors: dict[str, DonorPool] = {}
 
     def model(self, tool: str) -> ToolModel:
         """Return the resolved laws of a tool, known or not."""
@@ -96,8 +97,9 @@ class Family:
         levels = [self.profile.overall.outcomes, *(self._counts(group) for group in groups)]
         if laws is not None:
             levels.append(laws.outcomes)
-        session_levels, rank_law = self._session_levels(tool, laws)
-        return ToolModel(tool, laws, self, OutcomeLaw(*levels), session_levels, rank_law)
+        ranks = self._donor_ranks(tool) if self.profile.donor_levels else self._compact_ranks(laws)
+        regime, limit = (laws.regime, laws.rate_limit) if laws is not None else (None, None)
+        return ToolModel(tool, laws, self, OutcomeModel(tool, levels, regime, limit), ranks)
 
     def adopted_latency(self, tool: str, kind: str) -> LatencyTable | None:
         """Return the table that stands in for one that a tool lacks."""
@@ -130,17 +132,42 @@ class Family:
             counts = self._group_counts[group] = add_counts(members)
         return counts
 
-    def _session_levels(self, tool: str, laws: ToolLaws | None) -> tuple[SessionLevels, RankLaw]:
+    def _compact_ranks(self, laws: ToolLaws | None) -> Callable[[float, float], RankSource]:
         if laws is not None and laws.session_levels is not None:
-            return laws.session_levels, RankLaw(laws.session_levels)
-        if _ALL not in self._group_levels:
+            levels, rank_law = laws.session_levels, RankLaw(laws.session_levels)
+        else:
             levels = self.profile.overall.session_levels or NO_SESSIONS
-            self._group_levels[_ALL] = (levels, RankLaw(levels))
-        return self._group_levels[_ALL]
+            rank_law = self._overall_rank_law = self._overall_rank_law or RankLaw(levels)
+        return partial(CompactRanks, self.profile.dependence, levels, rank_law)
+
+    def _donor_ranks(self, tool: str) -> Callable[[float, float], RankSource]:
+        pool = self._pool(tool)
+        session_count = len(self.profile.donor_levels)
+
+        def ranks(episode_u: float, tool_u: float) -> RankSource:
+            return DonorRanksInTurn(pool, int(episode_u * session_count), tool_u)
+
+        return ranks
+
+    def _pool(self, tool: str) -> DonorPool:
+        """Return the donors of a tool: its own, or those of the nearest group that has enough of them."""
+        laws = self.profile.tools.get(tool)
+        own = laws.donor_ranks if laws is not None else None
+        if own is not None and len(own.sessions) >= DONORS_MIN:
+            return DonorPool(own, self.profile.donor_levels)
+        for group in (*ancestors(tool), _ALL):
+            if group not in self._group_donors:
+                members = (self.profile.tools[name].donor_ranks for name in self._members.get(group, ()))
+                joined = join([ranks for ranks in members if ranks is not None])
+                self._group_donors[group] = DonorPool(joined, self.profile.donor_levels)
+            pool = self._group_donors[group]
+            if len(pool) >= DONORS_MIN or group == _ALL:
+                break
+        return pool
 
 
 def _lent(table: LatencyTable, support: Support) -> LatencyTable:
-    return LatencyTable(0, table.quantiles_s, table.censored_count, support)
+    return LatencyTable(0, table.quantiles_s, table.censored_count, support, table.extrapolation)
 
 
 def _hash(tool: str) -> int:

@@ -20,3 +20,17 @@ def ancestors(tool: str) -> tuple[str, ...]:
     method, rest = (http[1] + " ", http[2]) if http else ("", tool)
     ends = [separator.start() for separator in _SEPARATORS.finditer(rest) if separator.start() > 0]
     return tuple(method + rest[:end] for end in reversed(ends))
+
+
+def upstream(tool: str) -> str:
+    """Return what a tool is served by: tools of one upstream fail and are limited together.
+
+    For HTTP it is the host, for other tools the nearest prefix of the name, else the tool itself.
+
+    >>> upstream("GET api.example.com/v1/users/{id}"), upstream("fetch/get_page"), upstream("search")
+    ('api.example.com', 'fetch', 'search')
+    """
+    http = _HTTP_TOOL.match(tool)
+    if http:
+        return http[2].partition("/")[0]
+    return next(iter(ancestors(tool)), tool)

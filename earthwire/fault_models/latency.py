@@ -15,6 +15,32 @@ LEVELS: tuple[float, ...] = (
 """The 63 probabilities of every table: spaced evenly on the logit scale, so that both tails are resolved."""
 
 
+class Extrapolation(msgspec.Struct, frozen=True):
+    """What a table says beyond the largest time limit that calls ran into: inferred from siblings, not seen.
+
+    Attributes:
+        limit_s: the largest limit, in seconds.
+        share_beyond: share of the calls that outlive it.
+        doubled_low, doubled_high: of these, the share that outlives twice the limit: an 80 % band.
+    """
+
+    limit_s: float
+    share_beyond: float
+    doubled_low: float
+    doubled_high: float
+
+    def band(self, latency_s: float) -> tuple[float, float]:
+        """Return low and high of the share of all calls that last longer than `latency_s`, at least `limit_s`.
+
+        Between limits and twice limits, and beyond, the tail is taken for a power law of the band's slope.
+        """
+        doublings = math.log2(latency_s / self.limit_s)
+        return (
+            self.share_beyond * self.doubled_low** doublings,
+            self.share_beyond * self.doubled_high** doublings,
+        )
+
+
 class LatencyTable(msgspec.Struct, frozen=True):
     """Quantiles of a latency, in seconds.
 
@@ -23,12 +49,14 @@ class LatencyTable(msgspec.Struct, frozen=True):
         censored_count: how many of them outlived their time limit.
         support: whose calls speak here: the tool's own, or those of siblings where its own are too few.
         quantiles_s: latency at each of `LEVELS`, shape (63,), positive and non-decreasing.
+        extrapolation: of the part beyond all time limits, or None where every call was seen to its end.
     """
 
     count: int
     quantiles_s: tuple[float, ...]
     censored_count: int = 0
     support: Support = "tool"
+    extrapolation: Extrapolation | None = None
 
     def quantile_s(self, u: float) -> float:
         """Return the latency in seconds below which a share `u` of the calls falls; `u` in [0, 1].

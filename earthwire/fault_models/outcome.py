@@ -4,11 +4,14 @@ Counts back off along a chain, as in Dirichlet smoothing of n-grams (MacKay and 
 ``p_l = (n_l + κ p_{l-1}) / (N_l + κ)``, from all calls to the server to the tool to (tool, previous outcome).
 """
 
+import math
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 from itertools import accumulate
 
 import msgspec
+
+from earthwire.traces.outcome_kind import is_fault
 
 KAPPA = 1.0
 """Weight of the coarser level, in calls."""
@@ -56,7 +59,7 @@ class OutcomeLaw:
         levels: counts from the coarsest level to the tool's own, each by previous outcome.
     """
 
-    __slots__ = ("_cumulative", "_levels", "_prior")
+    __slots__ = ("_cumulative", "_fault_probability", "_levels", "_prior")
 
     def __init__(self, *levels: OutcomeCounts) -> None:
         prior: dict[str, float] = {}
@@ -65,6 +68,7 @@ class OutcomeLaw:
         self._prior = prior
         self._levels = levels
         self._cumulative: dict[str, tuple[list[float], list[str]]] = {}
+        self._fault_probability: dict[str, float] = {}
 
     def probabilities(self, previous: str = START) -> dict[str, float]:
         """Return the probability of each outcome kind after `previous`; they sum to 1."""
@@ -82,6 +86,22 @@ class OutcomeLaw:
             table = self._cumulative[previous] = self._cumulate(previous)
         bounds, kinds = table
         return kinds[bisect_right(bounds, u)]
+
+    def fault_probability(self, previous: str) -> float:
+        """Return the probability of any fault after `previous`."""
+        known = self._fault_probability.get(previous)
+        if known is None:
+            faults = (p for kind, p in self.probabilities(previous).items() if is_fault(kind))
+            known = self._fault_probability[previous] = math.fsum(faults)
+        return known
+
+    def draw_given(self, u: float, previous: str, fault_probability: float) -> str:
+        """Draw as `draw` does, but with this probability of a fault: the law only tells one fault from another."""
+        own = self.fault_probability(previous)
+        if u < fault_probability:
+            return self.draw(u / fault_probability * own, previous)
+        rest = (u - fault_probability) / (1.0 - fault_probability)
+        return self.draw(own + rest * (1.0 - own), previous)
 
     def _cumulate(self, previous: str) -> tuple[list[float], list[str]]:
         """Return upper bounds (all but the last) and kinds; fault kinds come first, so that a low `u` is a fault."""

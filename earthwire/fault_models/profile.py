@@ -5,8 +5,11 @@ import hashlib
 import msgspec
 
 from earthwire.fault_models.dependence import Dependence, SessionLevels
+from earthwire.fault_models.donors import DonorRanks
 from earthwire.fault_models.latency import LatencyTable
 from earthwire.fault_models.outcome import OutcomeCounts
+from earthwire.fault_models.rate_limit import RateLimit
+from earthwire.fault_models.regime import RegimeLaw
 
 
 class ErrorResponse(msgspec.Struct, frozen=True):
@@ -35,8 +38,11 @@ class ToolLaws(msgspec.Struct, frozen=True):
         outcomes: counts of outcome kinds by previous outcome.
         latency: table for each outcome kind that was seen with a latency.
         session_levels: how fast and how steady the sessions were that used the tool; None where they are too few.
+        donor_ranks: recorded ranks of its calls, where the profile replays donor sessions.
         resolution_s: step of the recorder's clock, reproduced in what is drawn; 0 for none.
         responses: recorded responses for each outcome kind.
+        regime: when it fails, where that is more than what came last can tell.
+        rate_limit: its quota, where one was found.
     """
 
     calls: int
@@ -44,8 +50,11 @@ class ToolLaws(msgspec.Struct, frozen=True):
     outcomes: OutcomeCounts
     latency: dict[str, LatencyTable]
     session_levels: SessionLevels | None = None
+    donor_ranks: DonorRanks | None = None
     resolution_s: float = 0.0
     responses: dict[str, tuple[ErrorResponse, ...]] = {}
+    regime: RegimeLaw | None = None
+    rate_limit: RateLimit | None = None
 
 
 class Source(msgspec.Struct, frozen=True):
@@ -95,12 +104,14 @@ class Profile(msgspec.Struct, frozen=True):
         overall: laws of all calls together.
         dependence: how the calls of one episode hang together.
         provenance: where it comes from.
+        donor_levels: mean normal score of each donor session; empty where the compact engine is used.
     """
 
     tools: dict[str, ToolLaws]
     overall: ToolLaws
     dependence: Dependence = Dependence()
     provenance: Provenance = Provenance()
+    donor_levels: tuple[float, ...] = ()
 
 
 def profile_hash(profile: Profile) -> str:

@@ -7,13 +7,12 @@ in: not the time, not the calls of other tools, not the order in which concurren
 
 from earthwire.fault_models.call import Call, Drawn
 from earthwire.fault_models.delivery import deliver
-from earthwire.fault_models.dependence import normal_quantile
-from earthwire.fault_models.family import Family, ToolModel
-from earthwire.fault_models.latency import LatencyTable
+from earthwire.fault_models.family import Family, RankSource, ToolModel
 from earthwire.fault_models.matching import ToolMatcher
-from earthwire.fault_models.outcome import START
+from earthwire.fault_models.outcome_path import OutcomePath
 from earthwire.fault_models.plan import Plan
 from earthwire.fault_models.profile import Profile, profile_hash
+from earthwire.fault_models.rate_limit import with_retry_after
 from earthwire.fault_models.uniforms import Purpose, UniformStream
 
 STREAMS_MAX = 200_000
@@ -27,16 +26,16 @@ class TooManyStreamsError(RuntimeError):
 class _Stream:
     """What one (episode, tool) remembers from call to call."""
 
-    __slots__ = ("index", "level", "model", "offset", "previous", "spread", "uniforms")
+    __slots__ = ("index", "model", "outcomes", "ranks", "uniforms")
 
-    def __init__(self, model: ToolModel, uniforms: UniformStream, offset: float, spread: float) -> None:
+    def __init__(
+        self, model: ToolModel, uniforms: UniformStream, outcomes: OutcomePath, ranks: RankSource
+    ) -> None:
         self.model = model
         self.uniforms = uniforms
-        self.offset = offset
-        self.spread = spread
+        self.ranks = ranks
+        self.outcomes = outcomes
         self.index = 0
-        self.level = 0.0
-        self.previous = START
 
 
 class Simulation:
@@ -57,9 +56,6 @@ class Simulation:
         self._family = Family(profile)
         self._models: dict[str, ToolModel] = {}
         self._streams: dict[tuple[str, str], _Stream] = {}
-        self._tool_weight, self._level_weight, self._noise_weight = profile.dependence.weights()
-        self._memory = profile.dependence.level_memory
-        self._innovation = (1.0 - self._memory**2) ** 0.5
 
     def draw(self, call: Call) -> Drawn:
         """Return the plan of the next call of this tool in this episode.
@@ -75,11 +71,14 @@ class Simulation:
         stream.index = index + 1
         u = stream.uniforms.at(index)
         model = stream.model
-        kind = stream.previous = model.outcome.draw(u[Purpose.OUTCOME], stream.previous)
+        kind = stream.outcomes.next(index, u[Purpose.OUTCOME])
         table = model.latency(kind)
-        latency_s = 0.0 if table is None else self._latency_s(stream, table, u)
+        rank = stream.ranks.next_rank(index, u)
+        latency_s = 0.0 if table is None else _in_clock_steps(table.quantile_s(rank), model.resolution_s)
         response = model.response(kind, u[Purpose.PAYLOAD])
         steps = deliver(kind, latency_s, latency_s, response, u[Purpose.DAMAGE])
+        if stream.outcomes.wait_s is not None:
+            steps = with_retry_after(steps, stream.outcomes.wait_s)
         support = "assumed" if table is None else table.support
         return Drawn(index, Plan(kind, latency_s, latency_s, steps, support))
 
@@ -99,20 +98,6 @@ class Simulation:
             model = self._models[tool] = self._family.model(tool)
         return model
 
-    def _latency_s(self, stream: _Stream, table: LatencyTable, u: tuple[float, ...]) -> float:
-        innovation = normal_quantile(u[Purpose.LEVEL])
-        if stream.index == 1:
-            stream.level = innovation
-        else:
-            stream.level = self._memory * stream.level + self._innovation * innovation
-        noise = normal_quantile(u[Purpose.LATENCY])
-        score = stream.offset + stream.spread * (
-            self._level_weight * stream.level + self._noise_weight * noise
-        )
-        latency_s = table.quantile_s(stream.model.rank_law.rank(score))
-        step_s = stream.model.resolution_s
-        return max(round(latency_s / step_s), 1) * step_s if step_s else latency_s
-
     def _open(self, episode: str, tool: str) -> _Stream:
         if len(self._streams) >= STREAMS_MAX:
             raise TooManyStreamsError(
@@ -121,6 +106,11 @@ class Simulation:
         model = self.model(tool)
         of_episode = UniformStream(self.seed, "episode", episode).at(0)
         of_tool = UniformStream(self.seed, "tool", episode, tool).at(0)
-        level, spread = model.session_levels.at(of_episode[Purpose.LEVEL])
-        offset = level + spread * self._tool_weight * normal_quantile(of_tool[Purpose.LEVEL])
-        return _Stream(model, UniformStream(self.seed, "call", episode, tool), offset, spread)
+        ranks = model.ranks(of_episode[Purpose.LEVEL], of_tool[Purpose.LEVEL])
+        outcomes = model.outcomes.open(self.seed, episode)
+        return _Stream(model, UniformStream(self.seed, "call", episode, tool), outcomes, ranks)
+
+
+def _in_clock_steps(latency_s: float, step_s: float) -> float:
+    """Return the latency as the recorder's clock would have shown it; never 0, and as it is where there is no step."""
+    return max(round(latency_s / step_s), 1) * step_s if step_s else latency_s

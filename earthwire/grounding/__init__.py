@@ -1,11 +1,21 @@
 """Making the simulated transition match the recorded one: fit it, measure the gap, say whether it is closed."""
 
-from earthwire.grounding.calibrate import Responses, calibrate
+from earthwire.grounding.calibrate import Responses, calibrate, fit_laws
+from earthwire.grounding.engine import (
+    CHOICE_CALLS_MAX,
+    SESSIONS_MIN,
+    Engine,
+    choose_engine,
+    thinned,
+    with_engine,
+)
 from earthwire.grounding.fidelity import (
     AUC_EXCESS_MAX,
+    CONFIDENCE,
     ENERGY_CALLS,
     FLOOR_RANGE,
     RATIO_MAX,
+    REPEATS_MIN,
     SCORED_CALLS_MAX,
     SIDE_CALLS_MIN,
     SIDE_SESSIONS_MIN,
@@ -16,22 +26,27 @@ from earthwire.grounding.fidelity import (
     Progress,
     Verdict,
     fidelity,
-    simulate,
 )
 from earthwire.grounding.responses import BODY_CHARACTERS_MAX, RESPONSES_MAX, ResponseBank, gather
+from earthwire.grounding.simulated import simulate
 from earthwire.grounding.verify import ToolComparison, VerifyReport, verify
 
 __all__ = [
     "AUC_EXCESS_MAX",
     "BODY_CHARACTERS_MAX",
+    "CHOICE_CALLS_MAX",
+    "CONFIDENCE",
     "ENERGY_CALLS",
     "FLOOR_RANGE",
     "RATIO_MAX",
+    "REPEATS_MIN",
     "RESPONSES_MAX",
     "SCORED_CALLS_MAX",
+    "SESSIONS_MIN",
     "SIDE_CALLS_MIN",
     "SIDE_SESSIONS_MIN",
     "TAIL_RANGE",
+    "Engine",
     "FidelityReport",
     "ModelScore",
     "OutcomeComparison",
@@ -42,8 +57,12 @@ __all__ = [
     "Verdict",
     "VerifyReport",
     "calibrate",
+    "choose_engine",
     "fidelity",
+    "fit_laws",
     "gather",
     "simulate",
+    "thinned",
     "verify",
+    "with_engine",
 ]

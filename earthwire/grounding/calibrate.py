@@ -1,14 +1,24 @@
 """Learns a profile from calls."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from typing import Literal, NamedTuple
 
+import msgspec
 import numpy as np
 
 from earthwire.fault_models.dependence import Dependence, SessionLevels
+from earthwire.fault_models.donors import DonorRanks
 from earthwire.fault_models.latency import LatencyTable
-from earthwire.fault_models.outcome import OutcomeCounts, add_counts
+from earthwire.fault_models.outcome import OutcomeCounts, OutcomeLaw, add_counts
 from earthwire.fault_models.profile import ErrorResponse, Profile, Provenance, ToolLaws
+from earthwire.fault_models.rate_limit import RateLimit
+from earthwire.fault_models.regime import RegimeLaw, RunHistory
+from earthwire.grounding.censoring import limits_as_latencies
+from earthwire.grounding.donor_sessions import donor_sessions
+from earthwire.grounding.engine import Engine, choose_engine, with_engine
 from earthwire.grounding.ranks import cross_fitted_scores
+from earthwire.grounding.rate_limits import rate_limits
+from earthwire.grounding.regimes import age_hazards, histories
 from earthwire.grounding.sessions import SessionFit, fit_sessions, session_levels
 from earthwire.grounding.tables import Tables
 from earthwire.grounding.tally import CLOCK_STEPS_S, Cells, Tally, tally
@@ -22,7 +32,10 @@ _CLOCK_SHARE_MIN = 0.99
 
 
 def calibrate(
-    calls: Calls, provenance: Provenance | None = None, responses: Responses | None = None
+    calls: Calls,
+    provenance: Provenance | None = None,
+    responses: Responses | None = None,
+    engine: Engine | Literal["auto"] = "auto",
 ) -> Profile:
     """Fit all laws of all tools.
 
@@ -30,34 +43,73 @@ def calibrate(
         calls: what was recorded.
         provenance: where it came from.
         responses: recorded error responses, redacted.
+        engine: how the calls of an episode hang together; ``auto`` takes the engine that scores better on held-out
+            sessions.
 
     Raises:
         ValueError: if there are no calls.
     """
     if not len(calls):
         raise ValueError("no calls to calibrate from")
-    timed = calls.select((calls.latency_s > 0) & ~calls.censored)
-    sessions = fit_sessions(timed, cross_fitted_scores(timed)) if len(timed) else None
-    builder = _Builder(tally(calls), timed, sessions, responses or {})
+    if engine == "auto":
+        engine = choose_engine(calls.select((calls.latency_s > 0) & ~calls.censored), fit_laws)
+    profile = with_engine(fit_laws(calls, responses or {}), engine)
+    return msgspec.structs.replace(profile, provenance=provenance or Provenance())
+
+
+def fit_laws(calls: Calls, responses: Responses | None = None) -> Profile:
+    """Fit all laws, with what either engine needs."""
+    calls = limits_as_latencies(calls)
+    timed = calls.select(calls.latency_s > 0)
+    if timed.censored.all():
+        timed = timed.select(~timed.censored)
+    sessions: SessionFit | None = None
+    donor_levels: tuple[float, ...] = ()
+    donor_ranks: dict[str, DonorRanks] = {}
+    if len(timed):
+        scores = cross_fitted_scores(timed)
+        sessions = fit_sessions(timed, scores)
+        donor_levels, donor_ranks = donor_sessions(timed, scores)
+    builder = _Builder(tally(calls), timed, sessions, donor_ranks, _failing(calls), responses or {})
     return Profile(
         tools=builder.tools(),
         overall=builder.overall(),
         dependence=sessions.dependence if sessions is not None else Dependence(),
-        provenance=provenance or Provenance(),
+        donor_levels=donor_levels,
     )
+
+
+class _Failing(NamedTuple):
+    """What is known of when tools fail, beside their counts: by tool code."""
+
+    limits: dict[int, RateLimit]
+    histories: dict[int, RunHistory]
+
+
+def _failing(calls: Calls) -> _Failing:
+    return _Failing(rate_limits(calls), histories(calls))
 
 
 class _Builder:
     """Puts the fitted laws together, tool by tool."""
 
     def __init__(
-        self, counts: Tally, timed: Calls, sessions: SessionFit | None, responses: Responses
+        self,
+        counts: Tally,
+        timed: Calls,
+        sessions: SessionFit | None,
+        donor_ranks: Mapping[str, DonorRanks],
+        failing: _Failing,
+        responses: Responses,
     ) -> None:
         self._counts = counts
         self._responses = responses
         self._sessions = sessions
+        self._donor_ranks = donor_ranks
+        self._failing = failing
         self._tables = Tables(counts) if len(timed) else None
         self._transitions = _nested(counts)
+        self._all_outcomes = add_counts(OutcomeCounts(after) for after in self._transitions.values())
         self._session_counts = {tool: n for (tool,), n in _pairs(counts.sessions)}
         self._sessions_of_tool = _sessions_of_tool(timed)
         self._all_sessions = np.unique(timed.session)
@@ -68,7 +120,7 @@ class _Builder:
         return {names[tool]: self._tool(tool, names[tool]) for tool in self._transitions}
 
     def overall(self) -> ToolLaws:
-        outcomes = add_counts(OutcomeCounts(after) for after in self._transitions.values())
+        outcomes = self._all_outcomes
         total = outcomes.total
         latency: dict[str, LatencyTable] = {}
         if self._tables is not None:
@@ -92,9 +144,18 @@ class _Builder:
             outcomes=outcomes,
             latency=self._latency(name, total),
             session_levels=self._levels(self._sessions_of_tool.get(tool)),
+            donor_ranks=self._donor_ranks.get(name),
             resolution_s=self._overall_step_s if step_s is None else step_s,
             responses=dict(self._responses.get(name, {})),
+            regime=self._regime(tool, outcomes),
+            rate_limit=self._failing.limits.get(tool),
         )
+
+    def _regime(self, tool: int, outcomes: OutcomeCounts) -> RegimeLaw | None:
+        if tool in self._failing.limits:
+            return None
+        law = OutcomeLaw(self._all_outcomes, outcomes)
+        return self._failing.histories.get(tool) or age_hazards(self._counts, tool, law)
 
     def _latency(self, name: str, kinds: Iterable[str]) -> dict[str, LatencyTable]:
         if self._tables is None:

@@ -5,20 +5,18 @@ draw that serves, and scores it beside the noise floor (real half against real h
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Literal
 
 import msgspec
 import numpy as np
 from scipy import stats
 
-from earthwire.fault_models.call import Call
-from earthwire.fault_models.profile import Profile
-from earthwire.fault_models.simulation import Simulation
 from earthwire.grounding import distances, yardstick
 from earthwire.grounding.calibrate import calibrate
+from earthwire.grounding.engine import thinned
 from earthwire.grounding.outcome_mix import Rate, fault_rate, kind_shares, mean_run_length, rates_agree
 from earthwire.grounding.rivals import RIVALS
+from earthwire.grounding.simulated import simulate
 from earthwire.traces.calls import Calls, split_sessions
 
 Verdict = Literal["pass", "fail", "insufficient data"]
@@ -128,24 +126,12 @@ def fidelity(
     return _report(timed, source, seed, rounds, shortage)
 
 
-def simulate(profile: Profile, requests: Calls, seed: int) -> Calls:
-    """Return the requests with latencies and outcomes as the profile draws them; sessions serve as episodes."""
-    simulation = Simulation(profile, seed)
-    kinds: dict[str, int] = {}
-    latency_s, kind = np.empty(len(requests)), np.empty(len(requests), dtype=np.int64)
-    for i, (tool, session) in enumerate(zip(requests.tool.tolist(), requests.session.tolist(), strict=True)):
-        plan = simulation.draw(Call(requests.session_names[session], requests.tool_names[tool])).plan
-        latency_s[i] = plan.last_byte_s
-        kind[i] = kinds.setdefault(plan.outcome, len(kinds))
-    return replace(requests, latency_s=latency_s, kind=kind, kind_names=tuple(kinds))
-
-
 class _Round:
     """One split: both halves, what each model made of the second, and the scores."""
 
     def __init__(self, calls: Calls, seed: int, progress: Progress, label: str) -> None:
         rng = np.random.default_rng(seed)
-        self.training, self.held_out = split_sessions(_thinned(calls, rng), rng)
+        self.training, self.held_out = split_sessions(thinned(calls, 2 * SCORED_CALLS_MAX, rng), rng)
         progress(f"{label}: calibrating")
         self.simulated = simulate(calibrate(self.training), self.held_out, seed)
         models = {name: rival(self.training, self.held_out, rng) for name, rival in RIVALS.items()}
@@ -297,16 +283,6 @@ def _mean_ratios(rounds: list[_Round]) -> dict[str, float | None]:
         known = [value for value in values if value is not None]
         means[name] = float(np.exp(np.mean(np.log(known)))) if len(known) == len(values) else None
     return means
-
-
-def _thinned(calls: Calls, rng: np.random.Generator) -> Calls:
-    """Return whole sessions, drawn at random, of about twice `SCORED_CALLS_MAX` calls at most."""
-    if len(calls) <= 2 * SCORED_CALLS_MAX:
-        return calls
-    sessions = np.unique(calls.session)
-    rng.shuffle(sessions)
-    size = np.bincount(calls.session)[sessions]
-    return calls.of_sessions(sessions[np.cumsum(size) <= 2 * SCORED_CALLS_MAX])
 
 
 def _unscored(calls: Calls, source: str, repeats: int, seed: int, shortage: list[str]) -> FidelityReport:

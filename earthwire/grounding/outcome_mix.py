@@ -4,8 +4,14 @@ import msgspec
 import numpy as np
 from scipy import stats
 
+from earthwire.grounding.distances import ks
 from earthwire.traces.calls import BoolArray, Calls, FloatArray, IntArray
 from earthwire.traces.outcome_kind import is_fault
+
+BURST_WINDOW_CALLS = 100
+"""Window in which faults are counted for the index of dispersion."""
+BURST_WINDOWS_MIN = 5
+"""Windows that a sequence needs to count for it."""
 
 
 class Rate(msgspec.Struct, frozen=True):
@@ -95,3 +101,59 @@ def mean_run_length(calls: Calls) -> float | None:
     begins = bad.copy()
     begins[1:] &= ~(bad[:-1] & (tool[1:] == tool[:-1]) & (session[1:] == session[:-1]))
     return float(bad.sum() / begins.sum()) if begins.any() else None
+
+
+def burst_dispersion(bad: BoolArray) -> float:
+    """Return the index of dispersion of one sequence: 1 for independent rare faults, more for bursts, 0 for no fault.
+
+    It is the variance of the number of faults in windows of `BURST_WINDOW_CALLS` calls over its mean.
+
+    Raises:
+        ValueError: if there are fewer than two windows.
+    """
+    total = _window_totals(bad)
+    if len(total) < 2:
+        raise ValueError(f"{len(bad)} calls: two windows of {BURST_WINDOW_CALLS} are needed")
+    return float(total.var(ddof=1) / total.mean()) if total.any() else 0.0
+
+
+def mean_burst_dispersion(calls: Calls) -> float | None:
+    """Return the index of dispersion over the sequences of one tool in one session that are long enough.
+
+    Variances and means are added up before the ratio is taken. None where there is no long sequence or no fault.
+    """
+    variance = mean = 0.0
+    for rows in _sequences(calls):
+        total = _window_totals(rows)
+        if len(total) >= BURST_WINDOWS_MIN:
+            variance, mean = variance + float(total.var(ddof=1)), mean + float(total.mean())
+    return variance / mean if mean > 0 else None
+
+
+def session_errors_ks(a: Calls, b: Calls) -> float:
+    """Return the Kolmogorov-Smirnov distance of the number of faults a session; sides may have other sessions."""
+    return ks(_by_session(a, faults(a).astype(float)), _by_session(b, faults(b).astype(float)))
+
+
+def session_totals_ks(a: Calls, b: Calls) -> float:
+    """Return the Kolmogorov-Smirnov distance of a session's total latency; all latencies are to be known."""
+    return ks(_by_session(a, a.latency_s), _by_session(b, b.latency_s))
+
+
+def _window_totals(bad: BoolArray) -> FloatArray:
+    count = len(bad) // BURST_WINDOW_CALLS
+    windows = bad[: count * BURST_WINDOW_CALLS].reshape(count, BURST_WINDOW_CALLS)
+    return np.asarray(windows.sum(axis=1), dtype=np.float64)
+
+
+def _sequences(calls: Calls) -> list[BoolArray]:
+    """Return which calls fail, for each tool in each session, in order."""
+    order = np.lexsort((np.arange(len(calls)), calls.tool, calls.session))
+    tool, session = calls.tool[order], calls.session[order]
+    ends = np.flatnonzero((tool[1:] != tool[:-1]) | (session[1:] != session[:-1])) + 1
+    return np.split(faults(calls)[order], ends)
+
+
+def _by_session(calls: Calls, values: FloatArray) -> FloatArray:
+    _, position = np.unique(calls.session, return_inverse=True)
+    return np.asarray(np.bincount(position, weights=values), dtype=np.float64)

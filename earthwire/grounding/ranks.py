@@ -34,7 +34,7 @@ def cross_fitted_scores(calls: Calls) -> FloatArray:
     Over all calls together the scores are standard normal exactly.
 
     Args:
-        calls: calls with known latencies.
+        calls: calls with known latencies; one that was cut off gets the mean score of those that outlive it.
     """
     scores, support = _raw_scores(calls)
     scores = _without_table_error(calls, scores, support)
@@ -52,12 +52,12 @@ def session_folds(calls: Calls) -> IntArray:
 def _raw_scores(calls: Calls) -> tuple[FloatArray, IntArray]:
     """Return the score of each call under the tables of the other folds, and the support class of its cell there."""
     fold = session_folds(calls)[calls.session]
-    folds = np.unique(fold)
+    folds = np.unique(fold[~calls.censored])
     if len(folds) < 2:
         return _scores(calls, Tables(tally(calls)))
-    parts = {int(k): tally(calls.select(fold == k)) for k in folds}
+    parts = {int(k): tally(calls.select(fold == k)) for k in np.unique(fold)}
     scores, support = np.empty(len(calls)), np.empty(len(calls), dtype=np.int64)
-    for k in folds:
+    for k in parts:
         others = merge([part for other, part in parts.items() if other != k])
         rows = fold == k
         scores[rows], support[rows] = _scores(calls.select(rows), Tables(others))
@@ -74,6 +74,7 @@ def _scores(calls: Calls, tables: Tables) -> tuple[FloatArray, IntArray]:
         tool, kind = divmod(int(code), len(calls.kind_names))
         name = (calls.tool_names[tool], calls.kind_names[kind])
         scores[rows] = normal_scores(log_s[rows], tables.log_quantiles(*name))
+        scores[rows] = np.where(calls.censored[rows], _mean_beyond(scores[rows]), scores[rows])
         support[rows] = np.searchsorted(_SUPPORT_EDGES, tables.effective_count(*name), "right")
     return scores, support
 
@@ -91,6 +92,12 @@ def normal_scores(log_s: FloatArray, log_quantiles: FloatArray) -> FloatArray:
     above = np.maximum(log_s - log_quantiles[-1], 0.0) / sigma
     scores: FloatArray = np.clip(inside + below + above, -_SCORE_MAX, _SCORE_MAX)
     return scores
+
+
+def _mean_beyond(scores: FloatArray) -> FloatArray:
+    """Return the mean of the standard normal distribution above each score: the inverse of Mills' ratio."""
+    log_density = -0.5 * (scores**2 + np.log(2 * np.pi))
+    return np.asarray(np.exp(log_density - special.log_ndtr(-scores)))
 
 
 def _without_table_error(calls: Calls, scores: FloatArray, support: IntArray) -> FloatArray:

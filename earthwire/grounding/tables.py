@@ -9,10 +9,11 @@ import numpy as np
 from earthwire.fault_models.grouping import ancestors
 from earthwire.fault_models.latency import LEVELS, LatencyTable
 from earthwire.fault_models.plan import Support
+from earthwire.grounding.censoring import complete, with_censored
 from earthwire.grounding.moments import Moments, moments
 from earthwire.grounding.pooling import Prior, pool
 from earthwire.grounding.tally import BIN_WIDTH, Tally, bin_log_s
-from earthwire.traces.calls import FloatArray, IntArray
+from earthwire.traces.calls import FloatArray
 
 _KAPPA = 3.0
 _KAPPA_ALONE = 1.0
@@ -30,7 +31,8 @@ class Tables:
 
     def __init__(self, counts: Tally) -> None:
         self.counts = counts
-        self.moments: Moments = moments(counts)
+        self._completed = complete(counts)
+        self.moments: Moments = with_censored(moments(counts), self._completed)
         self.prior: Prior = pool(counts, self.moments)
         self._cell = {(int(tool), int(kind)): i for i, (tool, kind) in enumerate(self.moments.keys)}
         _, self._start = np.unique(counts.latency.keys[:, :2], axis=0, return_index=True)
@@ -53,7 +55,10 @@ class Tables:
             return LatencyTable(0, quantiles_s, support="server")
         # Below κ effective calls the siblings weigh more than the tool's own calls.
         support: Support = "tool" if self.moments.effective_count[cell] >= _KAPPA else "server"
-        return LatencyTable(int(self.moments.count[cell]), quantiles_s, support=support)
+        count, cut = round(float(self.moments.count[cell])), self._completed.get(self._key(cell))
+        if cut is None:
+            return LatencyTable(count, quantiles_s, support=support)
+        return LatencyTable(count, quantiles_s, cut.censored_count, support, cut.extrapolation)
 
     def effective_count(self, tool: str, kind: str) -> float:
         """Return the effective number of calls of a cell, 0 where it has none."""
@@ -74,9 +79,9 @@ class Tables:
         own_share = self.prior.between_tools / (self.prior.between_tools + variance / n)
         mean = own_share * self.moments.mean[cell] + (1 - own_share) * group_mean
         spread = np.sqrt(variance)
-        bins, weight = self._atoms(cell)
+        log_s, weight = self._atoms(cell)
         return _smoothed_quantiles(
-            bin_log_s(bins), weight * (n / weight.sum()), mean + spread * self.prior.shape, _KAPPA
+            log_s, weight * (n / weight.sum()), mean + spread * self.prior.shape, _KAPPA
         )
 
     def _predictive(self, mean: float) -> FloatArray:
@@ -87,11 +92,18 @@ class Tables:
     def _find(self, tool: str, kind: str) -> int | None:
         return self._cell.get((self._tool_code.get(tool, -1), self._kind_code.get(kind, -1)))
 
-    def _atoms(self, cell: int) -> tuple[IntArray, FloatArray]:
+    def _key(self, cell: int) -> tuple[int, int]:
+        tool, kind = self.moments.keys[cell].tolist()
+        return tool, kind
+
+    def _atoms(self, cell: int) -> tuple[FloatArray, FloatArray]:
+        completed = self._completed.get(self._key(cell))
+        if completed is not None:
+            return completed.log_s, completed.weight
         latency = self.counts.latency
         end = self._start[cell + 1] if cell + 1 < len(self._start) else len(latency.counts)
         rows = slice(self._start[cell], end)
-        return latency.keys[rows, 2], latency.counts[rows].astype(float)
+        return bin_log_s(latency.keys[rows, 2]), latency.counts[rows].astype(float)
 
 
 def _smoothed_quantiles(

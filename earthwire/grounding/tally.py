@@ -11,7 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from earthwire.fault_models.outcome import START
+from earthwire.fault_models.regime import AGE_BINS
 from earthwire.traces.calls import Calls, FloatArray, IntArray
+from earthwire.traces.outcome_kind import is_fault
 
 BIN_WIDTH = 0.01
 """Width of a bin in log latency: at most 0.5 % error on any one latency."""
@@ -52,6 +54,9 @@ class Tally:
             and over their sessions Σ (Σ b)²/n_s, Σ n_s², Σ 1.
         censored: cells (tool, kind, bin) of calls that outlived the limit in that bin.
         transitions: cells (tool, previous kind, kind).
+        hazards: cells (tool, previous kind, age bin) of calls that follow one of their tool in the session, with two
+            sums: calls, and those that are a fault where the previous one was none, or the other way round. The age
+            is that of the run of faults, or of other calls, that the previous call is part of.
         sessions: cells (tool,) counting the sessions that use the tool.
         on_step: cells (tool, i) counting the latencies that are whole multiples of ``CLOCK_STEPS_S[i]``.
         calls, session_count: totals.
@@ -63,6 +68,7 @@ class Tally:
     session_sums: Cells
     censored: Cells
     transitions: Cells
+    hazards: Cells
     sessions: Cells
     on_step: Cells
     calls: int
@@ -84,6 +90,7 @@ def tally(calls: Calls) -> Tally:
         session_sums=_session_sums(full),
         censored=count_cells(cut.tool, cut.kind, latency_bin(cut.latency_s)),
         transitions=count_cells(drawn.tool, previous_kind(drawn, start=len(kind_names) - 1), drawn.kind),
+        hazards=_hazards(drawn),
         sessions=count_cells(pairs.keys[:, 0]),
         on_step=_on_clock_steps(full),
         calls=len(calls),
@@ -115,6 +122,7 @@ def merge(tallies: Sequence[Tally]) -> Tally:
         session_sums=added([part.session_sums for part in tallies], (1,)),
         censored=added([part.censored for part in tallies], (1,)),
         transitions=added([part.transitions for part in tallies], (1, 2)),
+        hazards=added([part.hazards for part in tallies], (1,)),
         sessions=added([part.sessions for part in tallies]),
         on_step=added([part.on_step for part in tallies]),
         calls=sum(part.calls for part in tallies),
@@ -155,6 +163,25 @@ def previous_kind(calls: Calls, start: int) -> IntArray:
     previous = np.empty(len(calls), dtype=np.int64)
     previous[order] = np.where(same, np.roll(calls.kind[order], 1), start)
     return previous
+
+
+def _hazards(calls: Calls) -> Cells:
+    """Count how runs of faults, and of other calls, go on or end; only for tools that failed at all."""
+    is_bad = np.array([is_fault(name) for name in calls.kind_names], dtype=bool)
+    failed = np.zeros(len(calls.tool_names), dtype=bool)
+    failed[calls.tool[is_bad[calls.kind]]] = True
+    calls = calls.select(failed[calls.tool])
+    order = np.lexsort((np.arange(len(calls)), calls.tool, calls.session))
+    tool, session, kind = calls.tool[order], calls.session[order], calls.kind[order]
+    bad = is_bad[kind]
+    follows = (tool[1:] == tool[:-1]) & (session[1:] == session[:-1])
+    leaves = bad[1:] != bad[:-1]
+    begins = np.concatenate(([True], ~follows | leaves))[: len(bad)]
+    at = np.arange(len(bad))
+    age = at - np.maximum.accumulate(np.where(begins, at, 0)) + 1
+    bins = np.minimum(np.log2(age).astype(np.int64), AGE_BINS - 1)
+    keys = np.column_stack((tool[:-1], kind[:-1], bins[:-1]))[follows]
+    return sum_cells(keys, np.column_stack((np.ones(len(keys), dtype=np.int64), leaves[follows])))
 
 
 def _session_sums(calls: Calls) -> Cells:

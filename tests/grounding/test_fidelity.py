@@ -6,7 +6,8 @@ import pytest
 
 from earthwire.grounding import fidelity
 from earthwire.grounding.calibrate import calibrate
-from earthwire.grounding.fidelity import FLOOR_RANGE, simulate
+from earthwire.grounding.fidelity import FLOOR_RANGE
+from earthwire.grounding.simulated import simulate
 from earthwire.grounding.verify import verify
 from tests.grounding.synthetic import make_calls
 

@@ -3,9 +3,9 @@ import pytest
 
 from earthwire.fault_models import Call, Dependence, Profile, SessionLevels, Simulation
 from earthwire.grounding import calibrate
-from earthwire.grounding.fidelity import simulate
 from earthwire.grounding.ranks import cross_fitted_scores, session_folds
 from earthwire.grounding.sessions import SESSIONS_KEPT_MAX, fit_sessions, session_levels
+from earthwire.grounding.simulated import simulate
 from earthwire.traces.calls import Calls
 from tests.grounding.synthetic import calls_of, make_calls
 

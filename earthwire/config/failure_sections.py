@@ -1,0 +1,113 @@
+"""The parts of a profile file that say when tools fail: regimes and rate limits."""
+
+from collections.abc import Mapping
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+
+from earthwire.config.located_yaml import Section
+from earthwire.fault_models.plan import Support
+from earthwire.fault_models.rate_limit import RateLimit
+from earthwire.fault_models.regime import AGE_BINS, AgeHazards, HazardCounts, RegimeLaw, RunHistory
+
+Calls = Annotated[int, Field(ge=0, le=2**63 - 1)]
+ByAge = Annotated[list[Calls], Field(min_length=AGE_BINS, max_length=AGE_BINS)]
+
+
+class HazardSection(Section):
+    """How often a run of faults (or of other calls) ended, by its age in calls: 1, 2-3, 4-7, … 128 and more."""
+
+    at_risk: ByAge
+    left: ByAge
+
+    @model_validator(mode="after")
+    def _left_is_a_part(self) -> Self:
+        for at_risk, left in zip(self.at_risk, self.left, strict=True):
+            if left > at_risk:
+                raise ValueError(f"left is {left} where only {at_risk} were at_risk")
+        return self
+
+
+class RegimeSection(Section):
+    """When a tool fails: either `runs`, with the `calls` and `bad_calls` they add up to, or `hazards_after`.
+
+    `runs` are the recorded lengths of runs of good and of bad calls in turn; the first is of good ones and may be 0.
+    `hazards_after` holds counts for each previous outcome kind.
+    """
+
+    calls: Calls | None = None
+    bad_calls: Calls | None = None
+    runs: list[Calls] | None = None
+    hazards_after: dict[str, HazardSection] | None = None
+
+    @model_validator(mode="after")
+    def _is_one_law(self) -> Self:
+        if (self.runs is None) == (self.hazards_after is None):
+            raise ValueError("either runs or hazards_after is expected, and not both")
+        if self.runs is not None:
+            _check_runs(self.runs, self.calls, self.bad_calls)
+        return self
+
+
+class RateLimitSection(Section):
+    """`quota` calls pass in each window; a window without `window_calls` was never seen to end."""
+
+    quota: Annotated[int, Field(ge=1, le=2**53)]
+    window_calls: Annotated[int, Field(ge=1, le=2**53)] | None = None
+    window_s: Annotated[float, Field(gt=0.0, le=1e9)] | None = None
+    refusals: Calls
+    cycles: Calls
+    support: Support
+
+    @model_validator(mode="after")
+    def _refuses(self) -> Self:
+        if self.window_calls is not None and self.window_calls <= self.quota:
+            raise ValueError(
+                f"window_calls {self.window_calls} must be more than the quota {self.quota}: nothing is refused"
+            )
+        return self
+
+
+def regime_law(section: RegimeSection) -> RegimeLaw:
+    """Return the law that a section describes."""
+    if section.runs is not None:
+        return RunHistory(tuple(section.runs))
+    return AgeHazards(
+        {
+            kind: HazardCounts(tuple(hazard.at_risk), tuple(hazard.left))
+            for kind, hazard in (section.hazards_after or {}).items()
+        }
+    )
+
+
+def regime_section(law: RegimeLaw) -> Mapping[str, object]:
+    """Return the section that describes a law."""
+    if isinstance(law, RunHistory):
+        return {"calls": law.length, "bad_calls": sum(law.runs[1::2]), "runs": list(law.runs)}
+    return {
+        "hazards_after": {
+            kind: {"at_risk": list(counts.at_risk), "left": list(counts.left)}
+            for kind, counts in sorted(law.after.items())
+        }
+    }
+
+
+def rate_limit(section: RateLimitSection) -> RateLimit:
+    """Return the limit that a section describes."""
+    return RateLimit(**section.model_dump())
+
+
+def rate_limit_section(limit: RateLimit) -> Mapping[str, object]:
+    """Return the section that describes a limit, without what is not known."""
+    values = {name: getattr(limit, name) for name in RateLimitSection.model_fields}
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _check_runs(runs: list[int], calls: int | None, bad_calls: int | None) -> None:
+    if sum(runs) == 0 or 0 in runs[1:]:
+        raise ValueError("every run but the first must have calls, and one must")
+    found = (sum(runs), sum(runs[1::2]))
+    if found != (calls, bad_calls):
+        raise ValueError(
+            f"runs add up to {found[0]} calls, {found[1]} of them bad; calls and bad_calls say {calls} and {bad_calls}"
+        )

@@ -1,0 +1,153 @@
+"""The outcomes of one tool in one episode, call by call: rate limit first, then regime, then kind."""
+
+from collections.abc import Sequence
+
+from earthwire.fault_models.outcome import START, OutcomeCounts, OutcomeLaw
+from earthwire.fault_models.rate_limit import REFUSED, Meter, RateLimit, open_meter, without_refusals
+from earthwire.fault_models.regime import AgeHazards, RegimeLaw, RegimePath, RunHistory
+from earthwire.fault_models.uniforms import UniformStream
+from earthwire.traces.outcome_kind import is_fault
+
+
+class OutcomePath:
+    """Remembers what came before and draws what comes next. This one has neither limit nor regime.
+
+    Args:
+        law: of the tool's outcomes.
+    """
+
+    __slots__ = ("_law", "_previous")
+
+    wait_s: int | None = None
+    """``Retry-After`` of the last call in seconds, None if it was not refused by a limit."""
+
+    def __init__(self, law: OutcomeLaw) -> None:
+        self._law = law
+        self._previous = START
+
+    def next(self, index: int, u: float, at_s: float | None = None) -> str:
+        """Return the outcome kind of a call.
+
+        Args:
+            index: of the call, from 0, rising by 1.
+            u: uniform in (0, 1) of the call.
+            at_s: seconds since the episode's start; None where the caller has no clock.
+        """
+        kind = self._previous = self._law.draw(u, self._previous)
+        return kind
+
+
+class HistoryPath(OutcomePath):
+    """Fails when a resampled history of recorded runs says so.
+
+    Args:
+        law: tells one fault from another.
+        path: the resampled history.
+    """
+
+    __slots__ = ("_path",)
+
+    def __init__(self, law: OutcomeLaw, path: RegimePath) -> None:
+        super().__init__(law)
+        self._path = path
+
+    def next(self, index: int, u: float, at_s: float | None = None) -> str:
+        """Return the outcome kind of a call."""
+        fault_probability = 1.0 if self._path.is_bad(index) else 0.0
+        kind = self._previous = self._law.draw_given(u, self._previous, fault_probability)
+        return kind
+
+
+class AgedPath(OutcomePath):
+    """Leaves a regime with a probability that depends on how long it has lasted.
+
+    Args:
+        law: tells one fault from another, and the probability without ages.
+        hazards: counts by age.
+    """
+
+    __slots__ = ("_age", "_hazards")
+
+    def __init__(self, law: OutcomeLaw, hazards: AgeHazards) -> None:
+        super().__init__(law)
+        self._hazards = hazards
+        self._age = 0
+
+    def next(self, index: int, u: float, at_s: float | None = None) -> str:
+        """Return the outcome kind of a call."""
+        previous = self._previous
+        kind = self._law.draw_given(u, previous, self._fault_probability(previous))
+        stays = previous != START and is_fault(previous) == is_fault(kind)
+        self._age = self._age + 1 if stays else 1
+        self._previous = kind
+        return kind
+
+    def _fault_probability(self, previous: str) -> float:
+        without_age = self._law.fault_probability(previous)
+        counts = self._hazards.after.get(previous)
+        if counts is None:
+            return without_age
+        if is_fault(previous):
+            return 1.0 - counts.probability(self._age, 1.0 - without_age)
+        return counts.probability(self._age, without_age)
+
+
+class LimitedPath(OutcomePath):
+    """Refuses what is beyond a quota; what passes ends as another path draws it.
+
+    Args:
+        passing: draws the calls that pass; it counts only those.
+        meter: counts calls against the quota.
+    """
+
+    __slots__ = ("_meter", "_passed", "_passing", "wait_s")
+
+    def __init__(self, passing: OutcomePath, meter: Meter) -> None:
+        self._passing = passing
+        self._meter = meter
+        self._passed = 0
+        self.wait_s = None
+
+    def next(self, index: int, u: float, at_s: float | None = None) -> str:
+        """Return the outcome kind of a call."""
+        self.wait_s = self._meter.wait_s(index, at_s)
+        if self.wait_s is not None:
+            return REFUSED
+        self._passed += 1
+        return self._passing.next(self._passed - 1, u, at_s)
+
+
+class OutcomeModel:
+    """The laws of one tool's outcomes, resolved: opens the path of each episode.
+
+    Args:
+        tool: key of the tool.
+        levels: outcome counts from the coarsest level to the tool's own.
+        regime: when it fails; None leaves that to the counts.
+        limit: its rate limit; None for none.
+    """
+
+    __slots__ = ("_limit", "_regime", "_tool", "law")
+
+    def __init__(
+        self, tool: str, levels: Sequence[OutcomeCounts], regime: RegimeLaw | None, limit: RateLimit | None
+    ) -> None:
+        self._tool = tool
+        self._regime = regime
+        self._limit = limit
+        self.law = OutcomeLaw(*(levels if limit is None else map(without_refusals, levels)))
+
+    def open(self, seed: int, episode: str) -> OutcomePath:
+        """Return the outcomes of an episode, from its first call on."""
+        passing = self._unlimited(seed, episode)
+        return passing if self._limit is None else LimitedPath(passing, open_meter(self._limit, False))
+
+    def _unlimited(self, seed: int, episode: str) -> OutcomePath:
+        match self._regime:
+            case RunHistory():
+                stream = UniformStream(seed, "regime", episode, self._tool)
+                return HistoryPath(self.law, RegimePath(self._regime, stream))
+            case AgeHazards():
+                return AgedPath(self.law, self._regime)
+            case _:
+                return OutcomePath(self.law)

@@ -1,0 +1,36 @@
+"""Gathers donor sessions: the ranks of recorded calls, session by session, for replay."""
+
+import numpy as np
+from scipy import special
+
+from earthwire.fault_models.donors import RANK_STEPS, DonorRanks
+from earthwire.traces.calls import Calls, FloatArray
+
+DONORS_MAX = 4_000
+"""Sessions kept; of more, every n-th by level."""
+
+
+def donor_sessions(calls: Calls, scores: FloatArray) -> tuple[tuple[float, ...], dict[str, DonorRanks]]:
+    """Return the level of each donor session, and the recorded ranks of each tool.
+
+    Args:
+        calls: calls in session order.
+        scores: normal score of each call, shape (n_calls,).
+    """
+    codes, session = np.unique(calls.session, return_inverse=True)
+    level = np.bincount(session, weights=scores) / np.bincount(session)
+    if len(codes) > DONORS_MAX:
+        by_level = np.argsort(level, kind="stable")
+        kept = np.sort(by_level[np.linspace(0, len(codes) - 1, DONORS_MAX).astype(np.int64)])
+        rows = np.isin(session, kept)
+        return donor_sessions(calls.select(rows), scores[rows])
+    steps = np.minimum((special.ndtr(scores) * RANK_STEPS).astype(np.int64), RANK_STEPS - 1)
+    order = np.lexsort((np.arange(len(calls)), session, calls.tool))
+    tools, starts = np.unique(calls.tool[order], return_index=True)
+    ranks: dict[str, DonorRanks] = {}
+    for tool, calls_of_tool in zip(tools, np.split(order, starts[1:]), strict=True):
+        sessions, lengths = np.unique(session[calls_of_tool], return_counts=True)
+        ranks[calls.tool_names[tool]] = DonorRanks(
+            tuple(sessions.tolist()), tuple(lengths.tolist()), tuple(steps[calls_of_tool].tolist())
+        )
+    return tuple(round(float(value), 3) for value in level), ranks

@@ -1,0 +1,71 @@
+"""Chooses how the calls of an episode hang together: by the compact law, or by the replay of donor sessions.
+
+Both are fitted on one half of the sessions and simulate the other half; the one that a classifier tells from the
+recorded calls less easily is taken. With too few sessions for that it is the compact law, which needs fewer.
+"""
+
+from collections.abc import Callable
+from typing import Literal
+
+import msgspec
+import numpy as np
+
+from earthwire.fault_models.profile import Profile
+from earthwire.grounding import yardstick
+from earthwire.grounding.simulated import simulate
+from earthwire.traces.calls import Calls, split_sessions
+
+Engine = Literal["compact", "replay"]
+
+SESSIONS_MIN = 40
+"""Sessions that a choice needs: half of them fit, the other half score in 4 folds."""
+CHOICE_CALLS_MAX = 20_000
+"""Calls that one split is made of; larger sets are thinned by session."""
+_SPLITS = 3
+_SEED = 0
+
+
+def choose_engine(timed: Calls, fit: Callable[[Calls], Profile]) -> Engine:
+    """Return the engine that simulates held-out sessions better.
+
+    Args:
+        timed: calls with known latencies.
+        fit: makes a profile that holds what both engines need.
+    """
+    if timed.session_count < SESSIONS_MIN:
+        return "compact"
+    advantage = [_replay_advantage(timed, fit, np.random.default_rng((_SEED, i))) for i in range(_SPLITS)]
+    return "replay" if np.mean(advantage) > 0 else "compact"
+
+
+def with_engine(profile: Profile, engine: Engine) -> Profile:
+    """Return a profile that holds what one engine needs, and not what the other one would."""
+    if engine == "replay":
+        return profile
+    tools = {name: msgspec.structs.replace(laws, donor_ranks=None) for name, laws in profile.tools.items()}
+    return msgspec.structs.replace(profile, tools=tools, donor_levels=())
+
+
+def thinned(calls: Calls, calls_max: int, rng: np.random.Generator) -> Calls:
+    """Return whole sessions, drawn at random, of at most `calls_max` calls; all of them where they are fewer."""
+    if len(calls) <= calls_max:
+        return calls
+    sessions = np.unique(calls.session)
+    rng.shuffle(sessions)
+    size = np.bincount(calls.session)[sessions]
+    return calls.of_sessions(sessions[np.cumsum(size) <= calls_max])
+
+
+def _replay_advantage(timed: Calls, fit: Callable[[Calls], Profile], rng: np.random.Generator) -> float:
+    """Return by how much the compact engine is told from reality more easily than the replay, in AUC."""
+    training, held_out = split_sessions(thinned(timed, CHOICE_CALLS_MAX, rng), rng)
+    profile = fit(training)
+    base = yardstick.base_levels(training)
+    real = yardstick.features(held_out, base)
+
+    def auc(engine: Engine) -> float:
+        simulated = simulate(with_engine(profile, engine), held_out, _SEED)
+        x = yardstick.features(simulated, base)
+        return yardstick.two_sample_auc(real, held_out.session, x, held_out.session, _SEED)
+
+    return max(auc("compact"), 0.5) - max(auc("replay"), 0.5)
