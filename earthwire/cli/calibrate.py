@@ -4,8 +4,10 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+import msgspec
 import typer
 
+from earthwire.cli.client_timeouts import ClientTimeout, limit_warnings, timeout_sentences
 from earthwire.cli.console import fail, late_status, output
 
 if TYPE_CHECKING:
@@ -23,11 +25,10 @@ def calibrate(
     skip_bad_lines: Annotated[
         bool, typer.Option("--skip-bad-lines", help="Leave bad records out and report them.")
     ] = False,
+    client_timeout: ClientTimeout = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print a summary as JSON.")] = False,
 ) -> None:
     """Learn from traces how tools behave, and write it as a profile that people can read and review."""
-    import msgspec
-
     from earthwire.cli.loading import load_traces
     from earthwire.config.profile_file import profile_text
     from earthwire.grounding.calibrate import calibrate as fit
@@ -41,9 +42,9 @@ def calibrate(
         status("writing the profile")
         _write(profile, profile_text(fitted))
     if as_json:
-        print(json.dumps(_summary(fitted, profile)))
+        print(json.dumps(_summary(fitted, profile, client_timeout)))
     else:
-        _print(fitted, profile)
+        _print(fitted, profile, client_timeout)
 
 
 def _check_output(profile: Path, traces: list[Path]) -> None:
@@ -68,18 +69,26 @@ def _write(profile: Path, text: str) -> None:
         partial.unlink(missing_ok=True)
 
 
-def _summary(fitted: "Profile", path: Path) -> dict[str, object]:
-    return {
+def _summary(fitted: "Profile", path: Path, client_timeout_s: float | None) -> dict[str, object]:
+    from earthwire.fault_models.client_timeout import timeout_share
+
+    summary: dict[str, object] = {
         "profile": str(path),
         "calls": fitted.provenance.calls,
         "sessions": fitted.provenance.sessions,
         "tools": len(fitted.tools),
         "latency_measure": fitted.provenance.latency_measure,
         "cannot_tell": list(fitted.provenance.cannot_tell),
+        "warnings": limit_warnings(fitted),
     }
+    if client_timeout_s is not None:
+        shares = {name: timeout_share(laws, client_timeout_s) for name, laws in fitted.tools.items()}
+        summary["client_timeout_s"] = client_timeout_s
+        summary["timeouts"] = {name: msgspec.structs.asdict(share) for name, share in shares.items()}
+    return summary
 
 
-def _print(fitted: "Profile", path: Path) -> None:
+def _print(fitted: "Profile", path: Path, client_timeout_s: float | None) -> None:
     console = output()
     provenance = fitted.provenance
     console.print(
@@ -91,4 +100,9 @@ def _print(fitted: "Profile", path: Path) -> None:
         console.print(f"these traces cannot tell: {sentence}", markup=False)
     if not any(laws.latency for laws in fitted.tools.values()):
         console.print("no latency was recorded: this profile has faults only, its tools answer at once")
+    for sentence in limit_warnings(fitted):
+        console.print(f"warning: {sentence}", markup=False, soft_wrap=True)
+    if client_timeout_s is not None:
+        for sentence in timeout_sentences(fitted, client_timeout_s):
+            console.print(sentence, markup=False, soft_wrap=True)
     console.print(f"next: earthwire show {path}", markup=False, soft_wrap=True)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from earthwire.cli.client_timeouts import ClientTimeout, timeout_sentences
 from earthwire.cli.console import fail, messages
 from earthwire.config.recipe import MissPolicy, RecipeFile, ReplaySection, Timing
 
@@ -47,6 +48,7 @@ def serve(
     record_bodies: Annotated[
         bool, typer.Option("--record-bodies", help="Records hold URLs, headers and bodies, redacted.")
     ] = False,
+    client_timeout: ClientTimeout = None,
     host: Annotated[str | None, typer.Option("--host", help="Address to listen on.")] = None,
     port: Annotated[
         int | None, typer.Option("--port", min=0, max=65535, help="Port to listen on; 0: any free one.")
@@ -75,14 +77,23 @@ def serve(
     merged = _merged(written, options)
     _update(merged, "replay", {"on_miss": on_miss, "timing": timing})
     _update(merged, "listen", {"host": host, "port": port, "allow_public": allow_public or None})
-    start(_validated(merged))
+    start(_validated(merged), client_timeout)
 
 
-def start(recipe: RecipeFile) -> None:
-    """Run the proxy that a recipe describes until it is told to stop."""
+def start(recipe: RecipeFile, client_timeout_s: float | None = None) -> None:
+    """Run the proxy that a recipe describes until it is told to stop.
+
+    Args:
+        recipe: what to serve.
+        client_timeout_s: patience of the client, to be told how often it will give up; changes nothing else.
+    """
+    from earthwire.fault_models.simulation import Simulation
     from earthwire.proxy.server import ServeError, run
 
     planner = _planner(recipe)
+    if client_timeout_s is not None and isinstance(planner, Simulation):
+        for sentence in timeout_sentences(planner.profile, client_timeout_s):
+            messages().print(sentence, markup=False, soft_wrap=True)
     try:
         run(_serve_config(recipe), planner, _announce(recipe, planner), _warn)
     except ServeError as error:

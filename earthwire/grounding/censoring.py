@@ -204,7 +204,7 @@ class _Siblings:
 
 
 def _head(survival: Survival, level: float, end_log_s: float) -> FloatArray:
-    """Return the shape of a distribution below its quantile `level`: how far above its middle and its shoulder that is."""
+    """Return the shape of a distribution below its quantile `level`: how far that is above middle and shoulder."""
     middle = survival.quantile(level * 5 / 9)
     shoulder = survival.quantile(max(level * 8 / 9, 2 * level - 1))
     return np.log(np.array([end_log_s - middle, end_log_s - shoulder]).clip(0.0) + _HEAD_OFFSET)
@@ -253,7 +253,7 @@ def _completed(own: Survival, cut_count: int, tail: Tail | None) -> Completed:
     if tail is None:
         return Completed(own.log_s, own.mass * own.count, cut_count, None)
     extrapolation = Extrapolation(
-        limit_s=float(np.exp(own.limit_log_s)),
+        limit_s=_roundest_s(own.limit_log_s),
         share_beyond=own.beyond,
         doubled_low=tail.doubled_low,
         doubled_high=tail.doubled_high,
@@ -262,6 +262,13 @@ def _completed(own: Survival, cut_count: int, tail: Tail | None) -> Completed:
     # Half a bin on: what outlives a limit lies above the bin that the limit is in the middle of.
     log_s = np.concatenate((own.log_s, own.limit_log_s + BIN_WIDTH / 2 + tail.excess))
     return Completed(log_s, weight * own.count, cut_count, extrapolation)
+
+
+def _roundest_s(log_s: float) -> float:
+    """Return the shortest decimal number of seconds in a bin: people choose limits such as 10 s, not 9.98 s."""
+    rounded = [float(f"{np.exp(log_s):.{digits}g}") for digits in range(1, 5)]
+    inside = [value for value in rounded if abs(np.log(value) - log_s) <= BIN_WIDTH / 2]
+    return inside[0] if inside else rounded[-1]
 
 
 def _survival(counts: Tally, ended: IntArray, cut: IntArray | None) -> Survival:

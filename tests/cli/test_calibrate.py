@@ -54,6 +54,7 @@ def test_json_is_a_summary(few_traces: Path, tmp_path: Path, run: Run) -> None:
         "tools": 2,
         "latency_measure": "duration",
         "cannot_tell": [],
+        "warnings": [],
     }
 
 
@@ -123,3 +124,37 @@ def test_a_source_that_holds_nothing_is_one_error(
     assert result.stderr.startswith(f"error: {source}: ")
     assert expected in result.stderr
     assert len(result.stderr.splitlines()) == 1
+
+
+def test_calls_that_ran_into_a_limit_are_warned_of_and_a_longer_wait_is_answered(
+    tmp_path: Path, run: Run
+) -> None:
+    path = tmp_path / "limits.jsonl"
+    with JsonlWriter(path) as writer:
+        for i in range(200):
+            is_cut = i % 10 == 0
+            writer.write(
+                TraceRecord(
+                    tool="slow" if i % 2 == 0 else "quick",
+                    session_id=f"s{i // 10}",
+                    seq=i,
+                    duration_ns=None if is_cut else (1 + i % 7) * 10**8,
+                    latency_censoring="right" if is_cut else "none",
+                    latency_limit_ns=10**9 if is_cut else None,
+                    outcome="timeout" if is_cut else "ok",
+                )
+            )
+    result = run("calibrate", path, "-o", tmp_path / "tools.yaml", "--client-timeout", 3)
+    assert result.returncode == 0
+    assert "warning: slow: 20.0 % of the calls outlived the limit of 1 s" in result.stdout
+    assert "slow: a client that leaves after 3 s gives up" in result.stdout
+    assert "extrapolated" in result.stdout
+    read = read_profile(tmp_path / "tools.yaml")
+    table = read.tools["slow"].latency["ok"]
+    assert (table.count, table.censored_count) == (100, 20)
+    assert read.tools["slow"].outcomes.total == {"ok": 100}
+    values = json.loads(
+        run("calibrate", path, "-o", tmp_path / "b.yaml", "--client-timeout", 3, "--json").stdout
+    )
+    assert values["timeouts"]["slow"]["is_extrapolated"] is True
+    assert values["timeouts"]["slow"]["low"] <= values["timeouts"]["slow"]["share"] <= 0.2
