@@ -4,7 +4,7 @@ Every repeat splits the sessions anew, fits on one half, simulates the request s
 draw that serves, and scores it beside the noise floor (real half against real half) and beside rivals.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Literal
 
 import msgspec
@@ -15,7 +15,7 @@ from earthwire.grounding import distances, yardstick
 from earthwire.grounding.calibrate import calibrate
 from earthwire.grounding.engine import thinned
 from earthwire.grounding.outcome_mix import Rate, fault_rate, kind_shares, mean_run_length, rates_agree
-from earthwire.grounding.rivals import RIVALS
+from earthwire.grounding.rivals import RIVALS, Rival
 from earthwire.grounding.simulated import simulate
 from earthwire.traces.calls import Calls, split_sessions
 
@@ -107,7 +107,12 @@ class FidelityReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def fidelity(
-    calls: Calls, source: str, repeats: int = 5, seed: int = 0, progress: Progress = lambda _: None
+    calls: Calls,
+    source: str,
+    repeats: int = 5,
+    seed: int = 0,
+    progress: Progress = lambda _: None,
+    rivals: Mapping[str, Rival] = RIVALS,
 ) -> FidelityReport:
     """Score a calibrated simulation on held-out sessions.
 
@@ -117,24 +122,29 @@ def fidelity(
         repeats: how many random splits; at least 1.
         seed: of splits, simulations and classifiers.
         progress: is told what is being done.
+        rivals: what to compare with, by name; ``mock`` must be among them.
     """
     timed = calls.select((calls.latency_s > 0) & ~calls.censored)
     shortage = _shortage(timed, repeats)
     if timed.session_count < 4 or len(timed) < 40:
         return _unscored(timed, source, repeats, seed, shortage)
-    rounds = [_Round(timed, seed + i, progress, f"split {i + 1} of {repeats}") for i in range(repeats)]
+    rounds = [
+        _Round(timed, seed + i, rivals, progress, f"split {i + 1} of {repeats}") for i in range(repeats)
+    ]
     return _report(timed, source, seed, rounds, shortage)
 
 
 class _Round:
     """One split: both halves, what each model made of the second, and the scores."""
 
-    def __init__(self, calls: Calls, seed: int, progress: Progress, label: str) -> None:
+    def __init__(
+        self, calls: Calls, seed: int, rivals: Mapping[str, Rival], progress: Progress, label: str
+    ) -> None:
         rng = np.random.default_rng(seed)
         self.training, self.held_out = split_sessions(thinned(calls, 2 * SCORED_CALLS_MAX, rng), rng)
         progress(f"{label}: calibrating")
         self.simulated = simulate(calibrate(self.training), self.held_out, seed)
-        models = {name: rival(self.training, self.held_out, rng) for name, rival in RIVALS.items()}
+        models = {name: rival(self.training, self.held_out, rng) for name, rival in rivals.items()}
         models["earthwire"] = self.simulated
         base = yardstick.base_levels(self.training)
         real = yardstick.features(self.held_out, base)
