@@ -1,7 +1,10 @@
 """The body of a message on its way through the proxy."""
 
-import asyncio
 from typing import Protocol
+
+import msgspec
+
+from earthwire.proxy.fiber import Signal
 
 
 class Flow(Protocol):
@@ -14,42 +17,31 @@ class Flow(Protocol):
         """Read again; may be called while not paused."""
 
 
-class Body:
+class Body(msgspec.Struct, eq=False):
     """Buffered bytes of one message body, in order, with a bound that pauses its source.
 
-    Written by a parser (`feed`, `finish`, `fail`), read by one coroutine (`take`, `more`).
+    Written by a parser (`feed`, `finish`, `fail`), read by one fiber (`take`, `more`). Writing does not resume the
+    reader: the connection does so, by `wake`, once its parser is through.
 
-    Args:
+    Attributes:
         flow: what to pause above `buffer_bytes_max`; None where the body is complete from the start.
         buffer_bytes_max: bound on what is held.
+        complete: nothing more comes.
+        error: why nothing more comes although the body is not complete, or None.
+        received_bytes: bytes fed so far.
     """
 
-    __slots__ = (
-        "_chunks",
-        "_discarding",
-        "_flow",
-        "_held_bytes",
-        "_kept",
-        "_kept_bytes_max",
-        "_max_bytes",
-        "_waiter",
-        "complete",
-        "error",
-        "received_bytes",
-    )
-
-    def __init__(self, flow: Flow | None, buffer_bytes_max: int) -> None:
-        self._flow = flow
-        self._max_bytes = buffer_bytes_max
-        self._chunks: list[bytes] = []
-        self._held_bytes = 0
-        self._waiter: asyncio.Future[None] | None = None
-        self._discarding = False
-        self._kept: list[bytes] | None = None
-        self._kept_bytes_max = 0
-        self.complete = False
-        self.error: Exception | None = None
-        self.received_bytes = 0
+    flow: Flow | None
+    buffer_bytes_max: int
+    complete: bool = False
+    error: Exception | None = None
+    received_bytes: int = 0
+    _chunks: list[bytes] = []
+    _held_bytes: int = 0
+    _waiter: Signal | None = None
+    _discarding: bool = False
+    _kept: list[bytes] | None = None
+    _kept_bytes_max: int = 0
 
     @property
     def starved(self) -> bool:
@@ -65,18 +57,14 @@ class Body:
             return
         self._chunks.append(data)
         self._held_bytes += len(data)
-        if self._held_bytes > self._max_bytes and self._flow is not None:
-            self._flow.pause_reading()
-        if self._waiter is not None:
-            self._wake()
+        if self._held_bytes > self.buffer_bytes_max and self.flow is not None:
+            self.flow.pause_reading()
 
     def finish(self) -> None:
         """Mark the body as complete."""
         self.complete = True
-        if self._waiter is not None:
-            self._wake()
-        flow, self._flow = self._flow, None
-        if flow is not None and self._held_bytes > self._max_bytes:
+        flow, self.flow = self.flow, None
+        if flow is not None and self._held_bytes > self.buffer_bytes_max:
             # Nothing more comes for this body; what comes next is not to wait for its reader.
             flow.resume_reading()
 
@@ -84,7 +72,13 @@ class Body:
         """End the body before it is complete; the reader gets `error` after what is buffered. Idempotent."""
         if not self.complete and self.error is None:
             self.error = error
-            self._wake()
+
+    def wake(self) -> None:
+        """Resume whoever waits for a change."""
+        waiter = self._waiter
+        if waiter is not None:
+            self._waiter = None
+            waiter.fire()
 
     def keep(self, bytes_max: int) -> None:
         """Keep a copy of the first bytes for `kept`; to be called before anything was taken."""
@@ -110,8 +104,8 @@ class Body:
         if not chunks:
             return b""
         self._chunks = []
-        if self._held_bytes > self._max_bytes and self._flow is not None:
-            self._flow.resume_reading()
+        if self._held_bytes > self.buffer_bytes_max and self.flow is not None:
+            self.flow.resume_reading()
         self._held_bytes = 0
         return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
@@ -129,10 +123,14 @@ class Body:
             await self.next_change()
         return True
 
-    def next_change(self) -> asyncio.Future[None]:
-        """Return a future that is done at the next arrival of bytes or at the end; whoever else may wake it too."""
-        self._waiter = asyncio.get_running_loop().create_future()
-        return self._waiter
+    def next_change(self) -> Signal:
+        """Return a signal that fires at the next arrival of bytes or at the end; whoever else may fire it too."""
+        self._waiter = waiter = Signal()
+        return waiter
+
+    def share_waiter(self, waiter: Signal) -> None:
+        """Have a signal that waits for something else fire at the next change of this body, too."""
+        self._waiter = waiter
 
     async def ended(self) -> None:
         """Wait until the body is complete or failed, whatever is buffered; never raises."""
@@ -150,17 +148,9 @@ class Body:
                 return None
         return b"".join(parts)
 
-    def _wake(self) -> None:
-        waiter = self._waiter
-        if waiter is not None:
-            self._waiter = None
-            if not waiter.done():
-                waiter.set_result(None)
 
-
-NO_BODY = Body(None, 0)
+NO_BODY = Body(None, 0, complete=True)
 """The body of all messages that have none."""
-NO_BODY.finish()
 
 
 def complete_body(data: bytes) -> Body:

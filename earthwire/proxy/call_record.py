@@ -140,7 +140,7 @@ def call_record(
         source_format="earthwire",
         session_id=context.episode,
         seq=context.seq,
-        http_request_method=request.method,
+        http_request_method=request.line.method,
         server_address=context.server_address,
         start_time_unix_nano=wall_clock.unix_nano(arrival_s),
         duration_ns=duration_ns,

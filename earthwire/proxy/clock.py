@@ -14,6 +14,7 @@ from collections.abc import Callable
 from itertools import count
 from typing import Protocol
 
+from earthwire.proxy.fiber import Signal
 from earthwire.proxy.timerfd import NANOSECONDS_PER_SECOND, Timerfd, open_timerfd
 
 _COMPACTION_COUNT_MIN = 64
@@ -35,7 +36,7 @@ class RealClock:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._alarm = _new_alarm(loop, self._ring)
-        self._waits: list[tuple[float, int, asyncio.Future[None]]] = []
+        self._waits: list[tuple[float, int, Signal]] = []
         self._numbers = count()
         self._cancelled_count = 0
         self._armed_s = math.inf
@@ -43,7 +44,7 @@ class RealClock:
     @property
     def waiting_count(self) -> int:
         """Number of deadlines that are still awaited."""
-        return sum(not future.done() for _, _, future in self._waits)
+        return sum(not signal.fired for _, _, signal in self._waits)
 
     def now(self) -> float:
         """Return the monotonic time in seconds."""
@@ -53,15 +54,14 @@ class RealClock:
         """Return once the monotonic time is at least `deadline_s`; at once if it already is."""
         if deadline_s <= time.monotonic():
             return
-        future: asyncio.Future[None] = self._loop.create_future()
-        heapq.heappush(self._waits, (deadline_s, next(self._numbers), future))
+        signal = Signal()
+        heapq.heappush(self._waits, (deadline_s, next(self._numbers), signal))
         if deadline_s < self._armed_s:
             self._arm(deadline_s)
         try:
-            await future
+            await signal
         except asyncio.CancelledError:
-            if future.cancelled():
-                self._forget_cancelled()
+            self._forget_cancelled()
             raise
 
     def close(self) -> None:
@@ -75,20 +75,22 @@ class RealClock:
     def _ring(self) -> None:
         waits = self._waits
         now_s = time.monotonic()
-        while waits and (waits[0][0] <= now_s or waits[0][2].done()):
-            future = heapq.heappop(waits)[2]
-            if not future.done():
-                future.set_result(None)
+        due = []
+        while waits and (waits[0][0] <= now_s or waits[0][2].fired):
+            due.append(heapq.heappop(waits)[2])
         self._armed_s = math.inf
         if waits:
             self._arm(waits[0][0])
+        # Last, since a fiber that goes on may wait for its next deadline.
+        for signal in due:
+            signal.fire()
 
     def _forget_cancelled(self) -> None:
         """Count a cancelled wait; once as many were cancelled as half the heap holds, drop those in it."""
         self._cancelled_count += 1
         if self._cancelled_count < max(_COMPACTION_COUNT_MIN, len(self._waits) // 2):
             return
-        self._waits = [wait for wait in self._waits if not wait[2].done()]
+        self._waits = [wait for wait in self._waits if not wait[2].fired]
         heapq.heapify(self._waits)
         self._cancelled_count = 0
 

@@ -5,6 +5,8 @@ import math
 import socket
 import struct
 
+from earthwire.proxy.fiber import Signal
+
 _LINGER_RESET = struct.pack("ii", 1, 0)
 
 
@@ -18,6 +20,17 @@ class Connection(asyncio.Protocol):
         overdue_at_s: when `overdue` is to be called, by the watchdog (loop time); infinity for never.
     """
 
+    __slots__ = (
+        "__weakref__",
+        "_drain_waiter",
+        "closed",
+        "loop",
+        "overdue_at_s",
+        "reading_paused",
+        "transport",
+        "write_full",
+    )
+
     transport: asyncio.Transport
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -26,7 +39,7 @@ class Connection(asyncio.Protocol):
         self.write_full = False
         self.overdue_at_s = math.inf
         self.reading_paused = False
-        self._drain_waiter: asyncio.Future[None] | None = None
+        self._drain_waiter: Signal | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport (called by the loop)."""
@@ -53,19 +66,20 @@ class Connection(asyncio.Protocol):
         waiter = self._drain_waiter
         if waiter is not None:
             self._drain_waiter = None
-            if not waiter.done():
-                waiter.set_result(None)
+            waiter.fire()
 
     async def drain(self) -> None:
         """Wait until there is room to write, or the connection is gone."""
         while self.write_full and not self.closed:
-            self._drain_waiter = self.loop.create_future()
-            await self._drain_waiter
+            self._drain_waiter = waiter = Signal()
+            await waiter
 
     async def flushed(self) -> None:
         """Wait until all that was written is with the operating system, or the connection is gone."""
         # uvloop hands writes over at the end of the loop's turn.
-        await asyncio.sleep(0)
+        turn = Signal()
+        self.loop.call_soon(turn.fire)
+        await turn
         if self.transport.get_write_buffer_size():
             self.transport.set_write_buffer_limits(0)
             await self.drain()

@@ -11,23 +11,27 @@ from earthwire.proxy.request import Request
 
 
 class ResponseHead(msgspec.Struct, frozen=True):
-    """Status line and headers of a response.
+    """Status line and headers of a response: shared by all responses whose heads are equal, and never changed.
 
     Attributes:
         status: HTTP status code.
-        reason: reason phrase, perhaps empty.
+        start: status line and `fields` as they are sent on, without the final empty line.
         fields: end-to-end header fields in their order and case; with Content-Length if it was declared.
         content_length: declared length of the body in bytes, or None.
+        chunked: the body comes in chunks.
+        keep_alive: the connection stays open after the response, if the length of its body is known.
         content_type: value of Content-Type, or None.
         content_encoding: value of Content-Encoding, or None.
         retry_after: value of Retry-After, or None.
     """
 
     status: int
-    reason: bytes
+    start: bytes
     fields: Fields
     content_length: int | None
-    content_type: bytes | None
+    chunked: bool
+    keep_alive: bool
+    content_type: str | None
     content_encoding: bytes | None
     retry_after: bytes | None
 

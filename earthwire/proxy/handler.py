@@ -1,4 +1,4 @@
-"""Serves client connections: one coroutine each, which reads top to bottom from request to record."""
+"""Serves client connections: one fiber each, which reads top to bottom from request to record."""
 
 import asyncio
 import time
@@ -23,6 +23,7 @@ from earthwire.proxy.planner import Planner
 from earthwire.proxy.recorder import Recorder
 from earthwire.proxy.refusal import RequestRefusedError, UpstreamError, error_body, error_response
 from earthwire.proxy.request import Request
+from earthwire.proxy.response_writer import response_writer
 from earthwire.proxy.routes import DEFAULT_EPISODE, Destination, Routes
 from earthwire.traces.record import Origin, TraceRecord
 
@@ -97,7 +98,7 @@ class Handler:
     async def _answer(self, client: ClientConnection, request: Request) -> bool:
         """Answer one request and record it; tell whether the connection can serve another."""
         try:
-            destination = self._routes.destination(request.target)
+            destination = self._routes.destination(request.line.target)
             episode = destination.episode or self._episode_of(request)
         except RequestRefusedError as refusal:
             self._refuse(client, request, refusal)
@@ -105,7 +106,7 @@ class Handler:
         context = self._context(request, destination, episode)
         if self._keep_bodies:
             request.body.keep(self._limits.kept_body_bytes_max)
-        if request.expects_continue and not request.body.received_bytes:
+        if request.headers.expects_continue and not request.body.received_bytes:
             client.transport.write(_CONTINUE)
         performance = Performance(
             client,
@@ -116,7 +117,7 @@ class Handler:
             episode,
             self._clock,
             self._limits,
-            self._kept_bytes_max,
+            response_writer(client, request, self._kept_bytes_max),
         )
         self.inflight_count += 1
         ending: Ending | None = None
@@ -129,7 +130,7 @@ class Handler:
         performance.release()
         self._record(context, performance, ending)
         if ending is not None:
-            return ending.origin == "proxy" and request.keep_alive and not client.closed
+            return ending.origin == "proxy" and request.headers.keep_alive and not client.closed
         return performance.writer.reusable and performance.writer.complete and not client.closed
 
     def _ending_of_failure(
@@ -183,8 +184,8 @@ class Handler:
     ) -> None:
         if client.closed:
             return
-        close = request is None or not request.keep_alive or not request.body.complete
-        with_body = request is None or request.method != "HEAD"
+        close = request is None or not request.headers.keep_alive or not request.body.complete
+        with_body = request is None or request.line.method != "HEAD"
         client.transport.write(
             error_response(status, error_body(code, text), close=close, with_body=with_body)
         )
@@ -201,7 +202,7 @@ class Handler:
             TraceRecord(
                 tool=UNROUTED_TOOL,
                 source_format="earthwire",
-                http_request_method=None if request is None else request.method,
+                http_request_method=None if request is None else request.line.method,
                 start_time_unix_nano=self._wall_clock.unix_nano(started_s),
                 vantage="proxy",
                 latency_censoring="missing",
@@ -214,9 +215,9 @@ class Handler:
         )
 
     def _context(self, request: Request, destination: Destination, episode: str) -> CallContext:
-        tool = self._tool_of(request.method, destination.path)
-        route = destination.route
-        drawn = route.planner.draw(Call(episode, tool, request.method, destination.target))
+        method, route = request.line.method, destination.route
+        tool = self._tool_of(method, destination.path)
+        drawn = route.planner.draw(Call(episode, tool, method, destination.target))
         return CallContext(
             request,
             episode,
@@ -231,7 +232,8 @@ class Handler:
         )
 
     def _episode_of(self, request: Request) -> str:
-        return DEFAULT_EPISODE if request.episode is None else self._routes.check_episode(request.episode)
+        episode = request.headers.episode
+        return DEFAULT_EPISODE if episode is None else self._routes.check_episode(episode)
 
     def _next_seq(self, episode: str) -> int:
         counts = self._call_counts

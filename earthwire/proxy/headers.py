@@ -6,6 +6,8 @@ from typing import Final
 Fields = list[tuple[bytes, bytes]]
 """Header fields in the order and the case they came in."""
 
+HEAD_END: Final = b"\r\n\r\n"
+
 EPISODE_HEADER: Final = b"x-earthwire-episode"
 
 HOP_BY_HOP: Final = frozenset(
@@ -35,6 +37,16 @@ def tokens(value: bytes) -> list[bytes]:
     [b'keep-alive', b'x-trace']
     """
     return [token for part in value.lower().split(b",") if (token := part.strip())]
+
+
+def keeps_alive(version: str, connection_values: Iterable[bytes]) -> bool:
+    """Tell whether a message leaves its connection open (RFC 9112, section 9.3).
+
+    >>> keeps_alive("1.1", []), keeps_alive("1.1", [b"Close"]), keeps_alive("1.0", [b"Keep-Alive"])
+    (True, False, True)
+    """
+    options = {token for value in connection_values for token in tokens(value)}
+    return b"close" not in options and (version == "1.1" or b"keep-alive" in options)
 
 
 def without_named(fields: Fields, connection_values: Iterable[bytes]) -> Fields:

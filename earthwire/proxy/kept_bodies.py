@@ -33,9 +33,9 @@ def with_bodies(
         bytes_max: bound on a body that is kept.
     """
     request, head, writer = context.request, performance.head, performance.writer
-    content_type = first_value(request.fields, b"content-type")
+    content_type = first_value(request.headers.fields, b"content-type")
     body = request.body.kept()
-    key = None if body is None else request_key(request.method, context.target, body, content_type)
+    key = None if body is None else request_key(request.line.method, context.target, body, content_type)
     attributes = None
     if body:
         text, _ = _as_text(body, content_type, is_decoded=True)

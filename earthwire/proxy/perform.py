@@ -1,5 +1,7 @@
 """Performs a plan on the wire: the one place where a decision becomes bytes, waits and resets."""
 
+import msgspec
+
 from earthwire.fault_models.plan import Abort, Body, Forward, Head, Plan, RelayBody, RelayHead, Step, Wait
 from earthwire.proxy.client_side import ClientConnection
 from earthwire.proxy.clock import Clock
@@ -11,11 +13,18 @@ from earthwire.proxy.response_writer import ResponseWriter
 from earthwire.traces.record import Origin
 
 
-class Performance:
+class Performance(msgspec.Struct, eq=False):
     """One plan being performed for one request.
 
     Attributes:
+        client: connection of the client.
+        request: that is answered.
         plan: what is performed; a recording may replace the one that was drawn.
+        source: where calls are forwarded to.
+        target: path and query at the upstream.
+        episode: the agent run that the request belongs to.
+        clock: what deadlines count on.
+        limits: bounds.
         writer: the response, and what of it was sent when.
         exchange: with the upstream, once there is one.
         head: of the upstream's response, once it was awaited.
@@ -23,52 +32,24 @@ class Performance:
         aborted: how the plan ended the connection, or None.
     """
 
-    __slots__ = (
-        "_client",
-        "_clock",
-        "_episode",
-        "_limits",
-        "_request",
-        "_source",
-        "_target",
-        "aborted",
-        "exchange",
-        "head",
-        "plan",
-        "source_origin",
-        "writer",
-    )
-
-    def __init__(
-        self,
-        client: ClientConnection,
-        request: Request,
-        plan: Plan,
-        source: Source,
-        target: str,
-        episode: str,
-        clock: Clock,
-        limits: Limits,
-        kept_bytes_max: int,
-    ) -> None:
-        self._client = client
-        self._request = request
-        self._source = source
-        self._target = target
-        self._episode = episode
-        self._clock = clock
-        self._limits = limits
-        self.plan = plan
-        self.writer = ResponseWriter(client, request, kept_bytes_max)
-        self.exchange: Exchange | None = None
-        self.head: ResponseHead | None = None
-        self.source_origin: Origin | None = None
-        self.aborted: str | None = None
+    client: ClientConnection
+    request: Request
+    plan: Plan
+    source: Source
+    target: str
+    episode: str
+    clock: Clock
+    limits: Limits
+    writer: ResponseWriter
+    exchange: Exchange | None = None
+    head: ResponseHead | None = None
+    source_origin: Origin | None = None
+    aborted: str | None = None
 
     @property
     def head_only(self) -> bool:
         """Whether the request asked for a head only, so that the body stays unknown."""
-        return self._request.method == "HEAD"
+        return self.writer.head_only
 
     async def run(self, steps: tuple[Step, ...]) -> None:
         """Perform steps in order.
@@ -86,7 +67,10 @@ class Performance:
                         await self.run(recorded.steps)
                         return
                 case Wait():
-                    await self._wait_until(self._request.arrival_s + step.until_s)
+                    due_s = self.request.arrival_s + step.until_s
+                    if due_s > self.clock.now():
+                        await self._flush()
+                        await self.clock.wait_until(due_s)
                 case RelayHead():
                     self.head = await self._upstream_exchange().head()
                     self.writer.relay_head(self.head)
@@ -114,35 +98,30 @@ class Performance:
             exchange.cancel()
 
     async def _forward(self) -> Plan | None:
-        exchange = self.exchange = await self._source.forward(self._request, self._target, self._episode)
+        exchange = self.exchange = await self.source.forward(self.request, self.target, self.episode)
         self.source_origin = exchange.origin
         if exchange.recorded_plan is not None:
             self.plan = exchange.recorded_plan
         return exchange.recorded_plan
 
-    async def _wait_until(self, due_s: float) -> None:
-        if due_s > self._clock.now():
-            await self._flush()
-            await self._clock.wait_until(due_s)
-
     async def _relay_body(self, step: RelayBody) -> None:
         body, writer = self._upstream_exchange().body, self.writer
-        due_s = self._request.arrival_s + step.last_byte_s
+        due_s = self.request.arrival_s + step.last_byte_s
         if step.fraction < 1.0:
             declared_bytes = None if self.head is None else self.head.content_length
-            tail = Tail(writer, self._clock, due_s)
-            await relay_part(body, tail, step.fraction, declared_bytes, self._limits.cut_body_bytes_max)
+            tail = Tail(writer, self.clock, due_s)
+            await relay_part(body, tail, step.fraction, declared_bytes, self.limits.cut_body_bytes_max)
             return
-        if body.complete and due_s <= self._clock.now():
+        if body.complete and due_s <= self.clock.now():
             writer.stage(body.take())
         else:
-            await relay_whole(body, Tail(writer, self._clock, due_s))
+            await relay_whole(body, Tail(writer, self.clock, due_s))
         writer.end()
 
     async def _abort(self, step: Abort) -> None:
         await self._flush()
         self.aborted = step.how
-        client = self._client
+        client = self.client
         match step.how:
             case "rst":
                 await client.flushed()
@@ -151,15 +130,15 @@ class Performance:
                 client.close()
             case "hang":
                 # Reading goes on, or the client's leaving would not be noticed; what it sends is dropped.
-                self._request.body.discard()
+                self.request.body.discard()
                 self.release()
-                await self._clock.wait_until(self._clock.now() + self._limits.hang_s_max)
+                await self.clock.wait_until(self.clock.now() + self.limits.hang_s_max)
                 client.close()
 
     async def _flush(self) -> None:
         self.writer.flush()
-        if self._client.write_full:
-            await self._client.drain()
+        if self.client.write_full:
+            await self.client.drain()
 
     def _upstream_exchange(self) -> Exchange:
         assert self.exchange is not None, "a plan relays without a Forward step before it"

@@ -9,7 +9,7 @@ import msgspec
 from earthwire.fault_models.plan import Plan, RelayBody, RelayHead, Wait
 from earthwire.proxy.body import Body, complete_body
 from earthwire.proxy.exchange import Exchange, ResponseHead, Source
-from earthwire.proxy.headers import HOP_BY_HOP, Fields, first_value
+from earthwire.proxy.headers import HOP_BY_HOP, Fields, first_value, serialise
 from earthwire.proxy.limits import Limits
 from earthwire.proxy.refusal import RequestRefusedError
 from earthwire.proxy.request import Request
@@ -80,11 +80,13 @@ class ReplaySource:
         if body is None:
             text = f"a request that is looked up in recordings has at most {self._limits.whole_body_bytes_max} bytes"
             raise RequestRefusedError(413, "body_too_long", text)
-        content_type = first_value(request.fields, b"content-type")
-        found = self._config.index.match(request.method, target, body, content_type, self._cursor(episode))
+        content_type = first_value(request.headers.fields, b"content-type")
+        found = self._config.index.match(
+            request.line.method, target, body, content_type, self._cursor(episode)
+        )
         if isinstance(found, Hit):
             return self._recorded(found.record, found.body)
-        self._warn_once(f"{request.method} {target}: {found}")
+        self._warn_once(f"{request.line.method} {target}: {found}")
         return await self._answer_miss(
             found, msgspec.structs.replace(request, body=complete_body(body)), target, episode
         )
@@ -158,17 +160,19 @@ def recorded_head(record: TraceRecord, body_bytes: int) -> ResponseHead:
         for value in values
         if name.encode("latin-1") not in _NOT_REPLAYED
     ]
-    content_type = record.content_type.encode("latin-1") if record.content_type is not None else None
+    content_type = record.content_type
     if content_type is not None and first_value(fields, b"content-type") is None:
-        fields.append((b"content-type", content_type))
+        fields.append((b"content-type", content_type.encode("latin-1")))
     if status not in (204, 304):
         fields.append((b"content-length", b"%d" % body_bytes))
     retry_after = first_value(fields, b"retry-after")
     return ResponseHead(
         status=status,
-        reason=_reason(status),
+        start=serialise(b"HTTP/1.1 %d %b\r\n" % (status, _reason(status)), fields),
         fields=fields,
         content_length=body_bytes,
+        chunked=False,
+        keep_alive=True,
         content_type=content_type,
         content_encoding=None,
         retry_after=None if retry_after is None else retry_after.encode("latin-1"),

@@ -1,14 +1,16 @@
-"""From bytes of an upstream to responses."""
+"""From bytes of an upstream to responses: where the head and the body of the one that is due begin and end."""
 
 import httptools
 
 from earthwire.proxy.body import Body, Flow
+from earthwire.proxy.chunked import ChunkedDecoder
 from earthwire.proxy.exchange import ResponseHead
-from earthwire.proxy.headers import HOP_BY_HOP, Fields, without_named
+from earthwire.proxy.headers import HEAD_END
 from earthwire.proxy.limits import Limits
 from earthwire.proxy.refusal import UpstreamError
+from earthwire.proxy.response_head import read_response_head
 
-_NOTED = HOP_BY_HOP | {b"content-length", b"content-type", b"content-encoding", b"retry-after"}
+_START = b"HTTP/1."
 
 
 class ResponseParser:
@@ -26,15 +28,13 @@ class ResponseParser:
     """
 
     __slots__ = (
-        "_fields",
+        "_chunked",
         "_flow",
-        "_head_bytes",
         "_head_request",
         "_interim_count",
         "_limits",
-        "_noted",
-        "_parser",
-        "_reason",
+        "_pending",
+        "_remaining_bytes",
         "body",
         "complete",
         "head",
@@ -44,27 +44,24 @@ class ResponseParser:
     def __init__(self, flow: Flow, limits: Limits) -> None:
         self._flow: Flow | None = flow
         self._limits = limits
-        self._parser = httptools.HttpResponseParser(self)
-        self._head_request = False
+        self._pending = b""
+        self._chunked: ChunkedDecoder | None = None
+        self._remaining_bytes: int | None = None
         self.begin(head_request=False)
 
-    def begin(self, *, head_request: bool) -> None:
-        """Expect the response to a request.
+    def begin(self, *, head_request: bool) -> Body:
+        """Expect the response to a request; return its body, which is still empty.
 
         Args:
             head_request: its method is HEAD, so that the response ends with its head.
         """
-        if self._head_request:
-            # The parser still expects the body that the last response only described.
-            self._parser = httptools.HttpResponseParser(self)
         self._head_request = head_request
         self._interim_count = 0
-        self._head_bytes = 0
-        self._start()
         self.head: ResponseHead | None = None
-        self.body = Body(self._flow, self._limits.buffer_bytes_max)
+        self.body = body = Body(self._flow, self._limits.buffer_bytes_max)
         self.complete = False
         self.reusable = False
+        return body
 
     def feed(self, data: bytes) -> None:
         """Parse bytes.
@@ -72,114 +69,98 @@ class ResponseParser:
         Raises:
             UpstreamError: if they are not a response within the bounds.
         """
-        if self.head is None:
-            self._head_bytes += len(data)
-        try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade as error:
-            raise UpstreamError("bad_response", "the upstream switched protocols unasked") from error
-        except httptools.HttpParserError as error:
-            if not (self.complete and self._head_request):
-                raise UpstreamError(
-                    "bad_response", f"the upstream's response is malformed: {error}"
-                ) from error
-        if self.head is None and self._head_bytes > self._limits.head_bytes_max:
-            raise UpstreamError(
-                "bad_response", f"the response head is longer than {self._limits.head_bytes_max} bytes"
-            )
-        if self._interim_count > self._limits.interim_responses_max:
-            raise UpstreamError(
-                "bad_response", f"more than {self._limits.interim_responses_max} interim responses"
-            )
+        while self.head is None:
+            if self._pending:
+                data = self._pending + data
+            end = data.find(HEAD_END) + len(HEAD_END)
+            if end < len(HEAD_END) or end > self._limits.head_bytes_max:
+                self._check_incomplete_head(data)
+                self._pending = data
+                return
+            self._pending = b""
+            self._take_head(read_response_head(data[:end]))
+            data = data[end:]
+        if data:
+            self._feed_body(data)
 
     def end_of_input(self) -> bool:
         """Take note that no more bytes come; tell whether that ends the response in order."""
         if self.complete:
             return True
-        head = self.head
-        if head is None or head.content_length is not None or self._chunked:
+        if self.head is None or self._remaining_bytes is not None or self._chunked is not None:
             return False
         self._finish()
         return True
 
     def close(self) -> None:
-        """Take no more bytes.
-
-        Breaks the cycles of references through the connection and llhttp's object. Garbage in cycles would wait for
-        a collection, and collecting that of thousands of connections at once stops the loop for 100 ms.
-        """
+        """Take no more bytes; breaks the cycle of references with the connection."""
         self._flow = None
-        del self._parser
+        self._close_decoder()
 
-    @property
-    def _chunked(self) -> bool:
-        return any(name == b"transfer-encoding" for name, _ in self._noted)
+    def _check_incomplete_head(self, data: bytes) -> None:
+        if not data.startswith(_START[: len(data)]) or b"\n\n" in data:
+            raise UpstreamError("bad_response", "the upstream's response is malformed: it is not HTTP/1")
+        if len(data) > self._limits.head_bytes_max:
+            text = f"the response head is longer than {self._limits.head_bytes_max} bytes"
+            raise UpstreamError("bad_response", text)
 
-    def _start(self) -> None:
-        self._reason = b""
-        self._fields: Fields = []
-        self._noted: Fields = []
+    def _take_head(self, head: ResponseHead) -> None:
+        """Decide where the body ends (RFC 9112, section 6.3), unless the response is an interim one."""
+        if head.status < 200:
+            self._skip_interim(head.status)
+            return
+        self.head = head
+        length = self._remaining_bytes = head.content_length
+        if head.chunked:
+            self._chunked = ChunkedDecoder(self.body.feed)
+        self.reusable = head.keep_alive and (length is not None or head.chunked)
+        if length == 0 or self._head_request or head.bodiless:
+            self.reusable = head.keep_alive
+            self._finish()
+
+    def _skip_interim(self, status: int) -> None:
+        if status == 101:
+            raise UpstreamError("bad_response", "the upstream switched protocols unasked")
+        self._interim_count += 1
+        if self._interim_count > self._limits.interim_responses_max:
+            text = f"more than {self._limits.interim_responses_max} interim responses"
+            raise UpstreamError("bad_response", text)
+
+    def _feed_body(self, data: bytes) -> None:
+        if self.complete:
+            # Bytes that nobody asked for make the connection useless.
+            self.reusable = False
+        elif self._chunked is not None:
+            self._feed_chunked(self._chunked, data)
+        elif self._remaining_bytes is None:
+            self.body.feed(data)
+        else:
+            self._feed_counted(data, self._remaining_bytes)
+
+    def _feed_counted(self, data: bytes, remaining_bytes: int) -> None:
+        if len(data) > remaining_bytes:
+            self.reusable = False
+            data = data[:remaining_bytes]
+        self.body.feed(data)
+        self._remaining_bytes = remaining_bytes - len(data)
+        if not self._remaining_bytes:
+            self._finish()
+
+    def _feed_chunked(self, decoder: ChunkedDecoder, data: bytes) -> None:
+        try:
+            decoder.feed(data)
+        except httptools.HttpParserError as error:
+            raise UpstreamError("bad_response", f"the upstream's response is malformed: {error}") from error
+        if decoder.complete:
+            self.reusable = self.reusable and not decoder.overrun
+            self._finish()
 
     def _finish(self) -> None:
         self.complete = True
         self.body.finish()
+        self._close_decoder()
 
-    # What follows is called by httptools.
-
-    def on_message_begin(self) -> None:
-        """Start a response; one that nobody asked for makes the connection useless."""
-        if self.complete:
-            self.reusable = False
-        elif self.head is None:
-            self._start()
-
-    def on_status(self, reason: bytes) -> None:
-        """Add a part of the reason phrase."""
-        self._reason += reason
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """Add a header field; trailers are dropped."""
-        if self.head is not None:
-            return
-        folded = name.lower()
-        if folded in _NOTED:
-            self._noted.append((folded, value))
-            if folded in HOP_BY_HOP:
-                return
-        self._fields.append((name, value))
-
-    def on_headers_complete(self) -> None:
-        """Build the head, unless the response is an interim one."""
-        if self.head is not None or self._interim_count > self._limits.interim_responses_max:
-            return
-        status = self._parser.get_status_code()
-        if status < 200:
-            self._interim_count += 1
-            return
-        noted = dict(self._noted)
-        length = noted.get(b"content-length")
-        fields = self._fields
-        if b"connection" in noted:
-            fields = without_named(fields, [value for name, value in self._noted if name == b"connection"])
-        self.reusable = self._parser.should_keep_alive()
-        self.head = ResponseHead(
-            status,
-            self._reason,
-            fields,
-            None if length is None else int(length),
-            noted.get(b"content-type"),
-            noted.get(b"content-encoding"),
-            noted.get(b"retry-after"),
-        )
-        if self._head_request:
-            self._finish()
-
-    def on_body(self, data: bytes) -> None:
-        """Add bytes of the body."""
-        if not self.complete:
-            self.body.feed(data)
-
-    def on_message_complete(self) -> None:
-        """Note the end of the response; an interim one is only skipped."""
-        if self.head is not None and not self.complete:
-            self._finish()
+    def _close_decoder(self) -> None:
+        if self._chunked is not None:
+            self._chunked.close()
+            self._chunked = None

@@ -3,6 +3,8 @@
 import time
 from http import HTTPStatus
 
+import msgspec
+
 from earthwire.fault_models.plan import Head
 from earthwire.proxy.client_side import ClientConnection
 from earthwire.proxy.exchange import ResponseHead
@@ -15,78 +17,59 @@ _CLOSE = b"Connection: close\r\n"
 _KEEP_ALIVE = b"Connection: keep-alive\r\n"
 
 
-class ResponseWriter:
+class ResponseWriter(msgspec.Struct, eq=False):
     """One response on its way to the client.
 
     Bytes are staged and leave in one write as soon as the performer has to wait (`flush`).
 
     Attributes:
+        client: connection to write to.
+        head_only: the request asked for a head only.
+        http_1_0: the client speaks HTTP/1.0.
+        reusable: the connection can carry another response after this one.
+        kept_bytes_max: how much of the body is kept for the trace record.
         status: of the head that was staged, or None.
         content_type: of that head, or None.
         declared_bytes: Content-Length of that head, or None.
         body_bytes: body bytes staged so far.
         first_byte_s, last_byte_s: when the first and the last bytes were written so far (monotonic), or None.
-        reusable: the connection can carry another response after this one.
-
-    Args:
-        client: connection to write to.
-        request: that is answered.
-        kept_bytes_max: how much of the body is kept for the trace record.
     """
 
-    __slots__ = (
-        "_bodiless",
-        "_chunked",
-        "_client",
-        "_kept",
-        "_kept_bytes_max",
-        "_request",
-        "_staged",
-        "body_bytes",
-        "content_type",
-        "declared_bytes",
-        "first_byte_s",
-        "last_byte_s",
-        "reusable",
-        "status",
-    )
-
-    def __init__(self, client: ClientConnection, request: Request, kept_bytes_max: int) -> None:
-        self._client = client
-        self._request = request
-        self._staged: list[bytes] = []
-        self._kept: list[bytes] = []
-        self._kept_bytes_max = kept_bytes_max
-        self._chunked = False
-        self._bodiless = request.method == "HEAD"
-        self.reusable = request.keep_alive and not client.draining
-        self.status: int | None = None
-        self.content_type: str | None = None
-        self.declared_bytes: int | None = None
-        self.body_bytes = 0
-        self.first_byte_s: float | None = None
-        self.last_byte_s: float | None = None
+    client: ClientConnection
+    head_only: bool
+    http_1_0: bool
+    reusable: bool
+    kept_bytes_max: int
+    status: int | None = None
+    content_type: str | None = None
+    declared_bytes: int | None = None
+    body_bytes: int = 0
+    first_byte_s: float | None = None
+    last_byte_s: float | None = None
+    _staged: list[bytes] = []
+    _kept: list[bytes] = []
+    _bodiless: bool = False
+    _chunked: bool = False
 
     @property
     def full(self) -> bool:
         """Whether the client reads more slowly than we write."""
-        return self._client.write_full
+        return self.client.write_full
 
     def relay_head(self, head: ResponseHead) -> None:
         """Stage the head of the upstream's response, under the framing that this client needs."""
-        self._bodiless = self._bodiless or head.bodiless
-        if head.content_length is None and not self._bodiless:
-            self._chunked = not self._request.http_1_0
+        self._bodiless = self.head_only or head.bodiless
+        length = self.declared_bytes = head.content_length
+        if length is None and not self._bodiless:
+            self._chunked = not self.http_1_0
             self.reusable = self.reusable and self._chunked
         self.status = head.status
-        self.content_type = None if head.content_type is None else head.content_type.decode("latin-1")
-        self.declared_bytes = head.content_length
-        first_line = b"HTTP/1.1 %d %b\r\n" % (head.status, head.reason)
-        self._stage_head(serialise(first_line, head.fields))
+        self.content_type = head.content_type
+        self._stage_head(head.start)
 
     def own_head(self, head: Head) -> None:
         """Stage a head of our own; without a length its body ends with the connection."""
-        self._bodiless = self._bodiless or head.status in (204, 304)
+        self._bodiless = self.head_only or head.status in (204, 304)
         fields = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in head.headers]
         if head.content_length is None:
             self.reusable = self.reusable and self._bodiless
@@ -106,7 +89,7 @@ class ResponseWriter:
         if self._bodiless or not data:
             return
         self.body_bytes += len(data)
-        if self.body_bytes <= self._kept_bytes_max:
+        if self.body_bytes <= self.kept_bytes_max:
             self._kept.append(data)
         self._staged.append(chunk(data) if self._chunked else data)
 
@@ -119,9 +102,9 @@ class ResponseWriter:
     def flush(self) -> None:
         """Write what is staged, in one piece."""
         staged = self._staged
-        if not staged or self._client.closed:
+        if not staged or self.client.closed:
             return
-        self._client.transport.write(staged[0] if len(staged) == 1 else b"".join(staged))
+        self.client.transport.write(staged[0] if len(staged) == 1 else b"".join(staged))
         self._staged = []
         self.last_byte_s = time.monotonic()
         if self.first_byte_s is None:
@@ -133,7 +116,7 @@ class ResponseWriter:
 
     async def drain(self) -> None:
         """Wait until the client has read enough for more."""
-        await self._client.drain()
+        await self.client.drain()
 
     @property
     def complete(self) -> bool:
@@ -142,11 +125,29 @@ class ResponseWriter:
             return False
         return self._bodiless or self.declared_bytes is None or self.body_bytes == self.declared_bytes
 
-    def _stage_head(self, head: bytes) -> None:
+    def _stage_head(self, start: bytes) -> None:
         if not self.reusable:
-            head += _CLOSE
-        elif self._request.http_1_0:
-            head += _KEEP_ALIVE
+            start += _CLOSE
+        elif self.http_1_0:
+            start += _KEEP_ALIVE
         if self._chunked:
-            head += b"Transfer-Encoding: chunked\r\n"
-        self._staged.append(head + b"\r\n")
+            start += b"Transfer-Encoding: chunked\r\n"
+        self._staged.append(start + b"\r\n")
+
+
+def response_writer(client: ClientConnection, request: Request, kept_bytes_max: int) -> ResponseWriter:
+    """Return the writer of the response to a request.
+
+    Args:
+        client: connection to write to.
+        request: that is answered.
+        kept_bytes_max: how much of the body is kept for the trace record.
+    """
+    headers = request.headers
+    return ResponseWriter(
+        client,
+        request.line.method == "HEAD",
+        headers.http_1_0,
+        headers.keep_alive and not client.draining,
+        kept_bytes_max,
+    )

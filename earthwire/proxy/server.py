@@ -23,6 +23,7 @@ from earthwire.proxy.planner import Planner
 from earthwire.proxy.recorder import Recorder
 from earthwire.proxy.refusal import UpstreamError, error_body, error_response
 from earthwire.proxy.replay_upstream import ReplayConfig, ReplaySource
+from earthwire.proxy.request_head import RequestHeadReader
 from earthwire.proxy.routes import Route, Routes
 from earthwire.proxy.upstream import LiveSource, parse_upstream
 from earthwire.proxy.watchdog import Watchdog
@@ -83,7 +84,10 @@ class Proxy:
         self._loop = asyncio.get_running_loop()
         self._watchdog = Watchdog(self._loop)
         self._clock = RealClock(self._loop)
+        self._heads = RequestHeadReader(config.limits)
         self._clients: set[ClientConnection] = set()
+        self._no_clients = asyncio.Event()
+        self._no_clients.set()
         self._sources = self._make_sources()
         self._recorder: Recorder | None = None
         self._server: asyncio.Server | None = None
@@ -121,20 +125,18 @@ class Proxy:
             client.stop_when_idle()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self.config.limits.drain_s_max):
-                await self._clients_gone()
+                await self._no_clients.wait()
         if self._handler is not None:
             self._handler.stopping = True
         for client in list(self._clients):
             client.abort()
-        await self._clients_gone()
+        await self._no_clients.wait()
         self._release()
         # Transports that were aborted close their sockets in the next turn of the loop.
         await asyncio.sleep(0)
 
     def _new_client(self) -> ClientConnection:
-        handler = self._handler
-        assert handler is not None
-        return ClientConnection(self._loop, self.config.limits, self._watchdog, self._serve)
+        return ClientConnection(self._loop, self.config.limits, self._watchdog, self._heads, self._serve)
 
     async def _serve(self, client: ClientConnection) -> None:
         """Serve one connection, if there is room for it."""
@@ -146,15 +148,13 @@ class Proxy:
             client.end(has_unread_input=True)
             return
         self._clients.add(client)
+        self._no_clients.clear()
         try:
             await self._handler.serve(client)
         finally:
             self._clients.discard(client)
-
-    async def _clients_gone(self) -> None:
-        tasks = [client.task for client in self._clients]
-        if tasks:
-            await asyncio.wait(tasks)
+            if not self._clients:
+                self._no_clients.set()
 
     async def _check_upstreams(self) -> None:
         for name, source in self._sources.items():

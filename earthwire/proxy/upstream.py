@@ -4,7 +4,7 @@ import asyncio
 import ipaddress
 import socket
 import ssl
-from typing import Literal
+from typing import ClassVar, Literal
 from urllib.parse import urlsplit
 
 import msgspec
@@ -12,7 +12,6 @@ import msgspec
 from earthwire.fault_models.plan import Plan
 from earthwire.proxy.body import NO_BODY, Body
 from earthwire.proxy.exchange import ResponseHead
-from earthwire.proxy.headers import serialise
 from earthwire.proxy.limits import Limits
 from earthwire.proxy.refusal import UpstreamError
 from earthwire.proxy.request import Request
@@ -90,8 +89,9 @@ class LiveSource:
         self._addresses: list[str] = []
         self._idle: list[UpstreamConnection] = []
         self._connections: set[UpstreamConnection] = set()
-        self._host_line = f"Host: {upstream.authority}\r\n"
-        self._base_path = upstream.base_path
+        # What stands between the method and the target, and between the target and the client's own headers.
+        self._before_target = f" {upstream.base_path}"
+        self._after_target = f" HTTP/1.1\r\nHost: {upstream.authority}\r\n"
         self._closed = False
 
     @property
@@ -114,16 +114,17 @@ class LiveSource:
 
     async def forward(self, request: Request, target: str, episode: str) -> "LiveExchange":
         """Send a request to the upstream (see `earthwire.proxy.exchange.Source`)."""
-        body = request.body
-        data = self._head(request, target)
+        method, headers, body = request.line.method, request.headers, request.body
+        first_line = f"{method}{self._before_target}{target}{self._after_target}"
+        data = first_line.encode("ascii") + headers.forwarded
         whole = body.complete
         if body is not NO_BODY:
             start = body.take()
-            data += chunk(start) if request.chunked else start
-            if whole and request.chunked:
+            data += chunk(start) if headers.chunked else start
+            if whole and headers.chunked:
                 data += LAST_CHUNK
         connection = self._pop() or await self.connect()
-        exchange = LiveExchange(self, connection, data if whole else None, request.method)
+        exchange = LiveExchange(self, connection, data if whole else None, method, NO_BODY)
         exchange.begin(data)
         if not whole:
             await exchange.send_rest(request)
@@ -135,6 +136,10 @@ class LiveSource:
         Raises:
             UpstreamError: if that fails or takes too long.
         """
+        # A task of its own, because a fiber cannot have a timeout.
+        return await asyncio.get_running_loop().create_task(self._connect())
+
+    async def _connect(self) -> UpstreamConnection:
         where = f"{self.upstream.scheme}://{self.upstream.authority}"
         limit_s = self._limits.upstream_connect_s_max
         try:
@@ -172,7 +177,7 @@ class LiveSource:
             connection = idle.pop()
             if connection.closed:
                 continue
-            if connection.loop.time() - connection.idle_since_s <= self._limits.upstream_idle_s_max:
+            if self._watchdog.horizon_s < connection.stale_at_s:
                 return connection
             connection.close()
         return None
@@ -221,15 +226,6 @@ class LiveSource:
             raise OSError("the name leads to link-local addresses only, which are never connected to")
         return allowed
 
-    def _head(self, request: Request, target: str) -> bytes:
-        first_line = f"{request.method} {self._base_path}{target} HTTP/1.1\r\n{self._host_line}"
-        head = serialise(first_line.encode("ascii"), request.fields)
-        if request.chunked:
-            return head + b"Transfer-Encoding: chunked\r\n\r\n"
-        if request.content_length is not None:
-            return head + b"Content-Length: %d\r\n\r\n" % request.content_length
-        return head + b"\r\n"
-
 
 LAST_CHUNK = b"0\r\n\r\n"
 
@@ -239,11 +235,14 @@ def chunk(data: bytes) -> bytes:
     return b"%x\r\n%b\r\n" % (len(data), data) if data else b""
 
 
-class LiveExchange:
+class LiveExchange(msgspec.Struct, eq=False):
     """One exchange on a pooled connection.
 
     A connection that was idle may die just when it is used again. A request that got no byte of an answer is then
     sent once more, on a new connection, if it is known whole and its method is idempotent.
+
+    Attributes:
+        body: of the response, once the request was begun.
 
     Args:
         source: the pool.
@@ -252,33 +251,20 @@ class LiveExchange:
         method: of the request.
     """
 
-    origin: Literal["upstream"] = "upstream"
-    recorded_plan: Plan | None = None
+    origin: ClassVar[Literal["upstream"]] = "upstream"
+    recorded_plan: ClassVar[Plan | None] = None
 
-    __slots__ = ("_body", "_connection", "_head", "_method", "_source", "_whole")
-
-    def __init__(
-        self, source: LiveSource, connection: UpstreamConnection, whole: bytes | None, method: str
-    ) -> None:
-        self._source = source
-        self._connection: UpstreamConnection | None = connection
-        self._whole = whole
-        self._method = method
-        self._head: ResponseHead | None = None
-        self._body: Body | None = None
-
-    @property
-    def body(self) -> Body:
-        """Body of the response, once `head` has returned."""
-        if self._connection is not None:
-            return self._connection.parser.body
-        assert self._body is not None
-        return self._body
+    _source: LiveSource
+    _connection: UpstreamConnection | None
+    _whole: bytes | None
+    _method: str
+    body: Body
+    _head: ResponseHead | None = None
 
     def begin(self, data: bytes) -> None:
         """Send the request, or the first bytes of it."""
         assert self._connection is not None
-        self._connection.begin(
+        self.body = self._connection.begin(
             data, whole=self._whole is not None, head_request=self._method == "HEAD", ended=self._ended
         )
 
@@ -286,6 +272,7 @@ class LiveExchange:
         """Send the rest of the request's body as it comes, until its end or until the upstream answers early."""
         body, connection = request.body, self._connection
         assert connection is not None
+        chunked = request.headers.chunked
         try:
             while not connection.answered and not connection.closed:
                 if body.starved:
@@ -294,27 +281,33 @@ class LiveExchange:
                 if not await body.more():
                     break
                 data = body.take()
-                connection.transport.write(chunk(data) if request.chunked else data)
+                connection.transport.write(chunk(data) if chunked else data)
                 await connection.room_or_answer()
         except BaseException:
             self.cancel()
             raise
         if body.complete and not connection.answered and not connection.closed:
             connection.request_sent = True
-            if request.chunked:
+            if chunked:
                 connection.transport.write(LAST_CHUNK)
 
     async def head(self) -> ResponseHead:
         """Return the head of the final response (see `earthwire.proxy.exchange.Exchange`)."""
-        try:
-            return await self._first_head()
-        except UpstreamError as error:
-            if not self._may_repeat(error):
-                raise
-        assert self._whole is not None
-        self._connection = await self._source.connect()
-        self.begin(self._whole)
-        return await self._first_head()
+        while True:
+            connection = self._connection
+            # A complete response has given its connection back, which may serve another exchange by now.
+            head = self._head if connection is None else connection.parser.head
+            if head is not None:
+                return head
+            error = self.body.error
+            if error is None:
+                await self.body.next_change()
+            elif self._may_repeat(error):
+                assert self._whole is not None
+                self._connection = await self._source.connect()
+                self.begin(self._whole)
+            else:
+                raise error
 
     def finish(self) -> None:
         """Have the rest of the response read and dropped, if any is missing."""
@@ -326,27 +319,17 @@ class LiveExchange:
         if self._connection is not None:
             self._connection.abort()
 
-    async def _first_head(self) -> ResponseHead:
-        # The connection may serve another exchange by the time a complete response is asked for here.
-        while self._connection is not None:
-            head = self._connection.parser.head
-            if head is not None:
-                return head
-            await self._connection.news()
-        assert self._head is not None
-        return self._head
-
     def _ended(self, connection: UpstreamConnection) -> None:
         """Keep the complete response and give the connection back at once, however long the response is held."""
         self._head = connection.parser.head
-        self._body = connection.parser.body
         self._connection = None
         self._source.release(connection)
 
-    def _may_repeat(self, error: UpstreamError) -> bool:
+    def _may_repeat(self, error: Exception) -> bool:
         connection = self._connection
         return (
-            error.code == "no_response"
+            isinstance(error, UpstreamError)
+            and error.code == "no_response"
             and connection is not None
             and connection.exchange_count > 1
             and not connection.answered

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from earthwire.proxy.body import Body
 from earthwire.proxy.connection import Connection
+from earthwire.proxy.fiber import Signal
 from earthwire.proxy.limits import Limits
 from earthwire.proxy.refusal import UpstreamError
 from earthwire.proxy.response_parser import ResponseParser
@@ -15,12 +16,14 @@ from earthwire.proxy.watchdog import Watchdog
 class UpstreamConnection(Connection):
     """One connection to an upstream.
 
+    What arrives for the present exchange wakes the waiter of its body, be it the head that is waited for.
+
     Attributes:
         parser: holds the head and the body of the present response.
         exchange_count: exchanges begun so far.
         request_sent: nothing of the present request is missing.
         answered: at least one byte of the present response has arrived.
-        idle_since_s: when the last exchange ended (loop time).
+        stale_at_s: when a connection that has been idle is too old to be used again (loop time).
 
     Args:
         loop: the running loop.
@@ -28,6 +31,19 @@ class UpstreamConnection(Connection):
         watchdog: enforces the bound on silence.
         gone: called when the connection is lost.
     """
+
+    __slots__ = (
+        "_abandoned",
+        "_ended",
+        "_gone",
+        "_limits",
+        "_watchdog",
+        "answered",
+        "exchange_count",
+        "parser",
+        "request_sent",
+        "stale_at_s",
+    )
 
     def __init__(
         self,
@@ -39,26 +55,25 @@ class UpstreamConnection(Connection):
         super().__init__(loop)
         self.exchange_count = 0
         self.answered = False
-        self.idle_since_s = 0.0
         self._limits = limits
         self._watchdog = watchdog
         self._gone = gone
+        self.stale_at_s = watchdog.horizon_s + limits.upstream_idle_s_max
         self.parser = ResponseParser(self, limits)
         self.request_sent = True
         self._abandoned = False
-        self._error: UpstreamError | None = None
-        self._news_waiter: asyncio.Future[None] | None = None
         self._ended: Callable[[UpstreamConnection], None] | None = None
 
     @property
     def reusable(self) -> bool:
         """Whether another exchange may follow: both messages of the last one are over."""
-        return self.parser.complete and self.parser.reusable and self.request_sent and not self.closed
+        parser = self.parser
+        return parser.complete and parser.reusable and self.request_sent and not self.closed
 
     def begin(
         self, data: bytes, *, whole: bool, head_request: bool, ended: Callable[["UpstreamConnection"], None]
-    ) -> None:
-        """Write a request and expect its response.
+    ) -> Body:
+        """Write a request and expect its response; return the response's body, which is still empty.
 
         Args:
             data: the request, or its first bytes.
@@ -66,47 +81,38 @@ class UpstreamConnection(Connection):
             head_request: its method is HEAD.
             ended: called as soon as the response is complete, unless the exchange fails.
         """
-        self.parser.begin(head_request=head_request)
+        body = self.parser.begin(head_request=head_request)
         self.request_sent = whole
         self.exchange_count += 1
         self.answered = False
         self._ended = ended
-        self.overdue_at_s = self.loop.time() + self._limits.upstream_silence_s_max
+        self.overdue_at_s = self._watchdog.horizon_s + self._limits.upstream_silence_s_max
         self.transport.write(data)
-
-    async def news(self) -> None:
-        """Wait until something has arrived.
-
-        Raises:
-            UpstreamError: if the exchange has failed.
-        """
-        if self._error is not None:
-            raise self._error
-        self._news_waiter = self.loop.create_future()
-        await self._news_waiter
+        return body
 
     async def room_or_answer(self) -> None:
         """Wait until more of the request can be written, or an answer or the end makes that pointless."""
         while self.write_full and not self.answered and not self.closed:
-            self._news_waiter = self._drain_waiter = self.loop.create_future()
-            await self._news_waiter
+            self._drain_waiter = waiter = self.parser.body.next_change()
+            await waiter
 
     async def body_or_answer(self, body: Body) -> None:
         """Wait until more of the request's body has come, or an answer or the end makes that pointless."""
-        self._news_waiter = body.next_change()
-        await self._news_waiter
+        waiter: Signal = body.next_change()
+        self.parser.body.share_waiter(waiter)
+        await waiter
 
     def abandon(self) -> None:
         """Read the rest of the response without keeping it, for a bounded time."""
         self._abandoned = True
-        self.overdue_at_s = self.loop.time() + self._limits.abandoned_s_max
+        self.overdue_at_s = self._watchdog.horizon_s + self._limits.abandoned_s_max
         self.parser.body.discard()
         self.resume_reading()
 
     def overdue(self) -> None:
         """Fail an exchange whose upstream is silent for too long; waiting for a slow client does not count."""
         if self.reading_paused:
-            self.overdue_at_s = self.loop.time() + self._limits.upstream_silence_s_max
+            self.overdue_at_s = self._watchdog.horizon_s + self._limits.upstream_silence_s_max
             return
         silence_s = self._limits.upstream_silence_s_max
         self._fail(UpstreamError("response_timeout", f"the upstream was silent for {silence_s:g} s"))
@@ -116,7 +122,6 @@ class UpstreamConnection(Connection):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Watch this connection."""
         super().connection_made(transport)
-        self.idle_since_s = self.loop.time()
         self._watchdog.watch(self)
 
     def data_received(self, data: bytes) -> None:
@@ -126,32 +131,34 @@ class UpstreamConnection(Connection):
             return
         self.answered = True
         parser = self.parser
+        body = parser.body
         try:
             parser.feed(data)
         except UpstreamError as error:
             self._fail(error)
             return
-        if self._news_waiter is not None:
-            self._wake()
         if parser.complete:
             self._end_exchange()
         elif not self._abandoned:
-            self.overdue_at_s = self.loop.time() + self._limits.upstream_silence_s_max
+            self.overdue_at_s = self._watchdog.horizon_s + self._limits.upstream_silence_s_max
+        body.wake()
 
     def eof_received(self) -> None:
         """End a response that has no other end; the transport then closes itself."""
         self.closed = True
         if self._ended is not None and self.parser.end_of_input():
+            body = self.parser.body
             self._end_exchange()
+            body.wake()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Fail what is under way (called by the loop)."""
-        super().connection_lost(exc)
         self._watchdog.unwatch(self)
+        self._gone(self)
+        self.parser.close()
+        super().connection_lost(exc)
         if self._ended is not None:
             self._fail(self._lost_error(exc))
-        self.parser.close()
-        self._gone(self)
 
     def _lost_error(self, exc: Exception | None) -> UpstreamError:
         how = f" ({exc})" if exc is not None else ""
@@ -162,7 +169,7 @@ class UpstreamConnection(Connection):
         return UpstreamError("no_response", f"the upstream closed the connection without a response{how}")
 
     def _end_exchange(self) -> None:
-        self.idle_since_s = self.loop.time()
+        self.stale_at_s = self._watchdog.horizon_s + self._limits.upstream_idle_s_max
         self.overdue_at_s = math.inf
         ended, self._ended = self._ended, None
         assert ended is not None
@@ -170,12 +177,7 @@ class UpstreamConnection(Connection):
 
     def _fail(self, error: UpstreamError) -> None:
         self._ended = None
-        self._error = error
-        self.parser.body.fail(error)
-        self._wake()
+        body = self.parser.body
+        body.fail(error)
         self.abort()
-
-    def _wake(self) -> None:
-        waiter, self._news_waiter = self._news_waiter, None
-        if waiter is not None and not waiter.done():
-            waiter.set_result(None)
+        body.wake()

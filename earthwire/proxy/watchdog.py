@@ -8,13 +8,19 @@ SWEEP_PERIOD_S = 0.25
 
 
 class Watchdog:
-    """Calls `overdue()` of each watched connection within a sweep period after its `overdue_at_s`."""
+    """Calls `overdue()` of each watched connection, never before its `overdue_at_s` and up to two sweeps later.
+
+    Attributes:
+        horizon_s: at least the present loop time, and at most one sweep period beyond it. What is to be overdue in
+            `t` seconds is so at ``horizon_s + t``: no clock needs to be read for that.
+    """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, period_s: float = SWEEP_PERIOD_S) -> None:
         self._loop = loop
         self._period_s = period_s
         self._connections: set[Connection] = set()
         self._handle: asyncio.TimerHandle | None = None
+        self.horizon_s = loop.time() + period_s
 
     def __len__(self) -> int:
         return len(self._connections)
@@ -23,7 +29,7 @@ class Watchdog:
         """Watch a connection until `unwatch`."""
         self._connections.add(connection)
         if self._handle is None:
-            self._handle = self._loop.call_later(self._period_s, self._sweep)
+            self._plan_sweep()
 
     def unwatch(self, connection: Connection) -> None:
         """Forget a connection; one that is not watched is ignored."""
@@ -42,5 +48,10 @@ class Watchdog:
         for connection in overdue:
             connection.overdue()
         # Nothing to watch: `watch` starts the sweep again.
-        again = bool(self._connections)
-        self._handle = self._loop.call_later(self._period_s, self._sweep) if again else None
+        self._handle = None
+        if self._connections:
+            self._plan_sweep()
+
+    def _plan_sweep(self) -> None:
+        self.horizon_s = self._loop.time() + self._period_s
+        self._handle = self._loop.call_later(self._period_s, self._sweep)

@@ -11,6 +11,7 @@ import uvloop
 
 from earthwire.fault_models.call import Call, Drawn
 from earthwire.fault_models.plan import PASS_THROUGH, Plan, Step
+from earthwire.proxy.fiber import Fiber
 from earthwire.proxy.limits import Limits
 from earthwire.proxy.server import Proxy, ServeConfig, running_proxy
 from earthwire.traces.jsonl import read_jsonl
@@ -98,10 +99,29 @@ class Running:
         return list(read_jsonl(self._record_path))
 
 
+def in_fiber(coroutine: Coroutine[Any, Any, Any]) -> tuple[Fiber, "asyncio.Future[Any]"]:
+    """Run a coroutine in a fiber; return it and a future of its result."""
+    loop = asyncio.get_running_loop()
+    result: asyncio.Future[Any] = loop.create_future()
+
+    async def run() -> None:
+        try:
+            result.set_result(await coroutine)
+        except asyncio.CancelledError:
+            result.cancel()
+        except Exception as error:
+            result.set_exception(error)
+
+    fiber = Fiber(loop, run())
+    fiber.step()
+    return fiber, result
+
+
 class Harness:
     """What scenarios are made of."""
 
     PASS_THROUGH = PASS_THROUGH
+    in_fiber = staticmethod(in_fiber)
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

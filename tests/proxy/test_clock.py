@@ -19,7 +19,7 @@ def kind(request, monkeypatch):
     return request.param
 
 
-def test_wait_is_never_early_and_in_order(kind, play):
+def test_wait_is_never_early_and_in_order(kind, harness, play):
     delays_s = [0.0501 + 0.00137 * number for number in range(100)]
 
     async def scenario():
@@ -32,7 +32,8 @@ def test_wait_is_never_early_and_in_order(kind, play):
             order.append(delay_s)
             return time.monotonic() - start_s - delay_s
 
-        lateness_s = await asyncio.gather(*(wait(delay_s) for delay_s in reversed(delays_s)))
+        waits = [harness.in_fiber(wait(delay_s))[1] for delay_s in reversed(delays_s)]
+        lateness_s = await asyncio.gather(*waits)
         clock.close()
         return lateness_s, order
 
@@ -41,7 +42,7 @@ def test_wait_is_never_early_and_in_order(kind, play):
     assert order == delays_s
 
 
-def test_deadline_that_has_passed_does_not_wait(kind, play):
+def test_deadline_that_has_passed_does_not_wait(kind, harness, play):
     async def scenario():
         clock = RealClock(asyncio.get_running_loop())
         await clock.wait_until(clock.now() - 1)
@@ -51,13 +52,13 @@ def test_deadline_that_has_passed_does_not_wait(kind, play):
     play(scenario())
 
 
-def test_earlier_deadline_overtakes_a_later_one(kind, play):
+def test_earlier_deadline_overtakes_a_later_one(kind, harness, play):
     async def scenario():
         clock = RealClock(asyncio.get_running_loop())
         start_s = clock.now()
-        late = asyncio.create_task(clock.wait_until(start_s + 600))
-        await asyncio.sleep(0)
-        await clock.wait_until(start_s + 0.02)
+        late, _ = harness.in_fiber(clock.wait_until(start_s + 600))
+        _, early = harness.in_fiber(clock.wait_until(start_s + 0.02))
+        await early
         elapsed_s = clock.now() - start_s
         late.cancel()
         clock.close()
@@ -66,15 +67,12 @@ def test_earlier_deadline_overtakes_a_later_one(kind, play):
     assert 0.02 <= play(scenario()) < 10
 
 
-def test_cancelled_waits_do_not_pile_up(kind, play):
+def test_cancelled_waits_do_not_pile_up(kind, harness, play):
     async def scenario():
         clock = RealClock(asyncio.get_running_loop())
         for _ in range(20):
-            waits = [asyncio.create_task(clock.wait_until(clock.now() + 600)) for _ in range(100)]
-            await asyncio.sleep(0)
-            for wait in waits:
-                wait.cancel()
-            await asyncio.wait(waits)
+            for fiber, _ in [harness.in_fiber(clock.wait_until(clock.now() + 600)) for _ in range(100)]:
+                fiber.cancel()
         held = len(clock._waits)
         remaining = clock.waiting_count
         clock.close()
