@@ -1,0 +1,104 @@
+"""Errors that hide in successes: JSON that says "error" under a status that says "fine"."""
+
+import re
+from collections.abc import Mapping
+
+_VOCABULARY = frozenset(
+    (
+        "code",
+        "data",
+        "description",
+        "detail",
+        "details",
+        "documentationurl",
+        "error",
+        "errorcode",
+        "errordescription",
+        "errormessage",
+        "errors",
+        "errortype",
+        "exception",
+        "fault",
+        "help",
+        "hint",
+        "instance",
+        "message",
+        "messages",
+        "msg",
+        "ok",
+        "path",
+        "reason",
+        "requestid",
+        "result",
+        "results",
+        "retryable",
+        "status",
+        "statuscode",
+        "success",
+        "timestamp",
+        "title",
+        "traceid",
+        "type",
+    )
+)
+"""Keys of error envelopes, without case and separators. A body with any other key is about something else."""
+
+_EVIDENCE = ("error", "errors", "fault", "exception")
+_CONTENT = ("data", "result", "results")
+_FAILED = frozenset(("error", "fail", "failed", "failure"))
+_NOISE = re.compile(r"[_-]")
+
+LLM_ERROR_TYPES = frozenset(
+    (
+        "overloaded_error",
+        "insufficient_quota",
+        "context_length_exceeded",
+        "content_filter",
+        "rate_limit_exceeded",
+        "model_overloaded",
+    )
+)
+"""Types and codes that only the APIs of language models use."""
+
+
+def is_error_envelope(value: object) -> bool:
+    """Tell whether decoded JSON is nothing but an error report.
+
+    It must say that there is an error and must hold nothing else than what error reports hold: a job that failed
+    has an id and is a good answer to the question how the job is doing.
+
+    >>> is_error_envelope({"error": "quota exceeded"}), is_error_envelope({"id": 7, "status": "failed"})
+    (True, False)
+    """
+    if not isinstance(value, Mapping) or not value:
+        return False
+    folded = {_NOISE.sub("", str(key)).lower(): item for key, item in value.items()}
+    if not folded.keys() <= _VOCABULARY or any(folded.get(key) for key in _CONTENT):
+        return False
+    status = folded.get("status")
+    if folded.get("success") is False or folded.get("ok") is False:
+        return True
+    if isinstance(status, str) and status.lower() in _FAILED:
+        return True
+    return any(_says_something(folded.get(key)) for key in _EVIDENCE)
+
+
+def may_be_error_envelope(body: bytes, bytes_max: int = 16 * 1024) -> bool:
+    """Tell by a cheap search whether a body can be an error envelope at all."""
+    if len(body) > bytes_max:
+        return False
+    lower = body.lower()
+    return any(word in lower for word in (b'"err', b'"fault', b'"excep', b'"ok"', b'"success', b'"status"'))
+
+
+def llm_error_type(value: object) -> str | None:
+    """Return the error type of an envelope of a language model's API, or None."""
+    error = value.get("error") if isinstance(value, Mapping) else None
+    if not isinstance(error, Mapping):
+        return None
+    named = (error.get("code"), error.get("type"))
+    return next((name for name in named if isinstance(name, str) and name in LLM_ERROR_TYPES), None)
+
+
+def _says_something(item: object) -> bool:
+    return item is True or (isinstance(item, str | Mapping | list) and bool(item))
