@@ -99,6 +99,8 @@ def _cells(laws: "ToolLaws", has_spark: bool) -> list[str]:
 
 
 def _print_footer(profile: "Profile") -> None:
+    from earthwire.fault_models.first_byte import SHARE_LEVELS
+
     console = output()
     dependence, provenance = profile.dependence, profile.provenance
     console.print(
@@ -107,6 +109,14 @@ def _print_footer(profile: "Profile") -> None:
         f"{dependence.session_count:,} sessions",
         soft_wrap=True,
     )
+    first_byte = profile.overall.first_byte
+    if first_byte is not None:
+        console.print(
+            f"the first byte comes after {percent(first_byte.shares[SHARE_LEVELS.index(0.5)])} of the latency (median; "
+            f"{percent(first_byte.shares[SHARE_LEVELS.index(0.1)])} to "
+            f"{percent(first_byte.shares[SHARE_LEVELS.index(0.9)])} in 8 of 10 calls); from {first_byte.count:,} calls",
+            soft_wrap=True,
+        )
     for source in provenance.sources:
         console.print(
             f"learned from {source.name} ({source.format}, {source.calls:,} calls, sha256 {source.sha256[:12]}…)",

@@ -1,5 +1,6 @@
 """Files that people write and read: profiles and recipes, validated, with every error in its place."""
 
+from earthwire.config.latency_sections import FirstByteSection, LatencySection, Milliseconds
 from earthwire.config.located_yaml import (
     FILE_BYTES_MAX,
     PROBLEMS_SHOWN_MAX,
@@ -12,9 +13,7 @@ from earthwire.config.profile_file import (
     FORMAT_VERSION,
     Count,
     DependenceSection,
-    LatencySection,
     LawsSection,
-    Milliseconds,
     ProfileFile,
     ProvenanceSection,
     ResponseSection,
@@ -44,6 +43,7 @@ __all__ = [
     "Count",
     "DependenceSection",
     "FileError",
+    "FirstByteSection",
     "LatencySection",
     "LawsSection",
     "ListenSection",

@@ -17,12 +17,19 @@ from earthwire.config.failure_sections import (
     regime_law,
     regime_section,
 )
+from earthwire.config.latency_sections import (
+    FirstByteSection,
+    LatencySection,
+    first_byte_law,
+    first_byte_section,
+    latency_table,
+    milliseconds,
+    table_section,
+)
 from earthwire.config.located_yaml import Section, read_yaml
 from earthwire.fault_models.dependence import Dependence, SessionLevels
 from earthwire.fault_models.donors import DonorRanks
-from earthwire.fault_models.latency import LEVELS, Extrapolation, LatencyTable
 from earthwire.fault_models.outcome import OutcomeCounts
-from earthwire.fault_models.plan import Support
 from earthwire.fault_models.profile import ErrorResponse, Profile, Provenance, Source, ToolLaws
 
 if TYPE_CHECKING:
@@ -36,7 +43,6 @@ Count = Annotated[int, Field(ge=0, le=2**63 - 1)]
 Share = Annotated[float, Field(ge=0.0, lt=1.0)]
 Score = Annotated[float, Field(ge=-10.0, le=10.0)]
 Spread = Annotated[float, Field(gt=0.0, le=10.0)]
-Milliseconds = Annotated[float, Field(gt=0.0, le=1e9)]
 
 _HEAD = "# An earthwire profile: how tools behaved in the traces named below. `earthwire show` prints it.\n"
 
@@ -46,35 +52,6 @@ class _Dumper(_SafeDumper):
 
     def ignore_aliases(self, data: object) -> bool:
         return True
-
-
-class ExtrapolationSection(Section):
-    """What is inferred beyond the largest time limit that calls ran into."""
-
-    limit_ms: Milliseconds
-    share_beyond: Annotated[float, Field(ge=0.0, le=1.0)]
-    doubled_low: Annotated[float, Field(ge=0.0, le=1.0)]
-    doubled_high: Annotated[float, Field(ge=0.0, le=1.0)]
-
-
-class LatencySection(Section):
-    """Latency quantiles in milliseconds at the 63 levels of `earthwire.fault_models.latency.LEVELS`."""
-
-    count: Count
-    censored_count: Count = 0
-    support: Support
-    quantiles_ms: Annotated[list[Milliseconds], Field(min_length=len(LEVELS), max_length=len(LEVELS))]
-    extrapolation: ExtrapolationSection | None = None
-
-    @model_validator(mode="after")
-    def _rising(self) -> Self:
-        for i, (before, after) in enumerate(pairwise(self.quantiles_ms)):
-            if after < before:
-                raise ValueError(
-                    f"quantiles_ms must not fall, as they do from {before:g} at level {LEVELS[i]:g} "
-                    f"to {after:g} at level {LEVELS[i + 1]:g}"
-                )
-        return self
 
 
 class ResponseSection(Section):
@@ -138,6 +115,7 @@ class LawsSection(Section):
     latency: dict[str, LatencySection]
     session_levels: SessionLevelsSection | None = None
     donor_ranks: DonorRanksSection | None = None
+    first_byte: FirstByteSection | None = None
     resolution_ms: Annotated[float, Field(ge=0.0, le=1e9)] = 0.0
     responses: dict[str, list[ResponseSection]] = {}
     regime: RegimeSection | None = None
@@ -268,9 +246,10 @@ def _laws(section: LawsSection) -> ToolLaws:
         calls=section.calls,
         sessions=section.sessions,
         outcomes=OutcomeCounts(section.outcomes_after),
-        latency={kind: _table(table) for kind, table in section.latency.items()},
+        latency={kind: latency_table(table) for kind, table in section.latency.items()},
         session_levels=None if section.session_levels is None else _levels(section.session_levels),
         donor_ranks=None if section.donor_ranks is None else _donor_ranks(section.donor_ranks),
+        first_byte=None if section.first_byte is None else first_byte_law(section.first_byte),
         resolution_s=section.resolution_ms / 1e3,
         responses={
             kind: tuple(ErrorResponse(**response.model_dump()) for response in responses)
@@ -303,28 +282,12 @@ def _levels(section: SessionLevelsSection) -> SessionLevels:
     return SessionLevels(section.session_count, tuple(section.levels), tuple(section.spreads))
 
 
-def _table(section: LatencySection) -> LatencyTable:
-    return LatencyTable(
-        count=section.count,
-        quantiles_s=tuple(value / 1e3 for value in section.quantiles_ms),
-        censored_count=section.censored_count,
-        support=section.support,
-        extrapolation=None if section.extrapolation is None else _extrapolation(section.extrapolation),
-    )
-
-
-def _extrapolation(section: ExtrapolationSection) -> Extrapolation:
-    return Extrapolation(
-        section.limit_ms / 1e3, section.share_beyond, section.doubled_low, section.doubled_high
-    )
-
-
 def _section(laws: ToolLaws) -> dict[str, object]:
     section: dict[str, object] = {"calls": laws.calls, "sessions": laws.sessions}
     section["outcomes_after"] = {
         previous: dict(sorted(counts.items())) for previous, counts in sorted(laws.outcomes.after.items())
     }
-    section["latency"] = {kind: _table_section(table) for kind, table in sorted(laws.latency.items())}
+    section["latency"] = {kind: table_section(table) for kind, table in sorted(laws.latency.items())}
     if laws.session_levels is not None:
         section["session_levels"] = {
             "session_count": laws.session_levels.session_count,
@@ -337,8 +300,10 @@ def _section(laws: ToolLaws) -> dict[str, object]:
             "lengths": list(laws.donor_ranks.lengths),
             "ranks": _encoded(laws.donor_ranks.ranks),
         }
+    if laws.first_byte is not None:
+        section["first_byte"] = first_byte_section(laws.first_byte)
     if laws.resolution_s:
-        section["resolution_ms"] = _milliseconds(laws.resolution_s)
+        section["resolution_ms"] = milliseconds(laws.resolution_s)
     if laws.responses:
         section["responses"] = {
             kind: [_response_section(response) for response in responses]
@@ -351,23 +316,6 @@ def _section(laws: ToolLaws) -> dict[str, object]:
     return section
 
 
-def _table_section(table: LatencyTable) -> dict[str, object]:
-    section: dict[str, object] = {"count": table.count}
-    if table.censored_count:
-        section["censored_count"] = table.censored_count
-    section["support"] = table.support
-    section["quantiles_ms"] = [_milliseconds(value) for value in table.quantiles_s]
-    if table.extrapolation is not None:
-        inferred = table.extrapolation
-        section["extrapolation"] = {
-            "limit_ms": _milliseconds(inferred.limit_s),
-            "share_beyond": inferred.share_beyond,
-            "doubled_low": inferred.doubled_low,
-            "doubled_high": inferred.doubled_high,
-        }
-    return section
-
-
 def _response_section(response: ErrorResponse) -> dict[str, object]:
     section: dict[str, object] = {"count": response.count, "status": response.status}
     if response.content_type is not None:
@@ -377,7 +325,3 @@ def _response_section(response: ErrorResponse) -> dict[str, object]:
     if response.body:
         section["body"] = response.body
     return section
-
-
-def _milliseconds(value_s: float) -> float:
-    return float(f"{value_s * 1e3:.6g}")

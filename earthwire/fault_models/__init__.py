@@ -22,6 +22,7 @@ from earthwire.fault_models.donors import (
     join,
 )
 from earthwire.fault_models.family import SIBLINGS_MIN, Family, RankSource, ToolModel
+from earthwire.fault_models.first_byte import SHARE_LEVELS, FirstByteLaw
 from earthwire.fault_models.grouping import ancestors
 from earthwire.fault_models.latency import LEVELS, Extrapolation, LatencyTable
 from earthwire.fault_models.matching import ToolMatcher
@@ -72,6 +73,7 @@ __all__ = [
     "PASS_THROUGH",
     "RANK_STEPS",
     "REFUSED",
+    "SHARE_LEVELS",
     "SIBLINGS_MIN",
     "START",
     "STREAMS_MAX",
@@ -90,6 +92,7 @@ __all__ = [
     "ErrorResponse",
     "Extrapolation",
     "Family",
+    "FirstByteLaw",
     "Forward",
     "Head",
     "LatencyTable",

@@ -45,7 +45,7 @@ def deliver(
     if kind == "timeout":
         return (_HANG,)
     if kind == "conn_error":
-        return (Wait(first_byte_s), _RESET)
+        return (Wait(last_byte_s), _RESET)
     if kind in ("malformed", "malformed:invalid_json"):
         return (_FORWARD, Wait(first_byte_s), _RELAY_HEAD, RelayBody(last_byte_s, fraction=u), _FIN)
     answer = response or plain_response(kind)

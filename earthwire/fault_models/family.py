@@ -39,10 +39,11 @@ class ToolModel:
     Attributes:
         outcomes: opens the outcomes of an episode.
         ranks: makes the source of its ranks in one episode, from the uniforms of the episode and of the tool in it.
+        first_byte: its own law of the first byte or that of all tools; None where unknown.
         resolution_s: step of the recorder's clock.
     """
 
-    __slots__ = ("_family", "_latency", "_laws", "_name", "outcomes", "ranks", "resolution_s")
+    __slots__ = ("_family", "_latency", "_laws", "_name", "first_byte", "outcomes", "ranks", "resolution_s")
 
     def __init__(
         self,
@@ -58,6 +59,7 @@ class ToolModel:
         self._latency: dict[str, LatencyTable | None] = {}
         self.outcomes = outcomes
         self.ranks = ranks
+        self.first_byte = (laws.first_byte if laws is not None else None) or family.profile.overall.first_byte
         self.resolution_s = (laws or family.profile.overall).resolution_s
 
     def latency(self, kind: str) -> LatencyTable | None:

@@ -6,6 +6,7 @@ import msgspec
 
 from earthwire.fault_models.dependence import Dependence, SessionLevels
 from earthwire.fault_models.donors import DonorRanks
+from earthwire.fault_models.first_byte import FirstByteLaw
 from earthwire.fault_models.latency import LatencyTable
 from earthwire.fault_models.outcome import OutcomeCounts
 from earthwire.fault_models.rate_limit import RateLimit
@@ -39,6 +40,7 @@ class ToolLaws(msgspec.Struct, frozen=True):
         latency: table for each outcome kind that was seen with a latency.
         session_levels: how fast and how steady the sessions were that used the tool; None where they are too few.
         donor_ranks: recorded ranks of its calls, where the profile replays donor sessions.
+        first_byte: share of the latency until the first byte; None where unknown or as for all tools.
         resolution_s: step of the recorder's clock, reproduced in what is drawn; 0 for none.
         responses: recorded responses for each outcome kind.
         regime: when it fails, where that is more than what came last can tell.
@@ -51,6 +53,7 @@ class ToolLaws(msgspec.Struct, frozen=True):
     latency: dict[str, LatencyTable]
     session_levels: SessionLevels | None = None
     donor_ranks: DonorRanks | None = None
+    first_byte: FirstByteLaw | None = None
     resolution_s: float = 0.0
     responses: dict[str, tuple[ErrorResponse, ...]] = {}
     regime: RegimeLaw | None = None

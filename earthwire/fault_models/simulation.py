@@ -75,12 +75,15 @@ class Simulation:
         table = model.latency(kind)
         rank = stream.ranks.next_rank(index, u)
         latency_s = 0.0 if table is None else _in_clock_steps(table.quantile_s(rank), model.resolution_s)
+        first_s = latency_s
+        if model.first_byte is not None:
+            first_s *= model.first_byte.share(rank, u[Purpose.FIRST_BYTE])
         response = model.response(kind, u[Purpose.PAYLOAD])
-        steps = deliver(kind, latency_s, latency_s, response, u[Purpose.DAMAGE])
+        steps = deliver(kind, first_s, latency_s, response, u[Purpose.DAMAGE])
         if stream.outcomes.wait_s is not None:
             steps = with_retry_after(steps, stream.outcomes.wait_s)
         support = "assumed" if table is None else table.support
-        return Drawn(index, Plan(kind, latency_s, latency_s, steps, support))
+        return Drawn(index, Plan(kind, first_s, latency_s, steps, support))
 
     def tool_of(self, method: str, path: str) -> str:
         """Return the tool key of an HTTP request; `path` has no query."""

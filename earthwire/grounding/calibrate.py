@@ -16,6 +16,7 @@ from earthwire.fault_models.regime import RegimeLaw, RunHistory
 from earthwire.grounding.censoring import limits_as_latencies
 from earthwire.grounding.donor_sessions import donor_sessions
 from earthwire.grounding.engine import Engine, choose_engine, with_engine
+from earthwire.grounding.first_bytes import first_byte_laws
 from earthwire.grounding.ranks import cross_fitted_scores
 from earthwire.grounding.rate_limits import rate_limits
 from earthwire.grounding.regimes import age_hazards, histories
@@ -112,6 +113,7 @@ class _Builder:
         self._all_outcomes = add_counts(OutcomeCounts(after) for after in self._transitions.values())
         self._session_counts = {tool: n for (tool,), n in _pairs(counts.sessions)}
         self._sessions_of_tool = _sessions_of_tool(timed)
+        self._first_bytes, self._overall_first_byte = first_byte_laws(timed)
         self._all_sessions = np.unique(timed.session)
         self._overall_step_s = _clock_step_s(counts, None) or 0.0
 
@@ -131,6 +133,7 @@ class _Builder:
             outcomes=outcomes,
             latency=latency,
             session_levels=self._levels(self._all_sessions),
+            first_byte=self._overall_first_byte,
             resolution_s=self._overall_step_s,
         )
 
@@ -145,6 +148,7 @@ class _Builder:
             latency=self._latency(name, total),
             session_levels=self._levels(self._sessions_of_tool.get(tool)),
             donor_ranks=self._donor_ranks.get(name),
+            first_byte=self._first_bytes.get(tool),
             resolution_s=self._overall_step_s if step_s is None else step_s,
             responses=dict(self._responses.get(name, {})),
             regime=self._regime(tool, outcomes),

@@ -19,6 +19,8 @@ BoolArray = npt.NDArray[np.bool_]
 LatencyMeasure = Literal["duration", "ttfb"]
 
 _NO_SESSION = "(no session)"
+_MOSTLY = 0.9
+"""Where nearly as many total times are known as first ones, they are the latency: they tell both."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +127,7 @@ def assemble(
 ) -> Calls:
     """Build sorted `Calls` from columns in file order; NaN stands for unknown."""
     known_total, known_first = np.isfinite(duration_ns).sum(), np.isfinite(ttfb_ns).sum()
-    measure: LatencyMeasure = "duration" if known_total >= known_first else "ttfb"
+    measure: LatencyMeasure = "duration" if known_total >= _MOSTLY * known_first else "ttfb"
     latency_ns = duration_ns if measure == "duration" else ttfb_ns
     latency_ns = np.where(censored & ~(latency_ns > 0), limit_ns, latency_ns)
     order = np.lexsort((np.nan_to_num(start_ns), np.nan_to_num(seq), session[1]))

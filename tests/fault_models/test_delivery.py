@@ -39,7 +39,7 @@ def test_timeout_is_silence_that_the_upstream_never_hears_of():
 
 
 def test_connection_error_is_a_reset_at_its_time():
-    assert steps_of("conn_error") == (Wait(0.1), Abort("rst"))
+    assert steps_of("conn_error") == (Wait(0.2), Abort("rst"))
 
 
 def test_broken_json_is_a_part_of_the_real_body():
