@@ -60,6 +60,14 @@ class Body(msgspec.Struct, eq=False):
         if self._held_bytes > self.buffer_bytes_max and self.flow is not None:
             self.flow.pause_reading()
 
+    def feed_whole(self, data: bytes) -> None:
+        """Add the whole body at once: nothing came before and nothing follows."""
+        self.received_bytes = self._held_bytes = len(data)
+        if not self._discarding:
+            self._chunks.append(data)
+        self.complete = True
+        self.flow = None
+
     def finish(self) -> None:
         """Mark the body as complete."""
         self.complete = True

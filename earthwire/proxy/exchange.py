@@ -20,6 +20,8 @@ class ResponseHead(msgspec.Struct, frozen=True):
         content_length: declared length of the body in bytes, or None.
         chunked: the body comes in chunks.
         keep_alive: the connection stays open after the response, if the length of its body is known.
+        bodiless: the status alone rules out a body.
+        sized: it is a final response to any method but HEAD with a body of `content_length`, not 0.
         content_type: value of Content-Type, or None.
         content_encoding: value of Content-Encoding, or None.
         retry_after: value of Retry-After, or None.
@@ -31,14 +33,11 @@ class ResponseHead(msgspec.Struct, frozen=True):
     content_length: int | None
     chunked: bool
     keep_alive: bool
+    bodiless: bool
+    sized: bool
     content_type: str | None
     content_encoding: bytes | None
     retry_after: bytes | None
-
-    @property
-    def bodiless(self) -> bool:
-        """Whether the status alone rules out a body."""
-        return self.status in (204, 304)
 
 
 class Exchange(Protocol):

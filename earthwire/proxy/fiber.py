@@ -12,7 +12,7 @@ forwarding a request costs. A fiber is resumed by the callback itself that has t
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Coroutine, Generator
 from typing import Any
 
 
@@ -60,30 +60,28 @@ class Fiber:
         self._awaited: Signal | asyncio.Future[Any] | None = None
         self._cancelling = False
 
-    def step(self) -> None:
-        """Run until the next wait."""
-        self._run(self._coroutine.send, None)
-
     def cancel(self) -> None:
         """Raise `asyncio.CancelledError` in the coroutine, at the place where it waits."""
         awaited = self._awaited
         if isinstance(awaited, Signal):
             awaited.fired = True
             awaited.fiber = None
-            self._run(self._coroutine.throw, asyncio.CancelledError())
+            self.step(asyncio.CancelledError())
         elif awaited is not None:
             self._cancelling = True
             awaited.cancel()
 
-    def _run(self, resume: Callable[[Any], object], value: BaseException | None) -> None:
+    def step(self, error: BaseException | None = None) -> None:
+        """Run until the next wait; with an error, raise it where the coroutine waits now."""
         self._awaited = None
+        coroutine = self._coroutine
         try:
-            awaited = resume(value)
+            awaited = coroutine.send(None) if error is None else coroutine.throw(error)
         except (StopIteration, asyncio.CancelledError):
             return
-        except Exception as error:
+        except Exception as failure:
             self._loop.call_exception_handler(
-                {"message": "a connection ended by an error of the proxy itself", "exception": error}
+                {"message": "a connection ended by an error of the proxy itself", "exception": failure}
             )
             return
         if type(awaited) is Signal:
@@ -102,6 +100,6 @@ class Fiber:
     def _future_done(self, future: "asyncio.Future[Any]") -> None:
         if self._cancelling and not future.cancelled():
             # It was done before it could be cancelled; its result is of no use any more.
-            self._run(self._coroutine.throw, asyncio.CancelledError())
+            self.step(asyncio.CancelledError())
         else:
             self.step()

@@ -31,7 +31,7 @@ UNROUTED_TOOL = "unrouted"
 """Tool of records of requests that were refused before it was known where they lead."""
 
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-_TOOLS_REMEMBERED = 4096
+_TARGETS_REMEMBERED = 4096
 
 
 class Handler:
@@ -65,7 +65,9 @@ class Handler:
         self._recorder = recorder
         self._keep_bodies = keep_bodies
         self._kept_bytes_max = limits.kept_body_bytes_max if keep_bodies else CLASSIFIED_BYTES_MAX
-        self._tool_of = lru_cache(maxsize=_TOOLS_REMEMBERED)(planner.tool_of)
+        self._planner = planner
+        # Agents call few targets many times.
+        self._lead = lru_cache(_TARGETS_REMEMBERED)(self._destination)
         self._call_counts: dict[str, int] = {}
         self._wall_clock = WallClock()
         self.inflight_count = 0
@@ -98,12 +100,12 @@ class Handler:
     async def _answer(self, client: ClientConnection, request: Request) -> bool:
         """Answer one request and record it; tell whether the connection can serve another."""
         try:
-            destination = self._routes.destination(request.line.target)
+            destination, tool = self._lead(request.line.method, request.line.target)
             episode = destination.episode or self._episode_of(request)
         except RequestRefusedError as refusal:
             self._refuse(client, request, refusal)
             return False
-        context = self._context(request, destination, episode)
+        context = self._context(request, destination, tool, episode)
         if self._keep_bodies:
             request.body.keep(self._limits.kept_body_bytes_max)
         if request.headers.expects_continue and not request.body.received_bytes:
@@ -214,10 +216,14 @@ class Handler:
             )
         )
 
-    def _context(self, request: Request, destination: Destination, episode: str) -> CallContext:
-        method, route = request.line.method, destination.route
-        tool = self._tool_of(method, destination.path)
-        drawn = route.planner.draw(Call(episode, tool, method, destination.target))
+    def _destination(self, method: str, target: str) -> tuple[Destination, str]:
+        """Return where a request leads and the tool that it calls."""
+        destination = self._routes.destination(target)
+        return destination, self._planner.tool_of(method, destination.path)
+
+    def _context(self, request: Request, destination: Destination, tool: str, episode: str) -> CallContext:
+        route = destination.route
+        drawn = route.planner.draw(Call(episode, tool, request.line.method, destination.target))
         return CallContext(
             request,
             episode,
@@ -246,17 +252,19 @@ class Handler:
     def _record(self, context: CallContext, performance: Performance, ending: Ending | None) -> None:
         if self._recorder is None:
             return
-        writer = performance.writer
-        body_class = body_class_of(performance) if ending is None else None
+        writer, body_class = performance.writer, None
         if ending is None:
+            body_class = body_class_of(performance)
             ending = ending_of(performance, _origin_of(performance), body_class)
         is_broken_off = ending.censoring == "right" or writer.last_byte_s is None
         ended_s = time.monotonic() if is_broken_off or ending.origin == "proxy" else writer.last_byte_s
         assert ended_s is not None
         record = call_record(context, performance, ending, body_class, ended_s, self._wall_clock)
         if self._keep_bodies:
-            record = with_bodies(record, context, performance, self._kept_bytes_max)
-        self._recorder.add(record)
+            whole = with_bodies(record.trace_record(), context, performance, self._kept_bytes_max)
+            self._recorder.add(whole)
+        else:
+            self._recorder.add(record)
 
 
 def _origin_of(performance: Performance) -> Origin:

@@ -61,10 +61,12 @@ class Performance(msgspec.Struct, eq=False):
         for step in steps:
             match step:
                 case Forward():
-                    recorded = await self._forward()
-                    if recorded is not None:
+                    exchange = await self.source.forward(self.request, self.target, self.episode)
+                    self.exchange, self.source_origin = exchange, exchange.origin
+                    if exchange.recorded_plan is not None:
                         # The recording says how it goes on, whatever was drawn.
-                        await self.run(recorded.steps)
+                        self.plan = exchange.recorded_plan
+                        await self.run(self.plan.steps)
                         return
                 case Wait():
                     due_s = self.request.arrival_s + step.until_s
@@ -96,13 +98,6 @@ class Performance(msgspec.Struct, eq=False):
         exchange, self.exchange = self.exchange, None
         if exchange is not None:
             exchange.cancel()
-
-    async def _forward(self) -> Plan | None:
-        exchange = self.exchange = await self.source.forward(self.request, self.target, self.episode)
-        self.source_origin = exchange.origin
-        if exchange.recorded_plan is not None:
-            self.plan = exchange.recorded_plan
-        return exchange.recorded_plan
 
     async def _relay_body(self, step: RelayBody) -> None:
         body, writer = self._upstream_exchange().body, self.writer

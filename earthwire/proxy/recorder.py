@@ -11,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 
+from earthwire.proxy.served_record import ServedRecord
 from earthwire.traces.jsonl_writer import JsonlWriter
 from earthwire.traces.record import TraceRecord
 
@@ -44,7 +45,7 @@ class Recorder:
         self._loop = loop
         self._queue_count_max = queue_count_max
         self._encoder = msgspec.json.Encoder()
-        self._queue: list[TraceRecord] = []
+        self._queue: list[TraceRecord | ServedRecord] = []
         self._unwritten = b""
         self._handle: asyncio.TimerHandle | None = None
         self._room = asyncio.Event()
@@ -58,7 +59,7 @@ class Recorder:
         """Whether no further record should be made before `room` has returned."""
         return not self._room.is_set()
 
-    def add(self, record: TraceRecord) -> None:
+    def add(self, record: TraceRecord | ServedRecord) -> None:
         """Take a record; it is on its way to the disk within `BATCH_PERIOD_S`."""
         self.record_count += 1
         queue = self._queue

@@ -173,6 +173,8 @@ def recorded_head(record: TraceRecord, body_bytes: int) -> ResponseHead:
         content_length=body_bytes,
         chunked=False,
         keep_alive=True,
+        bodiless=status in (204, 304),
+        sized=status not in (204, 304) and body_bytes > 0,
         content_type=content_type,
         content_encoding=None,
         retry_after=None if retry_after is None else retry_after.encode("latin-1"),

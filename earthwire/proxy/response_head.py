@@ -37,13 +37,17 @@ def _read(head: bytes) -> ResponseHead:
     connections = noted.get(b"connection", ())
     fields = without_named(parsed.fields, connections)
     content_type = _last(noted, b"content-type")
+    content_length = int(lengths[0]) if lengths else None
+    bodiless = parsed.status in (204, 304)
     return ResponseHead(
         status=parsed.status,
         start=serialise(b"HTTP/1.1 %d %b\r\n" % (parsed.status, parsed.reason), fields),
         fields=fields,
-        content_length=int(lengths[0]) if lengths else None,
+        content_length=content_length,
         chunked=bool(encodings),
         keep_alive=keeps_alive(parsed.version, connections),
+        bodiless=bodiless,
+        sized=parsed.status >= 200 and not bodiless and bool(content_length),
         content_type=None if content_type is None else content_type.decode("latin-1"),
         content_encoding=_last(noted, b"content-encoding"),
         retry_after=_last(noted, b"retry-after"),

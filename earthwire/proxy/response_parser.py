@@ -78,8 +78,16 @@ class ResponseParser:
                 self._pending = data
                 return
             self._pending = b""
-            self._take_head(read_response_head(data[:end]))
+            head = read_response_head(data[:end])
             data = data[end:]
+            if head.content_length == len(data) and head.sized and not self._head_request:
+                # The usual response comes whole, in one piece.
+                self.head = head
+                self.reusable = head.keep_alive
+                self.body.feed_whole(data)
+                self.complete = True
+                return
+            self._take_head(head)
         if data:
             self._feed_body(data)
 

@@ -6,7 +6,6 @@ the upstream. The episode may come in the header ``x-earthwire-episode`` instead
 
 import re
 from collections.abc import Mapping
-from functools import lru_cache
 
 import msgspec
 
@@ -16,7 +15,6 @@ from earthwire.proxy.planner import Planner
 from earthwire.proxy.refusal import RequestRefusedError
 
 DEFAULT_EPISODE = "default"
-_TARGETS_REMEMBERED = 4096
 _EPISODE = re.compile(r"[A-Za-z0-9._~:-]+")
 _NAMES_SHOWN_MAX = 10
 
@@ -63,8 +61,6 @@ class Routes:
         self._routes = dict(routes)
         self._only = next(iter(self._routes.values())) if len(self._routes) == 1 else None
         self._limits = limits
-        # Agents call few targets many times.
-        self.destination = lru_cache(maxsize=_TARGETS_REMEMBERED)(self._destination)
 
     def check_episode(self, episode: str) -> str:
         """Return an episode id that is well-formed.
@@ -81,7 +77,12 @@ class Routes:
             )
         return episode
 
-    def _destination(self, target: str) -> Destination:
+    def destination(self, target: str) -> Destination:
+        """Return where a target leads.
+
+        Raises:
+            RequestRefusedError: 404 if no upstream is served there, 400 if its episode is not well-formed.
+        """
         episode, rest = self._cut_episode(target)
         route, rest = self._cut_route(rest)
         return Destination(route, episode, rest, rest.partition("?")[0])

@@ -156,12 +156,12 @@ class LiveSource:
 
     def release(self, connection: UpstreamConnection) -> None:
         """Take a connection back whose exchange is over."""
-        if connection.reusable and not self._closed:
-            if connection.reading_paused:
-                connection.resume_reading()
-            self._put(connection)
-        else:
+        if self._closed or not connection.reusable:
             connection.close()
+            return
+        if connection.reading_paused:
+            connection.resume_reading()
+        self._put(connection)
 
     def close(self) -> None:
         """Close all connections."""

@@ -1,0 +1,53 @@
+"""The trace record of a served call: those fields of `TraceRecord` that the proxy fills, and no others.
+
+A struct of 34 fields that is filled by position is made in a tenth of the time that one of 75 filled by name takes.
+In JSON the two are the same.
+"""
+
+import msgspec
+
+from earthwire.fault_models.plan import Support
+from earthwire.traces.record import BodyClass, Censoring, Origin, Outcome, TraceRecord, Vantage
+
+
+class ServedRecord(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """One served call; what the fields mean is said by `earthwire.traces.record.TraceRecord`, in the same order."""
+
+    tool: str
+    source_format: str | None = None
+    session_id: str | None = None
+    seq: int | None = None
+    http_request_method: str | None = None
+    server_address: str | None = None
+    start_time_unix_nano: int | None = None
+    duration_ns: int | None = None
+    ttfb_ns: int | None = None
+    vantage: Vantage | None = None
+    latency_censoring: Censoring | None = None
+    outcome: Outcome = "unknown"
+    http_response_status_code: int | None = None
+    rpc_response_status_code: str | None = None
+    error_type: str | None = None
+    error_message: str | None = None
+    retry_after_s: float | None = None
+    http_request_body_size: int | None = None
+    http_response_body_size: int | None = None
+    declared_content_length: int | None = None
+    content_type: str | None = None
+    body_class: BodyClass | None = None
+    inflight_at_start: int | None = None
+    origin: Origin | None = None
+    episode: str | None = None
+    call_index: int | None = None
+    seed: int | None = None
+    profile_hash: str | None = None
+    plan_outcome: str | None = None
+    plan_support: Support | None = None
+    plan_first_byte_ns: int | None = None
+    plan_last_byte_ns: int | None = None
+    plan_digest: str | None = None
+    lateness_ns: int | None = None
+
+    def trace_record(self) -> TraceRecord:
+        """Return the same as a whole trace record, whose further fields can be filled."""
+        return TraceRecord(**msgspec.structs.asdict(self))
