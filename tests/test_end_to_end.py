@@ -120,7 +120,7 @@ def test_a_law_shifted_by_a_fifth_is_rejected(served):
 def test_fault_rate_per_request_on_kept_alive_connections_is_the_law(served):
     """99 % binomial interval of 2,000 requests, around the law's probability for the first call of an episode."""
     profile, seen = served
-    expected = Simulation(profile, 0).model(TOOL).outcome.probabilities()["http_5xx:503"]
+    expected = Simulation(profile, 0).model(TOOL).outcomes.law.probabilities()["http_5xx:503"]
     low, high = wilson(sum(status == 503 for status, _ in seen) / CALLS, CALLS, confidence=0.99)
     assert low <= expected <= high
 

@@ -8,7 +8,14 @@ from pydantic import Field, model_validator
 from earthwire.config.located_yaml import Section
 from earthwire.fault_models.plan import Support
 from earthwire.fault_models.rate_limit import RateLimit
-from earthwire.fault_models.regime import AGE_BINS, AgeHazards, HazardCounts, RegimeLaw, RunHistory
+from earthwire.fault_models.regime import (
+    AGE_BINS,
+    AgeHazards,
+    HazardCounts,
+    RegimeLaw,
+    RunHistory,
+    UpstreamRegime,
+)
 
 Calls = Annotated[int, Field(ge=0, le=2**63 - 1)]
 ByAge = Annotated[list[Calls], Field(min_length=AGE_BINS, max_length=AGE_BINS)]
@@ -45,7 +52,7 @@ class RegimeSection(Section):
         if (self.runs is None) == (self.hazards_after is None):
             raise ValueError("either runs or hazards_after is expected, and not both")
         if self.runs is not None:
-            _check_runs(self.runs, self.calls, self.bad_calls)
+            _check_runs(self.runs, ("calls", self.calls), ("bad_calls", self.bad_calls))
         return self
 
 
@@ -65,6 +72,25 @@ class RateLimitSection(Section):
             raise ValueError(
                 f"window_calls {self.window_calls} must be more than the quota {self.quota}: nothing is refused"
             )
+        return self
+
+
+class UpstreamSection(Section):
+    """When the tools of one upstream were bad together, in ticks of 10 seconds; `runs` are as in `RegimeSection`."""
+
+    up_calls: Calls
+    up_faults: Calls
+    bad_calls: Calls
+    bad_faults: Calls
+    ticks: Calls
+    bad_ticks: Calls
+    runs: list[Calls]
+
+    @model_validator(mode="after")
+    def _adds_up(self) -> Self:
+        _check_runs(self.runs, ("ticks", self.ticks), ("bad_ticks", self.bad_ticks))
+        if self.up_faults > self.up_calls or self.bad_faults > self.bad_calls:
+            raise ValueError("there are more faults than calls")
         return self
 
 
@@ -103,11 +129,34 @@ def rate_limit_section(limit: RateLimit) -> Mapping[str, object]:
     return {name: value for name, value in values.items() if value is not None}
 
 
-def _check_runs(runs: list[int], calls: int | None, bad_calls: int | None) -> None:
+def upstream_regime(section: UpstreamSection) -> UpstreamRegime:
+    """Return the law that a section describes."""
+    return UpstreamRegime(
+        history=RunHistory(tuple(section.runs)),
+        up_calls=section.up_calls,
+        up_faults=section.up_faults,
+        bad_calls=section.bad_calls,
+        bad_faults=section.bad_faults,
+    )
+
+
+def upstream_section(regime: UpstreamRegime) -> Mapping[str, object]:
+    """Return the section that describes a law."""
+    return {
+        "up_calls": regime.up_calls,
+        "up_faults": regime.up_faults,
+        "bad_calls": regime.bad_calls,
+        "bad_faults": regime.bad_faults,
+        "ticks": regime.history.length,
+        "bad_ticks": sum(regime.history.runs[1::2]),
+        "runs": list(regime.history.runs),
+    }
+
+
+def _check_runs(runs: list[int], *stated: tuple[str, int | None]) -> None:
+    """Check that runs are none of them empty but the first, and that they add up to the stated (name, total)s."""
     if sum(runs) == 0 or 0 in runs[1:]:
-        raise ValueError("every run but the first must have calls, and one must")
-    found = (sum(runs), sum(runs[1::2]))
-    if found != (calls, bad_calls):
-        raise ValueError(
-            f"runs add up to {found[0]} calls, {found[1]} of them bad; calls and bad_calls say {calls} and {bad_calls}"
-        )
+        raise ValueError("each of the runs must be positive; only the first of several may be 0")
+    for (name, value), found in zip(stated, (sum(runs), sum(runs[1::2])), strict=True):
+        if value != found:
+            raise ValueError(f"{name} is {value}, but runs add up to {found}")

@@ -12,10 +12,13 @@ from pydantic import Field, model_validator
 from earthwire.config.failure_sections import (
     RateLimitSection,
     RegimeSection,
+    UpstreamSection,
     rate_limit,
     rate_limit_section,
     regime_law,
     regime_section,
+    upstream_regime,
+    upstream_section,
 )
 from earthwire.config.latency_sections import (
     FirstByteSection,
@@ -172,6 +175,7 @@ class ProfileFile(Section):
     overall: LawsSection
     tools: dict[str, LawsSection]
     donor_levels: list[Score] = []
+    upstreams: dict[str, UpstreamSection] = {}
 
     @model_validator(mode="after")
     def _donors_exist(self) -> Self:
@@ -198,6 +202,7 @@ def read_profile(path: Path) -> Profile:
         overall=_laws(file.overall),
         dependence=Dependence(**file.dependence.model_dump()),
         donor_levels=tuple(file.donor_levels),
+        upstreams={name: upstream_regime(section) for name, section in file.upstreams.items()},
         provenance=Provenance(
             sources=tuple(Source(**source.model_dump()) for source in provenance.sources),
             calls=provenance.calls,
@@ -235,6 +240,10 @@ def profile_text(profile: Profile) -> str:
     }
     if profile.donor_levels:
         data["donor_levels"] = list(profile.donor_levels)
+    if profile.upstreams:
+        data["upstreams"] = {
+            name: upstream_section(regime) for name, regime in sorted(profile.upstreams.items())
+        }
     # With default_flow_style None the innermost collections are written on one line, the others as blocks.
     return _HEAD + yaml.dump(
         data, Dumper=_Dumper, sort_keys=False, default_flow_style=None, width=110, allow_unicode=True

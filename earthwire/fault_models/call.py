@@ -13,12 +13,14 @@ class Call(msgspec.Struct, frozen=True, gc=False):
         tool: the key that calls are grouped by.
         method: HTTP method, upper case.
         target: path and query as the upstream is to see them.
+        at_s: when it arrived, seconds since the episode's start; only laws on the wall clock ask for it.
     """
 
     episode: str
     tool: str
     method: str = ""
     target: str = ""
+    at_s: float | None = None
 
 
 class Drawn(msgspec.Struct, frozen=True):

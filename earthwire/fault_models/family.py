@@ -13,7 +13,7 @@ from typing import Protocol
 
 from earthwire.fault_models.dependence import NO_SESSIONS, CompactRanks, RankLaw
 from earthwire.fault_models.donors import DONORS_MIN, DonorPool, DonorRanksInTurn, join
-from earthwire.fault_models.grouping import ancestors
+from earthwire.fault_models.grouping import ancestors, upstream
 from earthwire.fault_models.latency import LatencyTable
 from earthwire.fault_models.outcome import OutcomeCounts, add_counts
 from earthwire.fault_models.outcome_path import OutcomeModel
@@ -101,7 +101,8 @@ class Family:
             levels.append(laws.outcomes)
         ranks = self._donor_ranks(tool) if self.profile.donor_levels else self._compact_ranks(laws)
         regime, limit = (laws.regime, laws.rate_limit) if laws is not None else (None, None)
-        return ToolModel(tool, laws, self, OutcomeModel(tool, levels, regime, limit), ranks)
+        outcomes = OutcomeModel(tool, levels, regime, limit, self.profile.upstreams.get(upstream(tool)))
+        return ToolModel(tool, laws, self, outcomes, ranks)
 
     def adopted_latency(self, tool: str, kind: str) -> LatencyTable | None:
         """Return the table that stands in for one that a tool lacks."""

@@ -1,12 +1,25 @@
 """The outcomes of one tool in one episode, call by call: rate limit first, then regime, then kind."""
 
 from collections.abc import Sequence
+from typing import Literal
 
+from earthwire.fault_models.grouping import upstream
 from earthwire.fault_models.outcome import START, OutcomeCounts, OutcomeLaw
 from earthwire.fault_models.rate_limit import REFUSED, Meter, RateLimit, open_meter, without_refusals
-from earthwire.fault_models.regime import AgeHazards, RegimeLaw, RegimePath, RunHistory
+from earthwire.fault_models.regime import (
+    TICK_S,
+    AgeHazards,
+    RegimeLaw,
+    RegimePath,
+    RunHistory,
+    UpstreamRegime,
+    upstream_path,
+)
 from earthwire.fault_models.uniforms import UniformStream
 from earthwire.traces.outcome_kind import is_fault
+
+RegimeClock = Literal["calls", "time"]
+"""What regimes and windows advance by: each tool's own calls, or seconds since the episode's start."""
 
 
 class OutcomePath:
@@ -92,6 +105,31 @@ class AgedPath(OutcomePath):
         return counts.probability(self._age, without_age)
 
 
+class TimedPath(OutcomePath):
+    """Fails more often while its upstream is bad, on the wall clock.
+
+    Args:
+        law: tells one fault from another, and the probability of a fault whatever the regime.
+        regime: of the upstream.
+        path: its resampled history, which all its tools share.
+    """
+
+    __slots__ = ("_path", "_regime")
+
+    def __init__(self, law: OutcomeLaw, regime: UpstreamRegime, path: RegimePath) -> None:
+        super().__init__(law)
+        self._regime = regime
+        self._path = path
+
+    def next(self, index: int, u: float, at_s: float | None = None) -> str:
+        """Return the outcome kind of a call; without a clock it is at the episode's start."""
+        bad = self._path.is_bad(int((at_s or 0.0) / TICK_S))
+        whatever = self._law.fault_probability(self._previous)
+        fault_probability = self._regime.fault_probability(bad, whatever)
+        kind = self._previous = self._law.draw_given(u, self._previous, fault_probability)
+        return kind
+
+
 class LimitedPath(OutcomePath):
     """Refuses what is beyond a quota; what passes ends as another path draws it.
 
@@ -125,24 +163,37 @@ class OutcomeModel:
         levels: outcome counts from the coarsest level to the tool's own.
         regime: when it fails; None leaves that to the counts.
         limit: its rate limit; None for none.
+        upstream_regime: of its upstream, for episodes on the wall clock; None if there is none.
     """
 
-    __slots__ = ("_limit", "_regime", "_tool", "law")
+    __slots__ = ("_limit", "_regime", "_tool", "_upstream_regime", "law")
 
     def __init__(
-        self, tool: str, levels: Sequence[OutcomeCounts], regime: RegimeLaw | None, limit: RateLimit | None
+        self,
+        tool: str,
+        levels: Sequence[OutcomeCounts],
+        regime: RegimeLaw | None = None,
+        limit: RateLimit | None = None,
+        upstream_regime: UpstreamRegime | None = None,
     ) -> None:
         self._tool = tool
         self._regime = regime
         self._limit = limit
+        self._upstream_regime = upstream_regime
         self.law = OutcomeLaw(*(levels if limit is None else map(without_refusals, levels)))
 
-    def open(self, seed: int, episode: str) -> OutcomePath:
+    def open(self, seed: int, episode: str, clock: RegimeClock = "calls") -> OutcomePath:
         """Return the outcomes of an episode, from its first call on."""
-        passing = self._unlimited(seed, episode)
-        return passing if self._limit is None else LimitedPath(passing, open_meter(self._limit, False))
+        passing = self._unlimited(seed, episode, clock)
+        if self._limit is None:
+            return passing
+        return LimitedPath(passing, open_meter(self._limit, has_clock=clock == "time"))
 
-    def _unlimited(self, seed: int, episode: str) -> OutcomePath:
+    def _unlimited(self, seed: int, episode: str, clock: RegimeClock) -> OutcomePath:
+        if clock == "time" and self._upstream_regime is not None:
+            group = upstream(self._tool)
+            shared = upstream_path(self._upstream_regime.history, seed, episode, group)
+            return TimedPath(self.law, self._upstream_regime, shared)
         match self._regime:
             case RunHistory():
                 stream = UniformStream(seed, "regime", episode, self._tool)

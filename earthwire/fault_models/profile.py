@@ -10,7 +10,7 @@ from earthwire.fault_models.first_byte import FirstByteLaw
 from earthwire.fault_models.latency import LatencyTable
 from earthwire.fault_models.outcome import OutcomeCounts
 from earthwire.fault_models.rate_limit import RateLimit
-from earthwire.fault_models.regime import RegimeLaw
+from earthwire.fault_models.regime import RegimeLaw, UpstreamRegime
 
 
 class ErrorResponse(msgspec.Struct, frozen=True):
@@ -108,6 +108,7 @@ class Profile(msgspec.Struct, frozen=True):
         dependence: how the calls of one episode hang together.
         provenance: where it comes from.
         donor_levels: mean normal score of each donor session; empty where the compact engine is used.
+        upstreams: when each upstream was bad, by `earthwire.fault_models.grouping.upstream`; for the wall clock.
     """
 
     tools: dict[str, ToolLaws]
@@ -115,6 +116,7 @@ class Profile(msgspec.Struct, frozen=True):
     dependence: Dependence = Dependence()
     provenance: Provenance = Provenance()
     donor_levels: tuple[float, ...] = ()
+    upstreams: dict[str, UpstreamRegime] = {}
 
 
 def profile_hash(profile: Profile) -> str:

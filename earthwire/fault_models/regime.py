@@ -106,6 +106,35 @@ class RunHistory(msgspec.Struct, frozen=True, tag="history", dict=True):
 RegimeLaw = AgeHazards | RunHistory
 
 
+class UpstreamRegime(msgspec.Struct, frozen=True):
+    """When the tools of one upstream are up or bad together, on the wall clock.
+
+    Attributes:
+        history: recorded runs in ticks of `TICK_S`.
+        up_calls, up_faults: calls and faults while it was up.
+        bad_calls, bad_faults: calls and faults while it was bad.
+    """
+
+    history: RunHistory
+    up_calls: int
+    up_faults: int
+    bad_calls: int
+    bad_faults: int
+
+    def fault_probability(self, bad: bool, whatever: float) -> float:
+        """Return the probability of a fault while it is bad, or while it is up.
+
+        Args:
+            bad: which of the two.
+            whatever: the probability of a fault whatever the regime.
+        """
+        if bad:
+            return (self.bad_faults + HAZARD_PRIOR_CALLS * whatever) / (self.bad_calls + HAZARD_PRIOR_CALLS)
+        overall = (self.up_faults + self.bad_faults) / max(self.up_calls + self.bad_calls, 1)
+        share = self.up_faults / self.up_calls / overall if self.up_calls and overall else 1.0
+        return min(whatever * share, 1.0)
+
+
 class RegimePath:
     """One resampled history: bad or not, at any index, in any order.
 
@@ -132,16 +161,18 @@ class RegimePath:
         return self._history.is_bad(self._start + inside)
 
 
-def regime_at(history: RunHistory, seed: int, world: str, group: str, tick: int) -> bool:
-    """Tell whether an upstream is bad at a tick of `TICK_S` after the episode's start.
-
-    All tools of a group see the same answer, whatever order they ask in.
+def upstream_path(history: RunHistory, seed: int, world: str, group: str) -> RegimePath:
+    """Return when an upstream is bad, by tick after the episode's start: the same for all tools of the group.
 
     Args:
         history: recorded runs of the group, in ticks.
         seed: of the run.
         world: what shares one sky: an episode, or a name that several episodes have in common.
         group: the upstream (`earthwire.fault_models.grouping.upstream`).
-        tick: from 0.
     """
-    return RegimePath(history, UniformStream(seed, "upstream", world, group)).is_bad(tick)
+    return RegimePath(history, UniformStream(seed, "upstream", world, group))
+
+
+def regime_at(history: RunHistory, seed: int, world: str, group: str, tick: int) -> bool:
+    """Tell whether an upstream is bad at one tick, from 0; the arguments are those of `upstream_path`."""
+    return upstream_path(history, seed, world, group).is_bad(tick)

@@ -9,7 +9,7 @@ from earthwire.fault_models.call import Call, Drawn
 from earthwire.fault_models.delivery import deliver
 from earthwire.fault_models.family import Family, RankSource, ToolModel
 from earthwire.fault_models.matching import ToolMatcher
-from earthwire.fault_models.outcome_path import OutcomePath
+from earthwire.fault_models.outcome_path import OutcomePath, RegimeClock
 from earthwire.fault_models.plan import Plan
 from earthwire.fault_models.profile import Profile, profile_hash
 from earthwire.fault_models.rate_limit import with_retry_after
@@ -45,11 +45,16 @@ class Simulation:
         profile: the laws.
         seed: of the run; the same seed and the same calls give the same plans.
         server: host of the recorded tools that requests stand for, where the profile knows several.
+        regime_clock: what outages and rate limits advance by. With ``time`` a plan also depends on the time of its call
+            in the episode: calls at the same times get the same plans.
     """
 
-    def __init__(self, profile: Profile, seed: int, server: str | None = None) -> None:
+    def __init__(
+        self, profile: Profile, seed: int, server: str | None = None, regime_clock: RegimeClock = "calls"
+    ) -> None:
         self.profile = profile
         self.seed = seed
+        self.regime_clock: RegimeClock = regime_clock
         self.profile_hash = profile_hash(profile)
         most_used_first = sorted(profile.tools, key=lambda name: -profile.tools[name].calls)
         self._matcher = ToolMatcher(most_used_first, server)
@@ -71,7 +76,7 @@ class Simulation:
         stream.index = index + 1
         u = stream.uniforms.at(index)
         model = stream.model
-        kind = stream.outcomes.next(index, u[Purpose.OUTCOME])
+        kind = stream.outcomes.next(index, u[Purpose.OUTCOME], call.at_s)
         table = model.latency(kind)
         rank = stream.ranks.next_rank(index, u)
         latency_s = 0.0 if table is None else _in_clock_steps(table.quantile_s(rank), model.resolution_s)
@@ -110,7 +115,7 @@ class Simulation:
         of_episode = UniformStream(self.seed, "episode", episode).at(0)
         of_tool = UniformStream(self.seed, "tool", episode, tool).at(0)
         ranks = model.ranks(of_episode[Purpose.LEVEL], of_tool[Purpose.LEVEL])
-        outcomes = model.outcomes.open(self.seed, episode)
+        outcomes = model.outcomes.open(self.seed, episode, self.regime_clock)
         return _Stream(model, UniformStream(self.seed, "call", episode, tool), outcomes, ranks)
 
 

@@ -16,6 +16,7 @@ from earthwire.fault_models.regime import RegimeLaw, RunHistory
 from earthwire.grounding.censoring import limits_as_latencies
 from earthwire.grounding.donor_sessions import donor_sessions
 from earthwire.grounding.engine import Engine, choose_engine, with_engine
+from earthwire.grounding.outages import upstream_regimes
 from earthwire.grounding.first_bytes import first_byte_laws
 from earthwire.grounding.ranks import cross_fitted_scores
 from earthwire.grounding.rate_limits import rate_limits
@@ -77,6 +78,7 @@ def fit_laws(calls: Calls, responses: Responses | None = None) -> Profile:
         overall=builder.overall(),
         dependence=sessions.dependence if sessions is not None else Dependence(),
         donor_levels=donor_levels,
+        upstreams=upstream_regimes(calls),
     )
 
 

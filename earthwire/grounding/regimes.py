@@ -57,6 +57,13 @@ def run_lengths(bad: BoolArray) -> IntArray:
     return np.concatenate(([0], lengths)) if bad[0] else lengths
 
 
+def run_history(runs: IntArray) -> RunHistory | None:
+    """Return the history of run lengths as `run_lengths` gives them; None where there are too few bursts."""
+    if len(runs) // 2 < HISTORY_BURSTS_MIN:
+        return None
+    return RunHistory(tuple(_thinned(runs).tolist()))
+
+
 def age_hazards(counts: Tally, tool: int, law: OutcomeLaw) -> AgeHazards | None:
     """Return the hazards of a tool by age, or None where they predict no better than `law`.
 
@@ -78,10 +85,7 @@ def _history(bad: BoolArray, session: IntArray) -> RunHistory | None:
     sizes = np.unique(session, return_counts=True)[1]
     if (sizes.astype(float) ** 2).sum() / len(bad) < HISTORY_CALLS_MIN:
         return None
-    runs = run_lengths(bad)
-    if len(runs) // 2 < HISTORY_BURSTS_MIN:
-        return None
-    return RunHistory(tuple(_thinned(runs).tolist()))
+    return run_history(run_lengths(bad))
 
 
 def _thinned(runs: IntArray) -> IntArray:
