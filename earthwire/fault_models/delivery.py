@@ -11,6 +11,9 @@ _FORWARD, _RELAY_HEAD = Forward(), RelayHead()
 _RESET, _HANG, _FIN = Abort("rst"), Abort("hang"), Abort("fin")
 _JSON = "application/json"
 
+RELAYED_KINDS = ("ok", "unknown")
+"""Kinds that the upstream itself answers."""
+
 _REASONS = {
     400: "Bad Request",
     401: "Unauthorized",
@@ -40,7 +43,7 @@ def deliver(
         response: recorded response to answer with, or None to use a plain one of that kind.
         u: uniform in (0, 1) for what the kind leaves open, such as where a body is cut.
     """
-    if kind in ("ok", "unknown"):
+    if kind in RELAYED_KINDS:
         return (_FORWARD, Wait(first_byte_s), _RELAY_HEAD, RelayBody(last_byte_s))
     if kind == "timeout":
         return (_HANG,)

@@ -25,8 +25,12 @@ EXACT_SESSIONS_MIN = 20
 """With fewer sessions their mixture is a poor estimate of H, and the normal distribution stands in for it."""
 
 _Z_MAX = 6.0
+_Z_TOP = _Z_MAX - 1e-9
 _STEPS_PER_UNIT = 10
 _HALF_ROOT = math.sqrt(0.5)
+
+# As plain numbers: looking a member of an enumeration up takes longer than all that is done with it here.
+_LEVEL, _LATENCY = int(Purpose.LEVEL), int(Purpose.LATENCY)
 
 
 class Dependence(msgspec.Struct, frozen=True):
@@ -106,10 +110,10 @@ class CompactRanks:
 
     def next_rank(self, index: int, u: tuple[float, ...]) -> float:
         """Return the rank of call `index`, in (0, 1), from the call's uniforms; calls come in order."""
-        step = normal_quantile(u[Purpose.LEVEL])
+        step = normal_quantile(u[_LEVEL])
         slow = self._slow
         self._slow = slow = step if slow is None else self._memory * slow + self._innovation * step
-        noise = normal_quantile(u[Purpose.LATENCY])
+        noise = normal_quantile(u[_LATENCY])
         return self._rank_law.rank(self._offset + self._slow_weight * slow + self._white * noise)
 
 
@@ -134,10 +138,15 @@ class RankLaw:
 
     def rank(self, z: float) -> float:
         """Return H(z), in (0, 1); interpolated on a grid, with an error below 0.001."""
-        position = (min(max(z, -_Z_MAX), _Z_MAX - 1e-9) + _Z_MAX) * _STEPS_PER_UNIT
+        if z > _Z_TOP:
+            z = _Z_TOP
+        elif z < -_Z_MAX:
+            z = -_Z_MAX
+        position = (z + _Z_MAX) * _STEPS_PER_UNIT
         i = int(position)
-        low = self._cdf[i]
-        return low + (position - i) * (self._cdf[i + 1] - low)
+        cdf = self._cdf
+        low = cdf[i]
+        return low + (position - i) * (cdf[i + 1] - low)
 
     def score(self, u: float) -> float:
         """Return the score of rank `u`: the inverse of `rank`."""
