@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from earthwire.cli.console import fail, milliseconds, output, percent, sparkline
+from earthwire.cli.failing import failure_sentences
 
 if TYPE_CHECKING:
     from earthwire.fault_models.latency import LatencyTable
@@ -44,12 +45,16 @@ def show(
 
 
 def _row_values(laws: "ToolLaws") -> dict[str, object]:
+    import msgspec
+
     total = laws.outcomes.total
     table = _main_table(laws)
     return {
         "calls": laws.calls,
         "sessions": laws.sessions,
         "outcomes": total,
+        "regime": None if laws.regime is None else type(laws.regime).__name__,
+        "rate_limit": None if laws.rate_limit is None else msgspec.structs.asdict(laws.rate_limit),
         "support": None if table is None else table.support,
         "p50_s": None if table is None else table.quantile_s(0.5),
         "p95_s": None if table is None else table.quantile_s(0.95),
@@ -78,6 +83,9 @@ def _print(profile: "Profile", names: list[str], rows: int) -> None:
     console.print(table)
     if len(names) > rows:
         console.print(f"{len(names) - rows} more tools: --rows, --tool or --json shows them")
+    shown = [(name, profile.tools[name]) for name in names[:rows]]
+    for sentence in failure_sentences(shown, profile.upstreams):
+        console.print(sentence, markup=False, soft_wrap=True)
     _print_footer(profile)
 
 

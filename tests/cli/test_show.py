@@ -27,7 +27,17 @@ def test_json_holds_the_figures_of_every_tool(profile: Path, run: Run) -> None:
     tools = json.loads(run("show", profile, "--json", "--rows", "1").stdout)
     assert set(tools) == {"GET api.example/v1/search", "POST api.example/v1/carts"}
     search = tools["GET api.example/v1/search"]
-    assert set(search) == {"calls", "sessions", "outcomes", "support", "p50_s", "p95_s", "p99_s"}
+    assert set(search) == {
+        "calls",
+        "sessions",
+        "outcomes",
+        "regime",
+        "rate_limit",
+        "support",
+        "p50_s",
+        "p95_s",
+        "p99_s",
+    }
     assert 0.04 < search["p50_s"] < 0.06 < search["p95_s"] < search["p99_s"]
     assert set(search["outcomes"]) == {"ok", "http_5xx:503"}
 
