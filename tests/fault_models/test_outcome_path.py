@@ -1,0 +1,133 @@
+from itertools import groupby
+
+import numpy as np
+import pytest
+
+from earthwire.fault_models.call import Call
+from earthwire.fault_models.latency import LEVELS, LatencyTable
+from earthwire.fault_models.outcome import START, OutcomeCounts
+from earthwire.fault_models.outcome_path import OutcomeModel
+from earthwire.fault_models.plan import Head
+from earthwire.fault_models.profile import Profile, ToolLaws
+from earthwire.fault_models.rate_limit import REFUSED, RateLimit
+from earthwire.fault_models.regime import AgeHazards, HazardCounts, RegimeLaw, RunHistory, UpstreamRegime
+from earthwire.fault_models.simulation import Simulation
+
+COUNTS = OutcomeCounts(
+    {
+        START: {"ok": 10},
+        "ok": {"ok": 850, "http_5xx:503": 40, "timeout": 20},
+        "http_5xx:503": {"http_5xx:503": 30, "ok": 40},
+        "timeout": {"ok": 20},
+    }
+)
+HISTORY = RunHistory((400, 30, 200, 1, 100, 9, 260))
+
+
+def laws(regime: RegimeLaw | None = None, limit: RateLimit | None = None) -> ToolLaws:
+    table = LatencyTable(1_000, tuple(0.1 + i / 100 for i in range(len(LEVELS))))
+    return ToolLaws(1_000, 4, COUNTS, {"ok": table}, regime=regime, rate_limit=limit)
+
+
+def uniforms(seed: int, length: int) -> list[float]:
+    return np.random.default_rng(seed).random(length).tolist()
+
+
+def test_a_history_decides_whether_and_the_law_decides_how():
+    model = OutcomeModel("a", [COUNTS], HISTORY)
+    drawn: list[str] = []
+    for episode in range(60):
+        path = model.open(1, str(episode))
+        drawn += [path.next(i, u) for i, u in enumerate(uniforms(episode, 1_000))]
+    faults = [kind for kind in drawn if kind != "ok"]
+    # A block is 4,000 calls long: 1,000 calls are all of the history or have one seam.
+    assert len(faults) / 60_000 == pytest.approx(HISTORY.bad_share, abs=0.01)
+    assert set(faults) == {"http_5xx:503", "timeout"}
+    longest = max(len(list(run)) for bad, run in groupby(drawn, lambda kind: kind != "ok") if bad)
+    assert 30 <= longest <= 39
+
+
+def test_hazards_by_age_give_runs_as_long_as_they_say():
+    """Faults last exactly 4 calls or more: none ends at ages 1 to 3, half of the calls at ages 4 to 7 do."""
+    huge = 10**9
+    hazards = HazardCounts((huge,) * 8, (0, 0, huge // 2, huge, huge, huge, huge, huge))
+    model = OutcomeModel("a", [COUNTS], AgeHazards({"http_5xx:503": hazards, "timeout": hazards}))
+    path = model.open(1, "e")
+    drawn = [path.next(i, u) != "ok" for i, u in enumerate(uniforms(0, 40_000))]
+    runs = [len(list(run)) for bad, run in groupby(drawn) if bad]
+    assert min(runs) == 4
+    assert max(runs) <= 8
+    # Half end at age 4: 4 standard errors of a share of about 2,000 runs.
+    assert np.mean(np.array(runs) == 4) == pytest.approx(0.5, abs=0.05)
+
+
+def test_hazards_without_counts_are_the_chain():
+    chain, aged = OutcomeModel("a", [COUNTS]), OutcomeModel("a", [COUNTS], AgeHazards({}))
+    one, other = chain.open(1, "e"), aged.open(1, "e")
+    u = uniforms(3, 5_000)
+    assert [one.next(i, v) for i, v in enumerate(u)] == [other.next(i, v) for i, v in enumerate(u)]
+
+
+def test_a_limit_refuses_beyond_the_quota_and_the_rest_is_as_without_it():
+    free, limited = OutcomeModel("a", [COUNTS]), OutcomeModel("a", [COUNTS], None, RateLimit(3, 5))
+    one, other = free.open(1, "e"), limited.open(1, "e")
+    drawn = [(other.next(i, u), other.wait_s) for i, u in enumerate(uniforms(0, 1_000))]
+    assert [wait for _, wait in drawn] == [None, None, None, 2, 1] * 200
+    assert {kind for kind, wait in drawn if wait is not None} == {REFUSED}
+    passing = [u for i, u in enumerate(uniforms(0, 1_000)) if i % 5 < 3]
+    assert [kind for kind, wait in drawn if wait is None] == [one.next(i, u) for i, u in enumerate(passing)]
+
+
+def test_a_refusal_tells_what_is_left_of_the_window():
+    simulation = Simulation(Profile({"a": laws(limit=RateLimit(2, 4))}, laws()), 1)
+    plans = [simulation.draw(Call("e", "a")).plan for _ in range(8)]
+    assert [plan.outcome == REFUSED for plan in plans] == [False, False, True, True] * 2
+    heads = [step for plan in plans for step in plan.steps if isinstance(step, Head) and step.status == 429]
+    assert [dict(head.headers)["retry-after"] for head in heads] == ["2", "1"] * 2
+
+
+def test_on_the_wall_clock_the_tools_of_an_upstream_are_down_together():
+    regime = UpstreamRegime(RunHistory((300, 60)), 900, 0, 100, 100)
+    tools = {f"GET api.example.com/{name}": laws() for name in "ab"}
+    profile = Profile(tools, laws(), upstreams={"api.example.com": regime})
+
+    def failing(order: list[str]) -> dict[tuple[str, int], bool]:
+        simulation = Simulation(profile, 1, regime_clock="time")
+        return {
+            (tool, tick): simulation.draw(Call("e", tool, at_s=10.0 * tick)).plan.outcome != "ok"
+            for tick in range(720)
+            for tool in order
+        }
+
+    one = failing(sorted(tools))
+    assert one == failing(sorted(tools, reverse=True))
+    first, second = (np.array([one[tool, tick] for tick in range(720)]) for tool in sorted(tools))
+    # 360 ticks hold one outage of 60, in which 100 of 104 parts fail; two passes have 120 ticks of it.
+    assert np.corrcoef(first, second)[0, 1] > 0.8
+    assert 0.1 < first.mean() < 0.25
+
+
+def test_by_calls_the_time_of_a_call_does_not_matter():
+    profile = Profile(
+        {"a": laws(HISTORY)}, laws(), upstreams={"a": UpstreamRegime(RunHistory((1, 1)), 1, 0, 1, 1)}
+    )
+    one, other = Simulation(profile, 1), Simulation(profile, 1)
+    assert [one.draw(Call("e", "a")) for _ in range(300)] == [
+        other.draw(Call("e", "a", at_s=float(i))) for i in range(300)
+    ]
+
+
+def test_plans_with_regimes_and_limits_do_not_depend_on_the_order_of_tools():
+    hazard = AgeHazards({"ok": HazardCounts((90,) * 8, (9,) * 8)})
+    tools = {"a": laws(HISTORY), "b": laws(hazard), "c": laws(limit=RateLimit(3, 9))}
+    calls = [(episode, tool) for episode in "ef" for tool in tools for _ in range(60)]
+
+    def drawn(order: list[tuple[str, str]]) -> dict[tuple[str, str, int], object]:
+        simulation = Simulation(Profile(tools, laws()), 9)
+        plans = [(call, simulation.draw(Call(*call))) for call in order]
+        return {(*call, one.call_index): one.plan for call, one in plans}
+
+    expected = drawn(calls)
+    for seed in range(3):
+        shuffled = [calls[i] for i in np.random.default_rng(seed).permutation(len(calls))]
+        assert drawn(shuffled) == expected
