@@ -1,13 +1,9 @@
 """From what happened to one call to its trace record."""
 
-import time
-
 import msgspec
 
-from earthwire.fault_models.call import Drawn
 from earthwire.fault_models.plan import Plan, plan_digest
 from earthwire.proxy.perform import Performance
-from earthwire.proxy.request import Request
 from earthwire.proxy.response_writer import ResponseWriter
 from earthwire.proxy.served_record import ServedRecord
 from earthwire.traces.body_class import classify_body
@@ -23,34 +19,6 @@ _DOUBTFUL: frozenset[BodyClass | None] = frozenset(("html", "xml", "invalid_json
 
 _SYNTAX = msgspec.json.Decoder(msgspec.Raw)
 _ABORT_ERROR_TYPES = {"rst": "connection_reset", "fin": "connection_closed", "hang": "hang"}
-
-
-class CallContext(msgspec.Struct, frozen=True):
-    """What is known of a call before anything is performed.
-
-    Attributes:
-        request: of the client.
-        episode: the agent run it belongs to.
-        tool: key that calls are grouped by.
-        target: path and query at the upstream.
-        server_address: host of the upstream, or None.
-        seq: number of the call in its episode, from 0.
-        inflight_count: other calls under way at its start.
-        seed: of the draws.
-        profile_hash: of the profile that the draws come from.
-        drawn: what is planned.
-    """
-
-    request: Request
-    episode: str
-    tool: str
-    target: str
-    server_address: str | None
-    seq: int
-    inflight_count: int
-    seed: int
-    profile_hash: str
-    drawn: Drawn
 
 
 class Ending(msgspec.Struct, frozen=True, gc=False):
@@ -73,19 +41,36 @@ class Ending(msgspec.Struct, frozen=True, gc=False):
     censoring: Censoring = "none"
 
 
-class WallClock:
-    """Turns monotonic times into times of day.
+class FinishedCall(msgspec.Struct, frozen=True):
+    """A call that is over and of which a record is to be made.
 
     Attributes:
-        offset_ns: nanoseconds since 1970 at monotonic time 0.
+        performance: what was performed.
+        ending: how it ended; None if the plan was performed to its end, which then tells.
+        ended_s: when it ended (monotonic).
+        epoch_ns: nanoseconds since 1970 at monotonic time 0.
     """
 
-    def __init__(self) -> None:
-        self.offset_ns = time.time_ns() - time.monotonic_ns()
+    performance: Performance
+    ending: Ending | None
+    ended_s: float
+    epoch_ns: int
 
-    def unix_nano(self, monotonic_s: float) -> int:
-        """Return nanoseconds since 1970 of a monotonic time in seconds."""
-        return self.offset_ns + int(monotonic_s * NANOSECONDS_PER_SECOND)
+    def record(self) -> ServedRecord:
+        """Return its trace record."""
+        performance, ending = self.performance, self.ending
+        body_class = None
+        if ending is None:
+            body_class = body_class_of(performance)
+            ending = ending_of(performance, origin_of(performance), body_class)
+        return _served_record(performance, ending, body_class, self.ended_s, self.epoch_ns)
+
+
+def origin_of(performance: Performance) -> Origin:
+    """Return who made the response: whoever answered, if that was relayed whole; else the plan."""
+    if performance.head is None or performance.aborted is not None or performance.source_origin is None:
+        return "injected"
+    return performance.source_origin
 
 
 def ending_of(performance: Performance, origin: Origin, body_class: BodyClass | None) -> Ending:
@@ -120,25 +105,12 @@ def body_class_of(performance: Performance) -> BodyClass | None:
     return "json_object" if _is_json_object(body) else classify_body(body, writer.content_type)
 
 
-def call_record(
-    context: CallContext,
-    performance: Performance,
-    ending: Ending,
-    body_class: BodyClass | None,
-    ended_s: float,
-    wall_clock: WallClock,
+def _served_record(
+    performance: Performance, ending: Ending, body_class: BodyClass | None, ended_s: float, epoch_ns: int
 ) -> ServedRecord:
-    """Return the record of a call.
-
-    Args:
-        context: of its start.
-        performance: what was performed.
-        ending: how it ended.
-        body_class: of the body that was sent, if it is known.
-        ended_s: when it ended (monotonic).
-        wall_clock: gives the time of day of its start.
-    """
-    request, writer, plan, head = context.request, performance.writer, performance.plan, performance.head
+    context, plan = performance.context, performance.plan
+    request, planner = context.request, context.route.planner
+    writer, head = performance.writer, performance.head
     arrival_s, first_s = request.arrival_s, writer.first_byte_s
     duration_ns = int((ended_s - arrival_s) * NANOSECONDS_PER_SECOND)
     due_ns = int(plan.last_byte_s * NANOSECONDS_PER_SECOND)
@@ -150,8 +122,8 @@ def call_record(
         context.episode,
         context.seq,
         request.line.method,
-        context.server_address,
-        wall_clock.offset_ns + int(arrival_s * NANOSECONDS_PER_SECOND),
+        context.route.source.server_address,
+        epoch_ns + int(arrival_s * NANOSECONDS_PER_SECOND),
         duration_ns,
         None if first_s is None else int((first_s - arrival_s) * NANOSECONDS_PER_SECOND),
         "proxy",
@@ -171,8 +143,8 @@ def call_record(
         ending.origin,
         context.episode,
         context.drawn.call_index,
-        context.seed,
-        context.profile_hash,
+        planner.seed,
+        planner.profile_hash,
         plan.outcome,
         plan.support,
         int(plan.first_byte_s * NANOSECONDS_PER_SECOND),

@@ -5,14 +5,13 @@ import time
 from functools import lru_cache
 
 from earthwire.fault_models.call import Call
+from earthwire.proxy.call_context import CallContext
 from earthwire.proxy.call_record import (
     CLASSIFIED_BYTES_MAX,
-    CallContext,
+    NANOSECONDS_PER_SECOND,
     Ending,
-    WallClock,
-    body_class_of,
-    call_record,
-    ending_of,
+    FinishedCall,
+    origin_of,
 )
 from earthwire.proxy.client_side import ClientConnection, ClientLeftError
 from earthwire.proxy.clock import Clock
@@ -25,7 +24,7 @@ from earthwire.proxy.refusal import RequestRefusedError, UpstreamError, error_bo
 from earthwire.proxy.request import Request
 from earthwire.proxy.response_writer import response_writer
 from earthwire.proxy.routes import DEFAULT_EPISODE, Destination, Routes
-from earthwire.traces.record import Origin, TraceRecord
+from earthwire.traces.record import TraceRecord
 
 UNROUTED_TOOL = "unrouted"
 """Tool of records of requests that were refused before it was known where they lead."""
@@ -69,7 +68,7 @@ class Handler:
         # Agents call few targets many times.
         self._lead = lru_cache(_TARGETS_REMEMBERED)(self._destination)
         self._call_counts: dict[str, int] = {}
-        self._wall_clock = WallClock()
+        self._epoch_ns = time.time_ns() - time.monotonic_ns()
         self.inflight_count = 0
         self.stopping = False
 
@@ -110,27 +109,19 @@ class Handler:
             request.body.keep(self._limits.kept_body_bytes_max)
         if request.headers.expects_continue and not request.body.received_bytes:
             client.transport.write(_CONTINUE)
-        performance = Performance(
-            client,
-            request,
-            context.drawn.plan,
-            destination.route.source,
-            destination.target,
-            episode,
-            self._clock,
-            self._limits,
-            response_writer(client, request, self._kept_bytes_max),
-        )
+        writer = response_writer(client, request, self._kept_bytes_max)
+        plan = context.drawn.plan
+        performance = Performance(client, context, plan, self._clock, self._limits, writer)
         self.inflight_count += 1
         ending: Ending | None = None
         try:
-            await performance.run(context.drawn.plan.steps)
+            await performance.run(plan.steps)
         except (UpstreamError, RequestRefusedError, ClientLeftError, asyncio.CancelledError) as error:
             ending = self._ending_of_failure(client, request, performance, error)
         finally:
             self.inflight_count -= 1
         performance.release()
-        self._record(context, performance, ending)
+        self._record(performance, ending)
         if ending is not None:
             return ending.origin == "proxy" and request.headers.keep_alive and not client.closed
         return performance.writer.reusable and performance.writer.complete and not client.closed
@@ -178,7 +169,7 @@ class Handler:
         """Return the ending of a call whose client did not wait for it."""
         error_type = "proxy_stopped" if self.stopping else "client_left"
         return Ending(
-            "cancelled", _origin_of(performance), performance.writer.status, error_type, censoring="right"
+            "cancelled", origin_of(performance), performance.writer.status, error_type, censoring="right"
         )
 
     def _send_error(
@@ -205,7 +196,7 @@ class Handler:
                 tool=UNROUTED_TOOL,
                 source_format="earthwire",
                 http_request_method=None if request is None else request.line.method,
-                start_time_unix_nano=self._wall_clock.unix_nano(started_s),
+                start_time_unix_nano=self._epoch_ns + int(started_s * NANOSECONDS_PER_SECOND),
                 vantage="proxy",
                 latency_censoring="missing",
                 outcome="http_error",
@@ -229,11 +220,9 @@ class Handler:
             episode,
             tool,
             destination.target,
-            route.source.server_address,
+            route,
             self._next_seq(episode),
             self.inflight_count,
-            route.planner.seed,
-            route.planner.profile_hash,
             drawn,
         )
 
@@ -249,26 +238,23 @@ class Handler:
         counts[episode] = seq + 1
         return seq
 
-    def _record(self, context: CallContext, performance: Performance, ending: Ending | None) -> None:
-        if self._recorder is None:
+    def _record(self, performance: Performance, ending: Ending | None) -> None:
+        recorder = self._recorder
+        if recorder is None:
             return
-        writer, body_class = performance.writer, None
-        if ending is None:
-            body_class = body_class_of(performance)
-            ending = ending_of(performance, _origin_of(performance), body_class)
-        is_broken_off = ending.censoring == "right" or writer.last_byte_s is None
-        ended_s = time.monotonic() if is_broken_off or ending.origin == "proxy" else writer.last_byte_s
-        assert ended_s is not None
-        record = call_record(context, performance, ending, body_class, ended_s, self._wall_clock)
+        ended_s = performance.writer.last_byte_s
+        if ended_s is None or _outlived_its_bytes(performance, ending):
+            ended_s = time.monotonic()
+        call = FinishedCall(performance, ending, ended_s, self._epoch_ns)
         if self._keep_bodies:
-            whole = with_bodies(record.trace_record(), context, performance, self._kept_bytes_max)
-            self._recorder.add(whole)
+            # At once, so that no body waits in memory.
+            recorder.add(with_bodies(call.record().trace_record(), performance, self._kept_bytes_max))
         else:
-            self._recorder.add(record)
+            recorder.add(call)
 
 
-def _origin_of(performance: Performance) -> Origin:
-    """Return who made the response: whoever answered, if that was relayed whole; else the plan."""
-    if performance.head is None or performance.aborted is not None or performance.source_origin is None:
-        return "injected"
-    return performance.source_origin
+def _outlived_its_bytes(performance: Performance, ending: Ending | None) -> bool:
+    """Tell whether a call went on after the last byte of its response."""
+    if ending is None:
+        return performance.aborted == "hang"
+    return ending.censoring == "right" or ending.origin == "proxy"

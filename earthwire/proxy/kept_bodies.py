@@ -5,7 +5,6 @@ import zlib
 
 import msgspec
 
-from earthwire.proxy.call_record import CallContext
 from earthwire.proxy.headers import as_mapping, first_value
 from earthwire.proxy.perform import Performance
 from earthwire.traces.body_class import classify_body
@@ -18,9 +17,7 @@ _REQUEST_BODY_ATTRIBUTE = "http.request.body"
 _NOT_KEPT = ("content-length", "content-encoding")
 
 
-def with_bodies(
-    record: TraceRecord, context: CallContext, performance: Performance, bytes_max: int
-) -> TraceRecord:
+def with_bodies(record: TraceRecord, performance: Performance, bytes_max: int) -> TraceRecord:
     """Return the record with redacted URL, request key, response headers and response body.
 
     A body under gzip or deflate is kept decoded; under another coding it is kept as it is, in base64. The request
@@ -28,11 +25,11 @@ def with_bodies(
 
     Args:
         record: of the call.
-        context: of its start.
         performance: what was performed.
         bytes_max: bound on a body that is kept.
     """
-    request, head, writer = context.request, performance.head, performance.writer
+    context, head, writer = performance.context, performance.head, performance.writer
+    request = context.request
     content_type = first_value(request.headers.fields, b"content-type")
     body = request.body.kept()
     key = None if body is None else request_key(request.line.method, context.target, body, content_type)
@@ -43,7 +40,7 @@ def with_bodies(
     record = msgspec.structs.replace(
         record,
         attributes=attributes,
-        url_full=redact_url(f"http://{context.server_address or 'upstream'}{context.target}"),
+        url_full=redact_url(f"http://{context.route.source.server_address or 'upstream'}{context.target}"),
         request_key=key,
     )
     if writer.status is None or head is None or record.origin != "upstream":

@@ -3,12 +3,12 @@
 import msgspec
 
 from earthwire.fault_models.plan import Abort, Body, Forward, Head, Plan, RelayBody, RelayHead, Step, Wait
+from earthwire.proxy.call_context import CallContext
 from earthwire.proxy.client_side import ClientConnection
 from earthwire.proxy.clock import Clock
-from earthwire.proxy.exchange import Exchange, ResponseHead, Source
+from earthwire.proxy.exchange import Exchange, ResponseHead
 from earthwire.proxy.limits import Limits
 from earthwire.proxy.relay import Tail, relay_part, relay_whole
-from earthwire.proxy.request import Request
 from earthwire.proxy.response_writer import ResponseWriter
 from earthwire.traces.record import Origin
 
@@ -18,11 +18,8 @@ class Performance(msgspec.Struct, eq=False):
 
     Attributes:
         client: connection of the client.
-        request: that is answered.
+        context: the call.
         plan: what is performed; a recording may replace the one that was drawn.
-        source: where calls are forwarded to.
-        target: path and query at the upstream.
-        episode: the agent run that the request belongs to.
         clock: what deadlines count on.
         limits: bounds.
         writer: the response, and what of it was sent when.
@@ -33,11 +30,8 @@ class Performance(msgspec.Struct, eq=False):
     """
 
     client: ClientConnection
-    request: Request
+    context: CallContext
     plan: Plan
-    source: Source
-    target: str
-    episode: str
     clock: Clock
     limits: Limits
     writer: ResponseWriter
@@ -46,11 +40,6 @@ class Performance(msgspec.Struct, eq=False):
     source_origin: Origin | None = None
     aborted: str | None = None
 
-    @property
-    def head_only(self) -> bool:
-        """Whether the request asked for a head only, so that the body stays unknown."""
-        return self.writer.head_only
-
     async def run(self, steps: tuple[Step, ...]) -> None:
         """Perform steps in order.
 
@@ -58,33 +47,36 @@ class Performance(msgspec.Struct, eq=False):
             UpstreamError: if the upstream fails; `writer` tells whether the client has seen a head by then.
             RequestRefusedError: if the request turns out to be one that is not served.
         """
+        request = self.context.request
         for step in steps:
-            match step:
-                case Forward():
-                    exchange = await self.source.forward(self.request, self.target, self.episode)
-                    self.exchange, self.source_origin = exchange, exchange.origin
-                    if exchange.recorded_plan is not None:
-                        # The recording says how it goes on, whatever was drawn.
-                        self.plan = exchange.recorded_plan
-                        await self.run(self.plan.steps)
-                        return
-                case Wait():
-                    due_s = self.request.arrival_s + step.until_s
-                    if due_s > self.clock.now():
-                        await self._flush()
-                        await self.clock.wait_until(due_s)
-                case RelayHead():
-                    self.head = await self._upstream_exchange().head()
-                    self.writer.relay_head(self.head)
-                case RelayBody():
-                    await self._relay_body(step)
-                case Head():
-                    self.writer.own_head(step)
-                case Body():
-                    self.writer.stage(step.data)
+            # Not a match statement: its class patterns take longer than what is done at a usual step.
+            if isinstance(step, Wait):
+                due_s = request.arrival_s + step.until_s
+                if due_s > self.clock.now():
                     await self._flush()
-                case Abort():
-                    await self._abort(step)
+                    await self.clock.wait_until(due_s)
+            elif isinstance(step, Forward):
+                context = self.context
+                exchange = await context.route.source.forward(request, context.target, context.episode)
+                self.exchange, self.source_origin = exchange, exchange.origin
+                if exchange.recorded_plan is not None:
+                    # The recording says how it goes on, whatever was drawn.
+                    self.plan = exchange.recorded_plan
+                    await self.run(self.plan.steps)
+                    return
+            elif isinstance(step, RelayHead):
+                self.head = await self._upstream_exchange().head()
+                self.writer.relay_head(self.head)
+            elif isinstance(step, RelayBody):
+                if not self._relay_body_at_once(step):
+                    await self._relay_body(step)
+            elif isinstance(step, Head):
+                self.writer.own_head(step)
+            elif isinstance(step, Body):
+                self.writer.stage(step.data)
+                await self._flush()
+            elif isinstance(step, Abort):
+                await self._abort(step)
         self.writer.flush()
 
     def release(self) -> None:
@@ -99,18 +91,26 @@ class Performance(msgspec.Struct, eq=False):
         if exchange is not None:
             exchange.cancel()
 
+    def _relay_body_at_once(self, step: RelayBody) -> bool:
+        """Relay a body that is complete and due, as most are; tell whether it was so."""
+        body = self._upstream_exchange().body
+        if not body.complete or step.fraction < 1.0:
+            return False
+        if self.context.request.arrival_s + step.last_byte_s > self.clock.now():
+            return False
+        self.writer.stage(body.take())
+        self.writer.end()
+        return True
+
     async def _relay_body(self, step: RelayBody) -> None:
         body, writer = self._upstream_exchange().body, self.writer
-        due_s = self.request.arrival_s + step.last_byte_s
+        due_s = self.context.request.arrival_s + step.last_byte_s
         if step.fraction < 1.0:
             declared_bytes = None if self.head is None else self.head.content_length
             tail = Tail(writer, self.clock, due_s)
             await relay_part(body, tail, step.fraction, declared_bytes, self.limits.cut_body_bytes_max)
             return
-        if body.complete and due_s <= self.clock.now():
-            writer.stage(body.take())
-        else:
-            await relay_whole(body, Tail(writer, self.clock, due_s))
+        await relay_whole(body, Tail(writer, self.clock, due_s))
         writer.end()
 
     async def _abort(self, step: Abort) -> None:
@@ -125,7 +125,7 @@ class Performance(msgspec.Struct, eq=False):
                 client.close()
             case "hang":
                 # Reading goes on, or the client's leaving would not be noticed; what it sends is dropped.
-                self.request.body.discard()
+                self.context.request.body.discard()
                 self.release()
                 await self.clock.wait_until(self.clock.now() + self.limits.hang_s_max)
                 client.close()

@@ -1,0 +1,31 @@
+"""What is known of a call before anything is performed."""
+
+import msgspec
+
+from earthwire.fault_models.call import Drawn
+from earthwire.proxy.request import Request
+from earthwire.proxy.routes import Route
+
+
+class CallContext(msgspec.Struct, frozen=True):
+    """One call at its start.
+
+    Attributes:
+        request: of the client.
+        episode: the agent run it belongs to.
+        tool: key that calls are grouped by.
+        target: path and query at the upstream.
+        route: the upstream.
+        seq: number of the call in its episode, from 0.
+        inflight_count: other calls under way at its start.
+        drawn: what is planned.
+    """
+
+    request: Request
+    episode: str
+    tool: str
+    target: str
+    route: Route
+    seq: int
+    inflight_count: int
+    drawn: Drawn
