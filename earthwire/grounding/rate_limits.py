@@ -27,7 +27,7 @@ QUOTA_MIN = 2
 EVIDENCE_MIN = float(np.log(1_000))
 """Log likelihood ratio that a limit needs, after paying for what was tried."""
 QUOTA_CALLS_SHARE_MAX = 0.2
-"""A quota above this share of a sequence would be seen a few times at most."""
+"""A quota above this share of all calls was seen a few times at most."""
 
 _INTERRUPTION_SHARES = (0.0, 0.05, 0.1, 0.25, 0.5)
 """Refused stretches shorter than this share of the longest one do not end a window."""
@@ -106,7 +106,7 @@ def find_limit(sequences: list[Sequence]) -> Finding | None:
             best = finding
     if best is None or best.evidence < EVIDENCE_MIN:
         return None
-    return best if best.quota <= QUOTA_CALLS_SHARE_MAX * max(map(len, refused)) else None
+    return best if best.quota <= QUOTA_CALLS_SHARE_MAX * sum(map(len, refused)) else None
 
 
 def window_s(cycles: list[list[Cycle]]) -> float | None:
