@@ -3,12 +3,16 @@ import pytest
 from scipy import stats
 
 from earthwire.grounding.outcome_mix import (
+    burst_dispersion,
     clustered_rate,
     dispersion,
     fault_rate,
     kind_shares,
+    mean_burst_dispersion,
     mean_run_length,
     rates_agree,
+    session_errors_ks,
+    session_totals_ks,
     wilson,
 )
 from tests.grounding.synthetic import calls_of, make_calls
@@ -71,3 +75,31 @@ def test_no_faults_have_no_run_length():
 def test_shares_are_by_kind_most_frequent_first():
     calls = calls_of(["a"] * 4, ["s"] * 4, ["ok", "ok", "timeout", "ok"], np.ones(4))
     assert list(kind_shares(calls).items()) == [("ok", 0.75), ("timeout", 0.25)]
+
+
+def test_dispersion_of_bursts_is_the_formula_by_hand():
+    """Windows with 10, 0, 20 and 2 faults: mean 8, variance 82.67; what is left over does not count."""
+    bad = np.zeros(450, dtype=bool)
+    for window, count in enumerate((10, 0, 20, 2)):
+        bad[100 * window : 100 * window + count] = True
+    assert burst_dispersion(bad) == pytest.approx(np.var([10, 0, 20, 2], ddof=1) / 8)
+    assert burst_dispersion(np.zeros(450, dtype=bool)) == 0.0
+    with pytest.raises(ValueError, match="150 calls: two windows of 100 are needed"):
+        burst_dispersion(bad[:150])
+
+
+def test_dispersion_of_calls_needs_long_sequences_of_one_tool():
+    """10 sequences of 1,000 independent calls have a dispersion of 0.9, with a standard error of about 0.13."""
+    long = make_calls(sessions=10, calls_per_session=1_000, tools=1)
+    assert mean_burst_dispersion(long) == pytest.approx(0.9, abs=0.5)
+    assert mean_burst_dispersion(make_calls(sessions=25, calls_per_session=400, tools=1)) is None
+    assert mean_burst_dispersion(make_calls(sessions=10, calls_per_session=1_000, tools=3)) is None
+
+
+def test_sessions_of_one_law_have_the_same_errors_and_totals_and_others_have_not():
+    a, b = make_calls(sessions=400, seed=1), make_calls(sessions=400, seed=2)
+    critical = np.sqrt(-0.5 * np.log(0.001 / 2) * 2 / 400)
+    assert session_errors_ks(a, b) < critical
+    assert session_totals_ks(a, b) < critical
+    assert session_errors_ks(a, make_calls(sessions=400, seed=3, fault_rate=0.2)) > critical
+    assert session_totals_ks(a, make_calls(sessions=400, seed=3, latency_factor=1.5)) > critical

@@ -64,6 +64,26 @@ def test_transitions_are_counted_by_tool_inside_a_session():
     }
 
 
+def test_hazards_count_what_follows_by_the_age_of_the_run():
+    """Tool a: ok ok ok bad bad ok; tool b never fails; a session begins anew."""
+    kinds = ["ok", "ok", "ok", "timeout", "timeout", "ok"]
+    counts = tally(
+        calls_of(["a"] * 6 + ["b", "a"], ["s1"] * 7 + ["s2"], [*kinds, "ok", "timeout"], np.ones(8))
+    )
+    hazards = counts.hazards
+    seen = {
+        (counts.tool_names[tool], counts.kind_names[kind], age): tuple(sums)
+        for (tool, kind, age), sums in zip(hazards.keys.tolist(), hazards.counts.tolist(), strict=True)
+    }
+    # Ages 1, 2 and 3 of ok fall into bins 0, 1 and 1.
+    assert seen == {
+        ("a", "ok", 0): (1, 0),
+        ("a", "ok", 1): (2, 1),
+        ("a", "timeout", 0): (1, 0),
+        ("a", "timeout", 1): (1, 1),
+    }
+
+
 def test_calls_that_the_agent_cancelled_say_nothing_of_the_tool():
     counts = tally(calls_of(["a", "a"], ["s", "s"], ["ok", "cancelled"], np.ones(2)))
     assert counts.transitions.counts.sum() == 1
