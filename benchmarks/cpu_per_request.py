@@ -23,10 +23,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from earthwire.fault_models.call import Call, Drawn
 
 REPOSITORY = Path(__file__).parents[1]
 CONNECTION_COUNT = 32
@@ -282,16 +278,8 @@ class CalibratedPlanner:
         quantiles_s = tuple(1e-9 * (1 + number) for number in range(len(LEVELS)))
         latency = {kind: LatencyTable(1000, quantiles_s) for kind in kinds}
         laws = ToolLaws(1001, 10, outcomes, latency)
-        self._simulation = Simulation(Profile(tools={}, overall=laws), self.seed)
-        self._naming = PassThrough()
-
-    def draw(self, call: "Call") -> "Drawn":
-        """Return the plan of the next call."""
-        return self._simulation.draw(call)
-
-    def tool_of(self, method: str, path: str) -> str:
-        """Return the tool of a request."""
-        return self._naming.tool_of(method, path)
+        self.draw = Simulation(Profile(tools={}, overall=laws), self.seed).draw
+        self.tool_of = PassThrough().tool_of
 
 
 def serve_stub(port: int) -> None:

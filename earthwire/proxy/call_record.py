@@ -193,7 +193,7 @@ def _is_json_object(body: bytes) -> bool:
 
     Objects in other encodings or with escaped characters are left to `classify_body`, which looks more closely.
     """
-    if body[:1] != b"{" or not body.isascii() or b"\\u" in body:
+    if body[:1] != b"{" or not body.isascii() or b"\\" in body:
         return False
     try:
         _SYNTAX.decode(body)

@@ -93,12 +93,12 @@ class Performance(msgspec.Struct, eq=False):
 
     def _relay_body_at_once(self, step: RelayBody) -> bool:
         """Relay a body that is complete and due, as most are; tell whether it was so."""
-        body = self._upstream_exchange().body
-        if not body.complete or step.fraction < 1.0:
+        exchange = self.exchange
+        if exchange is None or not exchange.body.complete or step.fraction < 1.0:
             return False
         if self.context.request.arrival_s + step.last_byte_s > self.clock.now():
             return False
-        self.writer.stage(body.take())
+        self.writer.stage(exchange.body.take())
         self.writer.end()
         return True
 

@@ -13,7 +13,7 @@ from earthwire.proxy.chunked import ChunkedDecoder
 from earthwire.proxy.headers import HEAD_END
 from earthwire.proxy.limits import Limits
 from earthwire.proxy.refusal import RequestRefusedError
-from earthwire.proxy.request import Request
+from earthwire.proxy.request import Request, RequestHeaders
 from earthwire.proxy.request_head import RequestHeadReader
 from earthwire.proxy.request_rules import check_body_bytes, check_incomplete_head
 
@@ -58,8 +58,12 @@ class RequestParser:
         if end < len(HEAD_END) or end > self._limits.head_bytes_max:
             check_incomplete_head(data, self._limits)
             return None
+        arrival_s = time.monotonic()
         self.pending = data[end:]
-        return self._parse_head(data[:end])
+        line, headers = self._heads.read(data[:end])
+        if not headers.content_length and not headers.chunked:
+            return Request(line, headers, arrival_s, NO_BODY)
+        return Request(line, headers, arrival_s, self._open_body(headers))
 
     def feed_body(self, data: bytes) -> bytes:
         """Parse bytes of the body that is open; return what lies beyond its end.
@@ -89,16 +93,12 @@ class RequestParser:
         """Take no more bytes; breaks the cycle of references with the connection."""
         self._flow = None
 
-    def _parse_head(self, head: bytes) -> Request:
-        arrival_s = time.monotonic()
-        line, headers = self._heads.read(head)
-        if not headers.content_length and not headers.chunked:
-            return Request(line, headers, arrival_s, NO_BODY)
+    def _open_body(self, headers: RequestHeaders) -> Body:
         body = self.open_body = Body(self._flow, self._limits.buffer_bytes_max)
         self._remaining_bytes = headers.content_length or 0
         if headers.chunked:
             self._chunked = ChunkedDecoder(body.feed)
-        return Request(line, headers, arrival_s, body)
+        return body
 
     def _feed_counted(self, body: Body, data: bytes) -> bytes:
         remaining_bytes = self._remaining_bytes

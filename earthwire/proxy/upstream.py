@@ -110,7 +110,7 @@ class LiveSource:
         Raises:
             UpstreamError: if the upstream cannot be reached.
         """
-        self._put(await self.connect())
+        self._idle.append(await self.connect())
 
     async def forward(self, request: Request, target: str, episode: str) -> "LiveExchange":
         """Send a request to the upstream (see `earthwire.proxy.exchange.Source`)."""
@@ -156,12 +156,13 @@ class LiveSource:
 
     def release(self, connection: UpstreamConnection) -> None:
         """Take a connection back whose exchange is over."""
-        if self._closed or not connection.reusable:
+        reusable = connection.parser.reusable and connection.request_sent and not connection.closed
+        if self._closed or not reusable or len(self._idle) >= self._limits.idle_upstream_connections_max:
             connection.close()
             return
         if connection.reading_paused:
             connection.resume_reading()
-        self._put(connection)
+        self._idle.append(connection)
 
     def close(self) -> None:
         """Close all connections."""
@@ -181,12 +182,6 @@ class LiveSource:
                 return connection
             connection.close()
         return None
-
-    def _put(self, connection: UpstreamConnection) -> None:
-        if len(self._idle) >= self._limits.idle_upstream_connections_max:
-            connection.close()
-            return
-        self._idle.append(connection)
 
     def _gone(self, connection: UpstreamConnection) -> None:
         self._connections.discard(connection)

@@ -64,12 +64,6 @@ class UpstreamConnection(Connection):
         self._abandoned = False
         self._ended: Callable[[UpstreamConnection], None] | None = None
 
-    @property
-    def reusable(self) -> bool:
-        """Whether another exchange may follow: both messages of the last one are over."""
-        parser = self.parser
-        return parser.complete and parser.reusable and self.request_sent and not self.closed
-
     def begin(
         self, data: bytes, *, whole: bool, head_request: bool, ended: Callable[["UpstreamConnection"], None]
     ) -> Body:
