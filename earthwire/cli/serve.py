@@ -42,6 +42,9 @@ def serve(
     server: Annotated[
         str | None, typer.Option("--server", help="Host in the profile's tool keys that requests stand for.")
     ] = None,
+    severity: Annotated[
+        float | None, typer.Option("--severity", help="0 clean, 1 as recorded, up to 8: harsher.")
+    ] = None,
     record: Annotated[
         Path | None, typer.Option("--record", "-r", help="Append a trace record of each call (.jsonl).")
     ] = None,
@@ -72,6 +75,7 @@ def serve(
         options["replay"] = {"traces": [str(path) for path in replay]}
     _set(options, "seed", seed)
     _set(options, "server", server)
+    _set(options, "severity", severity)
     if record is not None:
         options["record"] = {"path": str(record), "bodies": record_bodies}
     merged = _merged(written, options)
@@ -156,6 +160,8 @@ def _option_problem(location: tuple[int | str, ...], value: object) -> str:
             return f"--upstream: {value!r} is not an http:// or https:// URL"
         case ("routes", name, "[key]"):
             return f"--upstream: {name!r} is no name: 1 to 64 of A-Z a-z 0-9 . _ - are allowed"
+        case ("severity",):
+            return f"--severity: {value!r} is not in [0, 8]"
         case _:
             return f"--{location[0]}: {value!r} is not allowed; see --help"
 
@@ -167,7 +173,9 @@ def _planner(recipe: RecipeFile) -> "Planner":
 
     if recipe.profile is None:
         return PassThrough()
-    return Simulation(read_profile(Path(recipe.profile)), recipe.seed, recipe.server)
+    return Simulation(
+        read_profile(Path(recipe.profile)), recipe.seed, recipe.server, severity=recipe.severity
+    )
 
 
 def _serve_config(recipe: RecipeFile) -> "ServeConfig":

@@ -32,6 +32,7 @@ from earthwire.config.recipe import (
     RouteName,
     RouteSection,
     Seed,
+    Severity,
     Timing,
     read_recipe,
 )
@@ -61,6 +62,7 @@ __all__ = [
     "RouteSection",
     "Section",
     "Seed",
+    "Severity",
     "Share",
     "SourceSection",
     "Timing",

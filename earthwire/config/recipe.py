@@ -6,12 +6,15 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from earthwire.config.located_yaml import Section, read_yaml
+from earthwire.fault_models.severity import SEVERITY_MAX
 
 MissPolicy = Literal["error", "forward", "nearest"]
 Timing = Literal["recorded", "calibrated"]
 
 Seed = Annotated[int, Field(ge=-(2**63), le=2**63 - 1)]
 """As wide as a trace record can hold."""
+
+Severity = Annotated[float, Field(ge=0.0, le=SEVERITY_MAX)]
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 RouteName = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
@@ -53,6 +56,7 @@ class RecipeFile(Section):
     profile: str | None = None
     seed: Seed = 0
     server: str | None = None
+    severity: Severity = 1.0
     routes: dict[RouteName, RouteSection] = {}
     replay: ReplaySection | None = None
     listen: ListenSection = ListenSection()

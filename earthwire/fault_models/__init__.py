@@ -61,6 +61,14 @@ from earthwire.fault_models.rate_limit import (
     with_retry_after,
     without_refusals,
 )
+from earthwire.fault_models.severity import (
+    SEVERITY_MAX,
+    Overlay,
+    SevereOutcomes,
+    open_severe,
+    overlay_count,
+    severe_latency_s,
+)
 from earthwire.fault_models.simulation import STREAMS_MAX, Simulation, TooManyStreamsError
 from earthwire.fault_models.uniforms import Purpose, UniformStream
 
@@ -73,6 +81,7 @@ __all__ = [
     "PASS_THROUGH",
     "RANK_STEPS",
     "REFUSED",
+    "SEVERITY_MAX",
     "SHARE_LEVELS",
     "SIBLINGS_MIN",
     "START",
@@ -99,6 +108,7 @@ __all__ = [
     "Meter",
     "OutcomeCounts",
     "OutcomeLaw",
+    "Overlay",
     "Plan",
     "Profile",
     "Provenance",
@@ -109,6 +119,7 @@ __all__ = [
     "RelayBody",
     "RelayHead",
     "SessionLevels",
+    "SevereOutcomes",
     "Simulation",
     "Source",
     "Step",
@@ -129,9 +140,12 @@ __all__ = [
     "normal_probability",
     "normal_quantile",
     "open_meter",
+    "open_severe",
+    "overlay_count",
     "plain_response",
     "plan_digest",
     "profile_hash",
+    "severe_latency_s",
     "timeout_share",
     "with_retry_after",
     "without_refusals",

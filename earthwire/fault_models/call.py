@@ -29,7 +29,10 @@ class Drawn(msgspec.Struct, frozen=True):
     Attributes:
         call_index: number of the call in its sequence of draws, from 0.
         plan: what is to be performed.
+        conditions: JSON object with what shaped the plan beside profile, seed and identity of the call; None for
+            nothing. It becomes part of the trace record's `attributes`.
     """
 
     call_index: int
     plan: Plan
+    conditions: str | None = None

@@ -13,6 +13,7 @@ from earthwire.fault_models.outcome_path import OutcomePath, RegimeClock
 from earthwire.fault_models.plan import Plan
 from earthwire.fault_models.profile import Profile, profile_hash
 from earthwire.fault_models.rate_limit import with_retry_after
+from earthwire.fault_models.severity import SEVERITY_MAX, SevereOutcomes, open_severe, severe_latency_s
 from earthwire.fault_models.uniforms import Purpose, UniformStream
 
 STREAMS_MAX = 200_000
@@ -47,11 +48,21 @@ class Simulation:
         server: host of the recorded tools that requests stand for, where the profile knows several.
         regime_clock: what outages and rate limits advance by. With ``time`` a plan also depends on the time of its call
             in the episode: calls at the same times get the same plans.
+        severity: 0 clean, 1 as recorded, higher harsher, up to `SEVERITY_MAX`; see `earthwire.fault_models.severity`.
     """
 
     def __init__(
-        self, profile: Profile, seed: int, server: str | None = None, regime_clock: RegimeClock = "calls"
+        self,
+        profile: Profile,
+        seed: int,
+        server: str | None = None,
+        regime_clock: RegimeClock = "calls",
+        severity: float = 1.0,
     ) -> None:
+        if not 0.0 <= severity <= SEVERITY_MAX:
+            raise ValueError(f"severity is {severity:g}: it lies in [0, {SEVERITY_MAX:g}]")
+        self.severity = severity
+        self._conditions = None if severity == 1.0 else f'{{"earthwire.severity":{severity:g}}}'
         self.profile = profile
         self.seed = seed
         self.regime_clock: RegimeClock = regime_clock
@@ -79,7 +90,10 @@ class Simulation:
         kind = stream.outcomes.next(index, u[Purpose.OUTCOME], call.at_s)
         table = model.latency(kind)
         rank = stream.ranks.next_rank(index, u)
-        latency_s = 0.0 if table is None else _in_clock_steps(table.quantile_s(rank), model.resolution_s)
+        latency_s = 0.0 if table is None else table.quantile_s(rank)
+        if isinstance(stream.outcomes, SevereOutcomes):
+            latency_s = severe_latency_s(model, kind, stream.outcomes.recorded, rank, self.severity)
+        latency_s = _in_clock_steps(latency_s, model.resolution_s)
         first_s = latency_s
         if model.first_byte is not None:
             first_s *= model.first_byte.share(rank, u[Purpose.FIRST_BYTE])
@@ -88,7 +102,7 @@ class Simulation:
         if stream.outcomes.wait_s is not None:
             steps = with_retry_after(steps, stream.outcomes.wait_s)
         support = "assumed" if table is None else table.support
-        return Drawn(index, Plan(kind, first_s, latency_s, steps, support))
+        return Drawn(index, Plan(kind, first_s, latency_s, steps, support), self._conditions)
 
     def tool_of(self, method: str, path: str) -> str:
         """Return the tool key of an HTTP request; `path` has no query."""
@@ -115,10 +129,15 @@ class Simulation:
         of_episode = UniformStream(self.seed, "episode", episode).at(0)
         of_tool = UniformStream(self.seed, "tool", episode, tool).at(0)
         ranks = model.ranks(of_episode[Purpose.LEVEL], of_tool[Purpose.LEVEL])
-        outcomes = model.outcomes.open(self.seed, episode, self.regime_clock)
+        outcomes = self._open_outcomes(model, episode, tool)
         return _Stream(model, UniformStream(self.seed, "call", episode, tool), outcomes, ranks)
+
+    def _open_outcomes(self, model: ToolModel, episode: str, tool: str) -> OutcomePath:
+        if self.severity == 1.0:
+            return model.outcomes.open(self.seed, episode, self.regime_clock)
+        return open_severe(model.outcomes, self.severity, self.seed, episode, tool, self.regime_clock)
 
 
 def _in_clock_steps(latency_s: float, step_s: float) -> float:
-    """Return the latency as the recorder's clock would have shown it; never 0, and as it is where there is no step."""
-    return max(round(latency_s / step_s), 1) * step_s if step_s else latency_s
+    """Return the latency as the recorder's clock would have shown it; 0, and any where there is no step, stays."""
+    return max(round(latency_s / step_s), 1) * step_s if step_s and latency_s else latency_s

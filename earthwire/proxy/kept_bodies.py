@@ -36,7 +36,8 @@ def with_bodies(record: TraceRecord, performance: Performance, bytes_max: int) -
     attributes = None
     if body:
         text, _ = _as_text(body, content_type, is_decoded=True)
-        attributes = msgspec.json.encode({_REQUEST_BODY_ATTRIBUTE: text}).decode()
+        conditions = msgspec.json.decode(attributes, type=dict[str, object]) if attributes else {}
+        attributes = msgspec.json.encode({**conditions, _REQUEST_BODY_ATTRIBUTE: text}).decode()
     record = msgspec.structs.replace(
         record,
         attributes=attributes,

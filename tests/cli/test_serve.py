@@ -94,10 +94,11 @@ def plans(records: list[TraceRecord]) -> list[str | None]:
     return [record.plan_digest for record in sorted(records, key=lambda record: record.call_index or 0)]
 
 
-def serve_and_ask(profile: Path, tool_url: str, path: Path, prefix: str) -> list[TraceRecord]:
-    with earthwire(
-        "serve", "--profile", profile, "-u", tool_url, "--port", "0", "--seed", "7", "--record", path
-    ) as (process, _, port):
+def serve_and_ask(
+    profile: Path, tool_url: str, path: Path, prefix: str, *options: object
+) -> list[TraceRecord]:
+    arguments = ("--profile", profile, "-u", tool_url, "--port", "0", "--seed", "7", "--record", path)
+    with earthwire("serve", *arguments, *options) as (process, _, port):
         for _ in range(CALLS):
             ask(port, f"{prefix}/v1/search")
         process.send_signal(signal.SIGTERM)
@@ -126,6 +127,23 @@ def test_the_same_seed_gives_the_same_plans_and_another_episode_gives_others(
     assert None not in first
     assert first == again
     assert first != other
+
+
+def test_severity_is_served_and_recorded(profile: Path, tool_url: str, tmp_path: Path) -> None:
+    usual = serve_and_ask(profile, tool_url, tmp_path / "one.jsonl", "/e/run-1")
+    clean = serve_and_ask(profile, tool_url, tmp_path / "two.jsonl", "/e/run-1", "--severity", "0")
+    assert {record.attributes for record in usual} == {None}
+    assert {record.attributes for record in clean} == {'{"earthwire.severity":0}'}
+    assert {record.plan_outcome for record in clean} == {"ok"}
+    assert max(record.plan_last_byte_ns or 0 for record in clean) <= min(
+        record.plan_last_byte_ns or 0 for record in usual
+    )
+
+
+def test_a_severity_out_of_range_is_named_with_its_range(profile: Path, tool_url: str, run: Run) -> None:
+    result = run("serve", "-p", profile, "-u", tool_url, "--severity", "9")
+    assert result.returncode == 2
+    assert "--severity: 9.0 is not in [0, 8]" in result.stderr
 
 
 def test_without_a_profile_calls_pass_through_and_the_prefix_is_taken_off(tool_url: str) -> None:
