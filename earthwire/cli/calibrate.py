@@ -38,7 +38,7 @@ def calibrate(
         loaded = load_traces(traces, skip_bad_lines, status)
         status("fitting the laws")
         provenance = msgspec.structs.replace(loaded.provenance, licence=licence)
-        fitted = fit(loaded.calls, provenance, loaded.responses)
+        fitted = fit(loaded.calls, provenance, loaded.payloads)
         status("writing the profile")
         _write(profile, profile_text(fitted))
     if as_json:

@@ -1,4 +1,4 @@
-"""Reads traces for the commands that fit or score: columns, recorded error responses, and where they came from."""
+"""Reads traces for the commands that fit or score: columns, recorded payloads, and where they came from."""
 
 import hashlib
 from collections.abc import Iterable, Iterator
@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from earthwire.cli.console import LateStatus, messages
-from earthwire.fault_models.profile import ErrorResponse, Provenance, Source
-from earthwire.grounding.responses import ResponseBank
+from earthwire.fault_models.profile import Provenance, Source
+from earthwire.grounding.payloads import PayloadBank
 from earthwire.traces.calls import Calls, calls_from_records
 from earthwire.traces.errors import BadLineHandler, TraceFileError
 from earthwire.traces.formats import find_sources
@@ -26,12 +26,12 @@ class LoadedTraces:
 
     Attributes:
         calls: all calls, in columns.
-        responses: recorded error responses by tool and outcome kind.
+        payloads: what the recorded responses looked like.
         provenance: files, counts and what they cannot tell.
     """
 
     calls: Calls
-    responses: dict[str, dict[str, tuple[ErrorResponse, ...]]]
+    payloads: PayloadBank
     provenance: Provenance
 
 
@@ -46,7 +46,7 @@ def load_traces(paths: Iterable[Path], skip_bad_lines: bool, status: LateStatus)
     Raises:
         TraceFileError: if a file, or a record in it, cannot be read, or nothing was read at all.
     """
-    bank = ResponseBank()
+    bank = PayloadBank()
     sources: list[Source] = []
     cannot_tell: dict[str, None] = {}
     found = find_sources(paths).files
@@ -56,7 +56,7 @@ def load_traces(paths: Iterable[Path], skip_bad_lines: bool, status: LateStatus)
             status(f"reading {path.name}")
             count = 0
             for record in known.read(
-                path, ReadOptions(keep_bodies=True), _reporter() if skip_bad_lines else None
+                path, ReadOptions(keep_bodies=True, keep_urls=True), _reporter() if skip_bad_lines else None
             ):
                 count += 1
                 bank.add(record)
@@ -75,7 +75,7 @@ def load_traces(paths: Iterable[Path], skip_bad_lines: bool, status: LateStatus)
         latency_measure=calls.measure,
         cannot_tell=tuple(cannot_tell),
     )
-    return LoadedTraces(calls, bank.responses(), provenance)
+    return LoadedTraces(calls, bank, provenance)
 
 
 def _reporter() -> BadLineHandler:

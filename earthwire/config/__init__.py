@@ -9,6 +9,7 @@ from earthwire.config.located_yaml import (
     Section,
     read_yaml,
 )
+from earthwire.config.payload_sections import PathSection, PayloadSection, ResponseSection, SlotSection
 from earthwire.config.profile_file import (
     FORMAT_VERSION,
     Count,
@@ -16,7 +17,6 @@ from earthwire.config.profile_file import (
     LawsSection,
     ProfileFile,
     ProvenanceSection,
-    ResponseSection,
     Share,
     SourceSection,
     profile_text,
@@ -51,6 +51,8 @@ __all__ = [
     "Milliseconds",
     "MissPolicy",
     "Model",
+    "PathSection",
+    "PayloadSection",
     "Port",
     "ProfileFile",
     "ProvenanceSection",
@@ -64,6 +66,7 @@ __all__ = [
     "Seed",
     "Severity",
     "Share",
+    "SlotSection",
     "SourceSection",
     "Timing",
     "profile_text",

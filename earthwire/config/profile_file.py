@@ -30,10 +30,19 @@ from earthwire.config.latency_sections import (
     table_section,
 )
 from earthwire.config.located_yaml import Section, read_yaml
+from earthwire.config.payload_sections import (
+    PayloadSection,
+    ResponseSection,
+    error_response,
+    payload_law,
+    payload_section,
+    response_section,
+)
 from earthwire.fault_models.dependence import Dependence, SessionLevels
 from earthwire.fault_models.donors import DonorRanks
 from earthwire.fault_models.outcome import OutcomeCounts
-from earthwire.fault_models.profile import ErrorResponse, Profile, Provenance, Source, ToolLaws
+from earthwire.fault_models.payload import NO_PAYLOAD_LAW
+from earthwire.fault_models.profile import Profile, Provenance, Source, ToolLaws
 
 if TYPE_CHECKING:
     from yaml import SafeDumper as _SafeDumper
@@ -55,16 +64,6 @@ class _Dumper(_SafeDumper):
 
     def ignore_aliases(self, data: object) -> bool:
         return True
-
-
-class ResponseSection(Section):
-    """A recorded response, redacted, with the number of calls that it stands for."""
-
-    count: Count
-    status: Annotated[int, Field(ge=100, le=599)]
-    content_type: str | None = None
-    headers: dict[str, str] = {}
-    body: str = ""
 
 
 class SessionLevelsSection(Section):
@@ -123,6 +122,7 @@ class LawsSection(Section):
     responses: dict[str, list[ResponseSection]] = {}
     regime: RegimeSection | None = None
     rate_limit: RateLimitSection | None = None
+    payload: PayloadSection | None = None
 
 
 class DependenceSection(Section):
@@ -261,11 +261,11 @@ def _laws(section: LawsSection) -> ToolLaws:
         first_byte=None if section.first_byte is None else first_byte_law(section.first_byte),
         resolution_s=section.resolution_ms / 1e3,
         responses={
-            kind: tuple(ErrorResponse(**response.model_dump()) for response in responses)
-            for kind, responses in section.responses.items()
+            kind: tuple(map(error_response, responses)) for kind, responses in section.responses.items()
         },
         regime=None if section.regime is None else regime_law(section.regime),
         rate_limit=None if section.rate_limit is None else rate_limit(section.rate_limit),
+        payload=NO_PAYLOAD_LAW if section.payload is None else payload_law(section.payload),
     )
 
 
@@ -315,22 +315,13 @@ def _section(laws: ToolLaws) -> dict[str, object]:
         section["resolution_ms"] = milliseconds(laws.resolution_s)
     if laws.responses:
         section["responses"] = {
-            kind: [_response_section(response) for response in responses]
+            kind: [response_section(response) for response in responses]
             for kind, responses in sorted(laws.responses.items())
         }
     if laws.regime is not None:
         section["regime"] = regime_section(laws.regime)
     if laws.rate_limit is not None:
         section["rate_limit"] = rate_limit_section(laws.rate_limit)
-    return section
-
-
-def _response_section(response: ErrorResponse) -> dict[str, object]:
-    section: dict[str, object] = {"count": response.count, "status": response.status}
-    if response.content_type is not None:
-        section["content_type"] = response.content_type
-    if response.headers:
-        section["headers"] = response.headers
-    if response.body:
-        section["body"] = response.body
+    if laws.payload != NO_PAYLOAD_LAW:
+        section["payload"] = payload_section(laws.payload)
     return section

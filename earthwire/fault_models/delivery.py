@@ -3,6 +3,7 @@
 One function a family of kinds; `deliver` is the one place where the families are listed.
 """
 
+from earthwire.fault_models.payload import CLASS_OF_KIND, NO_PAYLOAD_LAW, PayloadLaw
 from earthwire.fault_models.plan import Abort, Body, Forward, Head, RelayBody, RelayHead, Step, Wait
 from earthwire.fault_models.profile import ErrorResponse
 from earthwire.traces.outcome_kind import status_of_kind
@@ -13,6 +14,9 @@ _JSON = "application/json"
 
 RELAYED_KINDS = ("ok", "unknown")
 """Kinds that the upstream itself answers."""
+
+_ASSUMED_HEADERS = {"date": ""}
+"""Of a server whose headers were not recorded; one with a clock must send a Date (RFC 9110, section 6.6.1)."""
 
 _REASONS = {
     400: "Bad Request",
@@ -33,7 +37,12 @@ _HTML_PAGE = (
 
 
 def deliver(
-    kind: str, first_byte_s: float, last_byte_s: float, response: ErrorResponse | None, u: float
+    kind: str,
+    first_byte_s: float,
+    last_byte_s: float,
+    response: ErrorResponse | None,
+    u: float,
+    payload: PayloadLaw = NO_PAYLOAD_LAW,
 ) -> tuple[Step, ...]:
     """Return the steps of a call that ends as `kind`.
 
@@ -42,6 +51,7 @@ def deliver(
         first_byte_s, last_byte_s: when the response is due, seconds after arrival.
         response: recorded response to answer with, or None to use a plain one of that kind.
         u: uniform in (0, 1) for what the kind leaves open, such as where a body is cut.
+        payload: how bodies of the tool break, and the headers that all its responses carry.
     """
     if kind in RELAYED_KINDS:
         return (_FORWARD, Wait(first_byte_s), _RELAY_HEAD, RelayBody(last_byte_s))
@@ -49,10 +59,13 @@ def deliver(
         return (_HANG,)
     if kind == "conn_error":
         return (Wait(last_byte_s), _RESET)
-    if kind in ("malformed", "malformed:invalid_json"):
-        return (_FORWARD, Wait(first_byte_s), _RELAY_HEAD, RelayBody(last_byte_s, fraction=u), _FIN)
+    if kind in ("malformed", "malformed:truncated"):
+        part = RelayBody(last_byte_s, fraction=payload.fraction(u))
+        return (_FORWARD, Wait(first_byte_s), _RELAY_HEAD, part, _FIN)
+    if (fault_class := CLASS_OF_KIND.get(kind)) is not None:
+        return (_FORWARD, Wait(first_byte_s), payload.damage(fault_class, u, last_byte_s))
     answer = response or plain_response(kind)
-    return _own_response(answer, first_byte_s, last_byte_s)
+    return _own_response(answer, payload, first_byte_s, last_byte_s)
 
 
 def plain_response(kind: str) -> ErrorResponse:
@@ -76,9 +89,11 @@ def plain_response(kind: str) -> ErrorResponse:
             return ErrorResponse(0, 200, _JSON, '{"error":"internal error"}')
 
 
-def _own_response(answer: ErrorResponse, first_byte_s: float, last_byte_s: float) -> tuple[Step, ...]:
+def _own_response(
+    answer: ErrorResponse, payload: PayloadLaw, first_byte_s: float, last_byte_s: float
+) -> tuple[Step, ...]:
     body = b"" if answer.status in (204, 304) else answer.body.encode()
-    headers = tuple(answer.headers.items())
+    headers = tuple(((payload.headers or _ASSUMED_HEADERS) | answer.headers).items())
     if answer.content_type is not None:
         headers = (("content-type", answer.content_type), *headers)
     head = Head(answer.status, headers, len(body))

@@ -11,14 +11,18 @@ from collections.abc import Callable
 from functools import partial
 from typing import Protocol
 
+import msgspec
+
 from earthwire.fault_models.dependence import NO_SESSIONS, CompactRanks, RankLaw
 from earthwire.fault_models.donors import DONORS_MIN, DonorPool, DonorRanksInTurn, join
 from earthwire.fault_models.grouping import ancestors, upstream
 from earthwire.fault_models.latency import LatencyTable
 from earthwire.fault_models.outcome import OutcomeCounts, add_counts
 from earthwire.fault_models.outcome_path import OutcomeModel
+from earthwire.fault_models.payload import NO_PAYLOAD_LAW, PayloadLaw
 from earthwire.fault_models.plan import Support
 from earthwire.fault_models.profile import ErrorResponse, Profile, ToolLaws
+from earthwire.fault_models.slots import fill
 
 SIBLINGS_MIN = 3
 """A group with fewer well-supported siblings is passed over for the next larger one."""
@@ -41,9 +45,21 @@ class ToolModel:
         ranks: makes the source of its ranks in one episode, from the uniforms of the episode and of the tool in it.
         first_byte: its own law of the first byte or that of all tools; None where unknown.
         resolution_s: step of the recorder's clock.
+        payload: its own payload law or that of all tools.
     """
 
-    __slots__ = ("_family", "_latency", "_laws", "_name", "first_byte", "outcomes", "ranks", "resolution_s")
+    __slots__ = (
+        "_family",
+        "_latency",
+        "_laws",
+        "_name",
+        "_responses",
+        "first_byte",
+        "outcomes",
+        "payload",
+        "ranks",
+        "resolution_s",
+    )
 
     def __init__(
         self,
@@ -57,6 +73,8 @@ class ToolModel:
         self._laws = laws
         self._family = family
         self._latency: dict[str, LatencyTable | None] = {}
+        self._responses: dict[str, tuple[ErrorResponse, ...]] = {}
+        self.payload = family.payload_law(laws)
         self.outcomes = outcomes
         self.ranks = ranks
         self.first_byte = (laws.first_byte if laws is not None else None) or family.profile.overall.first_byte
@@ -69,10 +87,19 @@ class ToolModel:
             self._latency[kind] = own or self._family.adopted_latency(self._name, kind)
         return self._latency[kind]
 
-    def response(self, kind: str, u: float) -> ErrorResponse | None:
-        """Return a recorded response of `kind`, chosen by `u` in proportion to its count; None if there is none."""
-        responses = self._laws.responses.get(kind) if self._laws is not None else None
-        return _pick(responses, u) if responses else None
+    def response(self, kind: str, u: float, target: str) -> ErrorResponse | None:
+        """Return a recorded response of `kind`, its own or a sibling's, with fresh values; None if there is none.
+
+        Args:
+            kind: outcome kind.
+            u: in (0, 1); chooses in proportion to the counts, and decides the fresh values.
+            target: path and query of the request, for what a response repeats of it.
+        """
+        responses = self._responses.get(kind)
+        if responses is None:
+            own = self._laws.responses.get(kind) if self._laws is not None else None
+            responses = self._responses[kind] = own or self._family.adopted_responses(self._name, kind)
+        return filled(_pick(responses, u), u, target) if responses else None
 
 
 class Family:
@@ -117,6 +144,26 @@ class Family:
             if overall is not None:
                 return overall
         return None
+
+    def adopted_responses(self, tool: str, kind: str) -> tuple[ErrorResponse, ...]:
+        """Return what the nearest siblings on the same server answered; nothing if none of them has that kind."""
+        tools = self.profile.tools
+        for group in ancestors(tool):
+            members = self._members.get(group, ())
+            if found := tuple(one for name in members for one in tools[name].responses.get(kind, ())):
+                return found
+        return ()
+
+    def payload_law(self, laws: ToolLaws | None) -> PayloadLaw:
+        """Return a tool's payload law; where it has no headers of its own, those of all tools."""
+        overall = self.profile.overall.payload
+        if laws is None or laws.payload == NO_PAYLOAD_LAW:
+            return overall
+        if laws.payload.header_count:
+            return laws.payload
+        return msgspec.structs.replace(
+            laws.payload, headers=overall.headers, header_count=overall.header_count
+        )
 
     def _supported(self, group: str, kind: str) -> list[str]:
         """Return the members of a group with a latency law of their own for `kind`."""
@@ -175,6 +222,15 @@ def _lent(table: LatencyTable, support: Support) -> LatencyTable:
 
 def _hash(tool: str) -> int:
     return int.from_bytes(hashlib.blake2b(tool.encode(), digest_size=8).digest())
+
+
+def filled(response: ErrorResponse, u: float, target: str) -> ErrorResponse:
+    """Return a response with a value in the place of every slot."""
+    if not response.slots:
+        return response
+    texts = fill({**response.headers, "": response.body}, response.slots, u, target)
+    body = texts.pop("")
+    return msgspec.structs.replace(response, body=body, headers=texts, slots={})
 
 
 def _pick(responses: tuple[ErrorResponse, ...], u: float) -> ErrorResponse:

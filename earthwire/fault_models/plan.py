@@ -7,7 +7,7 @@ A plan is decided by pure code (`draw`) and performed by one shell (`earthwire.p
    upstream's own time counts inside the plan, never on top of it.
 3. Nothing follows an `Abort`.
 4. `Forward` stands first where the upstream is to see the request at all. Without it the upstream is never called.
-5. At most one head is sent: either `Head` (ours) or `RelayHead` (the upstream's).
+5. At most one head is sent: either `Head` (ours), or that of `RelayHead` or `RelayDamaged` (the upstream's).
 """
 
 import hashlib
@@ -45,11 +45,27 @@ class RelayBody(msgspec.Struct, frozen=True, tag="relay_body", gc=False):
     fraction: float = 1.0
 
 
+class RelayDamaged(msgspec.Struct, frozen=True, tag="relay_damaged", gc=False):
+    """Pass on the upstream's response with its body damaged; stands in place of both `RelayHead` and `RelayBody`.
+
+    A body that nothing can be damaged about, or that is no success, is passed on as it is.
+
+    `operator` is the name of one of `earthwire.fault_models.damage.OPERATORS`, `u` in (0, 1) decides all that it
+    leaves open, `aim` is the JSON path that it is aimed at. The last bytes leave no earlier than `last_byte_s`.
+    """
+
+    operator: str
+    u: float
+    last_byte_s: float = 0.0
+    aim: str | None = None
+
+
 class Head(msgspec.Struct, frozen=True, tag="head"):
     """Send a status line and headers of our own.
 
     `headers` holds (name, value) pairs without ``Content-Length``, which is `content_length`; it may promise more
-    than the body steps deliver. None as length means a body delimited by the end of the connection.
+    than the body steps deliver. None as length means a body delimited by the end of the connection. An empty ``date``
+    stands for the time at which the head is sent.
     """
 
     status: int
@@ -72,7 +88,7 @@ class Abort(msgspec.Struct, frozen=True, tag="abort", gc=False):
     how: AbortHow
 
 
-Step = Forward | Wait | RelayHead | RelayBody | Head | Body | Abort
+Step = Forward | Wait | RelayHead | RelayBody | RelayDamaged | Head | Body | Abort
 
 
 class Plan(msgspec.Struct, frozen=True):

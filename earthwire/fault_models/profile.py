@@ -9,8 +9,10 @@ from earthwire.fault_models.donors import DonorRanks
 from earthwire.fault_models.first_byte import FirstByteLaw
 from earthwire.fault_models.latency import LatencyTable
 from earthwire.fault_models.outcome import OutcomeCounts
+from earthwire.fault_models.payload import NO_PAYLOAD_LAW, PayloadLaw
 from earthwire.fault_models.rate_limit import RateLimit
 from earthwire.fault_models.regime import RegimeLaw, UpstreamRegime
+from earthwire.fault_models.slots import Slot
 
 
 class ErrorResponse(msgspec.Struct, frozen=True):
@@ -20,8 +22,10 @@ class ErrorResponse(msgspec.Struct, frozen=True):
         count: calls that ended with it.
         status: HTTP status code.
         content_type: value of its Content-Type header, or None.
-        body: text of the body, redacted.
-        headers: further headers by name, without Content-Type and Content-Length.
+        body: text of the body, redacted, with ``{{name}}`` in the place of each slot.
+        headers: further headers by name, without Content-Type and Content-Length, with slots as in the body. An
+            empty ``date`` is sent as the time of sending.
+        slots: by name; see `earthwire.fault_models.slots`.
     """
 
     count: int
@@ -29,6 +33,7 @@ class ErrorResponse(msgspec.Struct, frozen=True):
     content_type: str | None = None
     body: str = ""
     headers: dict[str, str] = {}
+    slots: dict[str, Slot] = {}
 
 
 class ToolLaws(msgspec.Struct, frozen=True):
@@ -45,6 +50,7 @@ class ToolLaws(msgspec.Struct, frozen=True):
         responses: recorded responses for each outcome kind.
         regime: when it fails, where that is more than what came last can tell.
         rate_limit: its quota, where one was found.
+        payload: what its bodies look like and how they break.
     """
 
     calls: int
@@ -58,6 +64,7 @@ class ToolLaws(msgspec.Struct, frozen=True):
     responses: dict[str, tuple[ErrorResponse, ...]] = {}
     regime: RegimeLaw | None = None
     rate_limit: RateLimit | None = None
+    payload: PayloadLaw = NO_PAYLOAD_LAW
 
 
 class Source(msgspec.Struct, frozen=True):

@@ -97,8 +97,8 @@ class Simulation:
         first_s = latency_s
         if model.first_byte is not None:
             first_s *= model.first_byte.share(rank, u[Purpose.FIRST_BYTE])
-        response = model.response(kind, u[Purpose.PAYLOAD])
-        steps = deliver(kind, first_s, latency_s, response, u[Purpose.DAMAGE])
+        response = model.response(kind, u[Purpose.PAYLOAD], call.target)
+        steps = deliver(kind, first_s, latency_s, response, u[Purpose.DAMAGE], model.payload)
         if stream.outcomes.wait_s is not None:
             steps = with_retry_after(steps, stream.outcomes.wait_s)
         support = "assumed" if table is None else table.support

@@ -1,6 +1,6 @@
 """Making the simulated transition match the recorded one: fit it, measure the gap, say whether it is closed."""
 
-from earthwire.grounding.calibrate import Responses, calibrate, fit_laws
+from earthwire.grounding.calibrate import calibrate, fit_laws
 from earthwire.grounding.engine import (
     CHOICE_CALLS_MAX,
     SESSIONS_MIN,
@@ -27,7 +27,7 @@ from earthwire.grounding.fidelity import (
     Verdict,
     fidelity,
 )
-from earthwire.grounding.responses import BODY_CHARACTERS_MAX, RESPONSES_MAX, ResponseBank, gather
+from earthwire.grounding.payloads import BODY_CHARACTERS_MAX, RESPONSES_MAX, PayloadBank, gather
 from earthwire.grounding.simulated import simulate
 from earthwire.grounding.verify import ToolComparison, VerifyReport, verify
 
@@ -50,9 +50,8 @@ __all__ = [
     "FidelityReport",
     "ModelScore",
     "OutcomeComparison",
+    "PayloadBank",
     "Progress",
-    "ResponseBank",
-    "Responses",
     "ToolComparison",
     "Verdict",
     "VerifyReport",

@@ -10,14 +10,15 @@ from earthwire.fault_models.dependence import Dependence, SessionLevels
 from earthwire.fault_models.donors import DonorRanks
 from earthwire.fault_models.latency import LatencyTable
 from earthwire.fault_models.outcome import OutcomeCounts, OutcomeLaw, add_counts
-from earthwire.fault_models.profile import ErrorResponse, Profile, Provenance, ToolLaws
+from earthwire.fault_models.profile import Profile, Provenance, ToolLaws
 from earthwire.fault_models.rate_limit import RateLimit
 from earthwire.fault_models.regime import RegimeLaw, RunHistory
 from earthwire.grounding.censoring import limits_as_latencies
 from earthwire.grounding.donor_sessions import donor_sessions
 from earthwire.grounding.engine import Engine, choose_engine, with_engine
-from earthwire.grounding.outages import upstream_regimes
 from earthwire.grounding.first_bytes import first_byte_laws
+from earthwire.grounding.outages import upstream_regimes
+from earthwire.grounding.payloads import PayloadBank
 from earthwire.grounding.ranks import cross_fitted_scores
 from earthwire.grounding.rate_limits import rate_limits
 from earthwire.grounding.regimes import age_hazards, histories
@@ -26,9 +27,6 @@ from earthwire.grounding.tables import Tables
 from earthwire.grounding.tally import CLOCK_STEPS_S, Cells, Tally, tally
 from earthwire.traces.calls import Calls, IntArray
 
-Responses = Mapping[str, Mapping[str, tuple[ErrorResponse, ...]]]
-"""Tool to outcome kind to recorded responses."""
-
 _CLOCK_CALLS_MIN = 20
 _CLOCK_SHARE_MIN = 0.99
 
@@ -36,7 +34,7 @@ _CLOCK_SHARE_MIN = 0.99
 def calibrate(
     calls: Calls,
     provenance: Provenance | None = None,
-    responses: Responses | None = None,
+    payloads: PayloadBank | None = None,
     engine: Engine | Literal["auto"] = "auto",
 ) -> Profile:
     """Fit all laws of all tools.
@@ -44,7 +42,7 @@ def calibrate(
     Args:
         calls: what was recorded.
         provenance: where it came from.
-        responses: recorded error responses, redacted.
+        payloads: what the recorded responses looked like.
         engine: how the calls of an episode hang together; ``auto`` takes the engine that scores better on held-out
             sessions.
 
@@ -55,11 +53,11 @@ def calibrate(
         raise ValueError("no calls to calibrate from")
     if engine == "auto":
         engine = choose_engine(calls.select((calls.latency_s > 0) & ~calls.censored), fit_laws)
-    profile = with_engine(fit_laws(calls, responses or {}), engine)
+    profile = with_engine(fit_laws(calls, payloads), engine)
     return msgspec.structs.replace(profile, provenance=provenance or Provenance())
 
 
-def fit_laws(calls: Calls, responses: Responses | None = None) -> Profile:
+def fit_laws(calls: Calls, payloads: PayloadBank | None = None) -> Profile:
     """Fit all laws, with what either engine needs."""
     calls = limits_as_latencies(calls)
     timed = calls.select(calls.latency_s > 0)
@@ -72,7 +70,7 @@ def fit_laws(calls: Calls, responses: Responses | None = None) -> Profile:
         scores = cross_fitted_scores(timed)
         sessions = fit_sessions(timed, scores)
         donor_levels, donor_ranks = donor_sessions(timed, scores)
-    builder = _Builder(tally(calls), timed, sessions, donor_ranks, _failing(calls), responses or {})
+    builder = _Builder(tally(calls), timed, sessions, donor_ranks, _failing(calls), payloads or PayloadBank())
     return Profile(
         tools=builder.tools(),
         overall=builder.overall(),
@@ -103,10 +101,10 @@ class _Builder:
         sessions: SessionFit | None,
         donor_ranks: Mapping[str, DonorRanks],
         failing: _Failing,
-        responses: Responses,
+        payloads: PayloadBank,
     ) -> None:
         self._counts = counts
-        self._responses = responses
+        self._payloads = payloads
         self._sessions = sessions
         self._donor_ranks = donor_ranks
         self._failing = failing
@@ -137,6 +135,7 @@ class _Builder:
             session_levels=self._levels(self._all_sessions),
             first_byte=self._overall_first_byte,
             resolution_s=self._overall_step_s,
+            payload=self._payloads.overall(),
         )
 
     def _tool(self, tool: int, name: str) -> ToolLaws:
@@ -152,9 +151,10 @@ class _Builder:
             donor_ranks=self._donor_ranks.get(name),
             first_byte=self._first_bytes.get(tool),
             resolution_s=self._overall_step_s if step_s is None else step_s,
-            responses=dict(self._responses.get(name, {})),
+            responses=self._payloads.responses(name),
             regime=self._regime(tool, outcomes),
             rate_limit=self._failing.limits.get(tool),
+            payload=self._payloads.law(name),
         )
 
     def _regime(self, tool: int, outcomes: OutcomeCounts) -> RegimeLaw | None:

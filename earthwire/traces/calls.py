@@ -167,6 +167,7 @@ def _row(record: TraceRecord) -> tuple[Any, ...]:
         record.http_response_status_code,
         record.body_class,
         record.rpc_response_status_code,
+        record.error_type,
     )
     return (
         record.tool,

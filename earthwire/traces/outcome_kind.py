@@ -6,11 +6,31 @@ A kind is the record's outcome, refined by what makes two faults behave differen
 
 from earthwire.traces.record import Outcome
 
+REFINEMENTS = frozenset(
+    (
+        "content_type",
+        "duplicates",
+        "empty",
+        "encoding",
+        "html",
+        "invalid_json",
+        "schema_drift",
+        "stream",
+        "truncated",
+        "xml",
+    )
+)
+"""Error types that say how a body is broken: ``malformed:truncated``, ``semantic_error:schema_drift``."""
+
 CALLER_ERROR_STATUSES = range(400, 500)
 
 
 def outcome_kind(
-    outcome: Outcome, status: int | None = None, body_class: str | None = None, rpc_code: str | None = None
+    outcome: Outcome,
+    status: int | None = None,
+    body_class: str | None = None,
+    rpc_code: str | None = None,
+    error_type: str | None = None,
 ) -> str:
     """Return the outcome kind of a call.
 
@@ -19,6 +39,7 @@ def outcome_kind(
         status: HTTP status code, or None where there was none.
         body_class: class of the response body, or None if not known.
         rpc_code: JSON-RPC error code, or None.
+        error_type: of the record; one of `REFINEMENTS` says how a body is broken.
 
     >>> outcome_kind("http_error", 503)
     'http_5xx:503'
@@ -27,6 +48,8 @@ def outcome_kind(
         return f"http_{status // 100}xx:{status}"
     if outcome == "rpc_error" and rpc_code is not None:
         return f"rpc_error:{rpc_code}"
+    if error_type in REFINEMENTS and outcome in ("malformed", "semantic_error"):
+        return f"{outcome}:{error_type}"
     if outcome == "malformed" and body_class is not None:
         return f"malformed:{body_class}"
     return outcome
@@ -44,3 +67,13 @@ def status_of_kind(kind: str) -> int | None:
     (429, None)
     """
     return int(kind.rpartition(":")[2]) if kind.startswith("http_") and ":" in kind else None
+
+
+def refinement_of_kind(kind: str) -> str | None:
+    """Return how the body of a kind is broken, as a record's error type says it; None for kinds of another sort.
+
+    >>> refinement_of_kind("malformed:truncated"), refinement_of_kind("http_5xx:503")
+    ('truncated', None)
+    """
+    refinement = kind.partition(":")[2]
+    return refinement if refinement in REFINEMENTS else None

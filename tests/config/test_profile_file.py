@@ -10,7 +10,10 @@ from earthwire.config.profile_file import profile_text, read_profile
 from earthwire.fault_models.dependence import Dependence, SessionLevels
 from earthwire.fault_models.latency import LEVELS, LatencyTable
 from earthwire.fault_models.outcome import OutcomeCounts
+from earthwire.fault_models.payload import CUT_BINS, PayloadLaw
 from earthwire.fault_models.profile import ErrorResponse, Profile, Provenance, Source, ToolLaws
+from earthwire.fault_models.slots import Slot
+from earthwire.traces.json_shape import PathCounts, Shape
 
 # 6 significant digits survive in milliseconds.
 QUANTILES_S = tuple(float(f"{10 * 1.1**i:.6g}") / 1e3 for i in range(len(LEVELS)))
@@ -23,7 +26,21 @@ SMALL = f"earthwire_profile: 1\noverall: {LAWS}\ntools:\n  a: {LAWS}\n"
 def full_profile() -> Profile:
     """A profile in which every field holds something else than its default."""
     table = LatencyTable(12, QUANTILES_S, censored_count=2, support="server")
-    response = ErrorResponse(3, 503, "application/json", '{"error": "ü\n\t\\"}', {"retry-after": "1"})
+    slots = {
+        "echo1": Slot("4711", "dddd", echo="path -1", assumed=True),
+        "number2": Slot("1", choices={"1": 2, "30": 1}),
+        "time3": Slot("2026-01-01T00:00:00Z", until="2026-01-02T00:00:00Z"),
+    }
+    response = ErrorResponse(3, 503, "application/json", '{"error": "ü\n\t\\"}', {"retry-after": "1"}, slots)
+    payload = PayloadLaw(
+        shape=Shape(
+            7, {"$": PathCounts(7, 7, {"object": 7}), "$.id": PathCounts(7, 6, {"number": 6})}, False
+        ),
+        cuts=(0, 3, *[0] * (CUT_BINS - 2)),
+        operators={"json_malformed": {"nan": 2}},
+        headers={"date": "", "server": "x"},
+        header_count=5,
+    )
     laws = ToolLaws(
         calls=15,
         sessions=4,
@@ -32,6 +49,7 @@ def full_profile() -> Profile:
         session_levels=SessionLevels(9, (-0.5, 0.0, 0.75), (0.5, 1.0, 0.25)),
         resolution_s=0.001,
         responses={"http_5xx:503": (response, response)},
+        payload=payload,
     )
     return Profile(
         tools={"GET a.example/v1/{id}": laws, "search: 1": laws},
@@ -173,3 +191,24 @@ def test_bad_values_are_one_line_in_their_place(
 def test_the_profile_that_is_shipped_is_as_calibrate_would_write_it() -> None:
     path = Path(__file__).parents[2] / "earthwire" / "config" / "profiles" / "demo.yaml"
     assert profile_text(read_profile(path)) == path.read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("slot", "said"),
+    [
+        ("{example: ab}", "exactly one of mask, choices and until"),
+        ("{example: ab, mask: x}", "must be as long as"),
+        ("{example: ab, mask: zz}", "must be as long as"),
+        ("{example: '1', choices: {'1': 0}}", "count above 0"),
+        ("{example: ab, mask: xx, echo: body}", "echo"),
+    ],
+)
+def test_a_slot_that_gives_no_value_is_refused(tmp_path: Path, slot: str, said: str) -> None:
+    responses = f"responses: {{http_5xx:500: [{{count: 1, status: 500, slots: {{id1: {slot}}}}}]}}"
+    assert said in problem(tmp_path, SMALL.replace(f"a: {LAWS}", f"a: {LAWS[:-1]}, {responses}}}"))
+
+
+def test_an_unknown_operator_is_refused_with_those_there_are(tmp_path: Path) -> None:
+    payload = "payload: {damage: {json_malformed: {comma: 1}}}"
+    text = SMALL.replace(f"a: {LAWS}", f"a: {LAWS[:-1]}, {payload}}}")
+    assert "trailing_comma" in problem(tmp_path, text)
