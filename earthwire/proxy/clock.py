@@ -10,7 +10,7 @@ import heapq
 import math
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from itertools import count
 from typing import Protocol
 
@@ -26,8 +26,8 @@ class Clock(Protocol):
     def now(self) -> float:
         """Return the time in seconds; only differences have a meaning."""
 
-    async def wait_until(self, deadline_s: float) -> None:
-        """Return once `now()` is at least `deadline_s`; at once if it already is."""
+    def wait_until(self, deadline_s: float) -> Awaitable[None]:
+        """Return what, awaited, returns once `now()` is at least `deadline_s`; at once if it already is."""
 
 
 class RealClock:
@@ -38,7 +38,7 @@ class RealClock:
         self._alarm = _new_alarm(loop, self._ring)
         self._waits: list[tuple[float, int, Signal]] = []
         self._numbers = count()
-        self._cancelled_count = 0
+        self._compaction_count = _COMPACTION_COUNT_MIN
         self._armed_s = math.inf
 
     @property
@@ -50,19 +50,18 @@ class RealClock:
         """Return the monotonic time in seconds."""
         return time.monotonic()
 
-    async def wait_until(self, deadline_s: float) -> None:
-        """Return once the monotonic time is at least `deadline_s`; at once if it already is."""
-        if deadline_s <= time.monotonic():
-            return
+    def wait_until(self, deadline_s: float) -> Signal:
+        """Return a signal that fires once the monotonic time is at least `deadline_s`."""
         signal = Signal()
+        if deadline_s <= time.monotonic():
+            signal.fired = True
+            return signal
+        if len(self._waits) >= self._compaction_count:
+            self._drop_cancelled()
         heapq.heappush(self._waits, (deadline_s, next(self._numbers), signal))
         if deadline_s < self._armed_s:
             self._arm(deadline_s)
-        try:
-            await signal
-        except asyncio.CancelledError:
-            self._forget_cancelled()
-            raise
+        return signal
 
     def close(self) -> None:
         """Release the timer; deadlines still awaited never come."""
@@ -85,14 +84,11 @@ class RealClock:
         for signal in due:
             signal.fire()
 
-    def _forget_cancelled(self) -> None:
-        """Count a cancelled wait; once as many were cancelled as half the heap holds, drop those in it."""
-        self._cancelled_count += 1
-        if self._cancelled_count < max(_COMPACTION_COUNT_MIN, len(self._waits) // 2):
-            return
+    def _drop_cancelled(self) -> None:
+        """Drop waits that were cancelled; done whenever the heap has doubled, so that it costs little per wait."""
         self._waits = [wait for wait in self._waits if not wait[2].fired]
         heapq.heapify(self._waits)
-        self._cancelled_count = 0
+        self._compaction_count = max(_COMPACTION_COUNT_MIN, 2 * len(self._waits))
 
 
 class _Alarm(Protocol):

@@ -37,6 +37,8 @@ class Handler:
     """What all connections of one proxy share.
 
     Attributes:
+        clients: connections that are being served.
+        no_clients: set while there are none.
         inflight_count: calls under way.
         stopping: set when the proxy is being stopped: calls that are broken off from now on are its doing.
 
@@ -69,11 +71,16 @@ class Handler:
         self._lead = lru_cache(_TARGETS_REMEMBERED)(self._destination)
         self._call_counts: dict[str, int] = {}
         self._epoch_ns = time.time_ns() - time.monotonic_ns()
+        self.clients: set[ClientConnection] = set()
+        self.no_clients = asyncio.Event()
+        self.no_clients.set()
         self.inflight_count = 0
         self.stopping = False
 
     async def serve(self, client: ClientConnection) -> None:
         """Serve the requests of one connection, in order, until it ends."""
+        self.clients.add(client)
+        self.no_clients.clear()
         has_unread_input = False
         try:
             while (request := await client.next_request()) is not None:
@@ -95,6 +102,9 @@ class Handler:
                 raise
         finally:
             client.end(has_unread_input)
+            self.clients.discard(client)
+            if not self.clients:
+                self.no_clients.set()
 
     async def _answer(self, client: ClientConnection, request: Request) -> bool:
         """Answer one request and record it; tell whether the connection can serve another."""

@@ -8,7 +8,7 @@ import ipaddress
 import signal
 import ssl
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from pathlib import Path
 
 import msgspec
@@ -85,9 +85,6 @@ class Proxy:
         self._watchdog = Watchdog(self._loop)
         self._clock = RealClock(self._loop)
         self._heads = RequestHeadReader(config.limits)
-        self._clients: set[ClientConnection] = set()
-        self._no_clients = asyncio.Event()
-        self._no_clients.set()
         self._sources = self._make_sources()
         self._recorder: Recorder | None = None
         self._server: asyncio.Server | None = None
@@ -119,18 +116,19 @@ class Proxy:
 
     async def stop(self) -> None:
         """Take no new calls, let those in flight end within a bound, and write all records."""
-        if self._server is not None:
-            self._server.close()
-        for client in list(self._clients):
+        handler = self._handler
+        assert handler is not None
+        assert self._server is not None, "a proxy is stopped after it was started"
+        self._server.close()
+        for client in list(handler.clients):
             client.stop_when_idle()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self.config.limits.drain_s_max):
-                await self._no_clients.wait()
-        if self._handler is not None:
-            self._handler.stopping = True
-        for client in list(self._clients):
+                await handler.no_clients.wait()
+        handler.stopping = True
+        for client in list(handler.clients):
             client.abort()
-        await self._no_clients.wait()
+        await handler.no_clients.wait()
         self._release()
         # Transports that were aborted close their sockets in the next turn of the loop.
         await asyncio.sleep(0)
@@ -138,23 +136,18 @@ class Proxy:
     def _new_client(self) -> ClientConnection:
         return ClientConnection(self._loop, self.config.limits, self._watchdog, self._heads, self._serve)
 
-    async def _serve(self, client: ClientConnection) -> None:
-        """Serve one connection, if there is room for it."""
-        assert self._handler is not None
+    def _serve(self, client: ClientConnection) -> Coroutine[None, None, None]:
+        """Return the coroutine that serves a connection, if there is room for it, or else refuses it."""
+        handler = self._handler
+        assert handler is not None
+        has_room = len(handler.clients) < self.config.limits.client_connections_max
+        return handler.serve(client) if has_room else self._refuse_connection(client)
+
+    async def _refuse_connection(self, client: ClientConnection) -> None:
         count_max = self.config.limits.client_connections_max
-        if len(self._clients) >= count_max:
-            text = f"{count_max} connections are open, which is the most that are served at once"
-            client.transport.write(error_response(503, error_body("too_many_connections", text), close=True))
-            client.end(has_unread_input=True)
-            return
-        self._clients.add(client)
-        self._no_clients.clear()
-        try:
-            await self._handler.serve(client)
-        finally:
-            self._clients.discard(client)
-            if not self._clients:
-                self._no_clients.set()
+        text = f"{count_max} connections are open, which is the most that are served at once"
+        client.transport.write(error_response(503, error_body("too_many_connections", text), close=True))
+        client.end(has_unread_input=True)
 
     async def _check_upstreams(self) -> None:
         for name, source in self._sources.items():

@@ -318,6 +318,7 @@ class LiveExchange(msgspec.Struct, eq=False):
         """Keep the complete response and give the connection back at once, however long the response is held."""
         self._head = connection.parser.head
         self._connection = None
+        self._whole = None
         self._source.release(connection)
 
     def _may_repeat(self, error: Exception) -> bool:

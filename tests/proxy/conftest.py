@@ -99,14 +99,14 @@ class Running:
         return list(read_jsonl(self._record_path))
 
 
-def in_fiber(coroutine: Coroutine[Any, Any, Any]) -> tuple[Fiber, "asyncio.Future[Any]"]:
-    """Run a coroutine in a fiber; return it and a future of its result."""
+def in_fiber(awaitable: Awaitable[Any]) -> tuple[Fiber, "asyncio.Future[Any]"]:
+    """Await something in a fiber; return the fiber and a future of the result."""
     loop = asyncio.get_running_loop()
     result: asyncio.Future[Any] = loop.create_future()
 
     async def run() -> None:
         try:
-            result.set_result(await coroutine)
+            result.set_result(await awaitable)
         except asyncio.CancelledError:
             result.cancel()
         except Exception as error:
