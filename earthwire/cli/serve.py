@@ -45,6 +45,12 @@ def serve(
     severity: Annotated[
         float | None, typer.Option("--severity", help="0 clean, 1 as recorded, up to 8: harsher.")
     ] = None,
+    randomize: Annotated[
+        bool,
+        typer.Option(
+            "--randomize", help="Vary the laws from episode to episode, as far as they are uncertain."
+        ),
+    ] = False,
     record: Annotated[
         Path | None, typer.Option("--record", "-r", help="Append a trace record of each call (.jsonl).")
     ] = None,
@@ -76,6 +82,7 @@ def serve(
     _set(options, "seed", seed)
     _set(options, "server", server)
     _set(options, "severity", severity)
+    _set(options, "randomize", randomize or None)
     if record is not None:
         options["record"] = {"path": str(record), "bodies": record_bodies}
     merged = _merged(written, options)
@@ -174,7 +181,11 @@ def _planner(recipe: RecipeFile) -> "Planner":
     if recipe.profile is None:
         return PassThrough()
     return Simulation(
-        read_profile(Path(recipe.profile)), recipe.seed, recipe.server, severity=recipe.severity
+        read_profile(Path(recipe.profile)),
+        recipe.seed,
+        recipe.server,
+        severity=recipe.severity,
+        randomize=recipe.randomize,
     )
 
 

@@ -57,6 +57,7 @@ class RecipeFile(Section):
     seed: Seed = 0
     server: str | None = None
     severity: Severity = 1.0
+    randomize: bool = False
     routes: dict[RouteName, RouteSection] = {}
     replay: ReplaySection | None = None
     listen: ListenSection = ListenSection()

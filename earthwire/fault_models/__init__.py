@@ -50,6 +50,7 @@ from earthwire.fault_models.plan import (
     Wait,
     plan_digest,
 )
+from earthwire.fault_models.posterior import PRIOR_CALLS, DrawnLaws, dirichlet, effective_share
 from earthwire.fault_models.profile import ErrorResponse, Profile, Provenance, Source, ToolLaws, profile_hash
 from earthwire.fault_models.rate_limit import (
     REFUSED,
@@ -79,6 +80,7 @@ __all__ = [
     "LEVELS",
     "NO_SESSIONS",
     "PASS_THROUGH",
+    "PRIOR_CALLS",
     "RANK_STEPS",
     "REFUSED",
     "SEVERITY_MAX",
@@ -98,6 +100,7 @@ __all__ = [
     "DonorRanks",
     "DonorRanksInTurn",
     "Drawn",
+    "DrawnLaws",
     "ErrorResponse",
     "Extrapolation",
     "Family",
@@ -136,6 +139,8 @@ __all__ = [
     "ancestors",
     "back_off",
     "deliver",
+    "dirichlet",
+    "effective_share",
     "join",
     "normal_probability",
     "normal_quantile",

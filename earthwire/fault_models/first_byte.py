@@ -1,4 +1,4 @@
-"""The first byte of a response: a share of the time to its last byte, which slow calls may divide otherwise than fast ones.
+"""The first byte of a response: a share of the time to its last byte, which may differ between slow and fast calls.
 
 Both marginals stay as they are, time to the last byte and share; a Gaussian copula joins their ranks.
 """

@@ -72,8 +72,11 @@ class OutcomeLaw:
 
     def probabilities(self, previous: str = START) -> dict[str, float]:
         """Return the probability of each outcome kind after `previous`; they sum to 1."""
-        own = self._levels[-1].after.get(previous, {}) if self._levels else {}
-        return back_off(own, self._prior)
+        return back_off(self.counts_after(previous), self._prior)
+
+    def counts_after(self, previous: str) -> Counts:
+        """Return the tool's own counts of outcome kinds after `previous`."""
+        return self._levels[-1].after.get(previous, {}) if self._levels else {}
 
     def marginal(self) -> dict[str, float]:
         """Return the probability of each outcome kind, whatever came before."""

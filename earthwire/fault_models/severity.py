@@ -13,9 +13,8 @@ call gets faster, and no fault goes away:
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from earthwire.fault_models.family import ToolModel
 from earthwire.fault_models.latency import LatencyTable
 from earthwire.fault_models.outcome_path import OutcomeModel, OutcomePath, RegimeClock
 from earthwire.fault_models.uniforms import Purpose, UniformStream
@@ -113,20 +112,22 @@ def overlay_count(severity: float, fault_share: float) -> int:
     return math.ceil(_histories(severity, fault_share))
 
 
-def severe_latency_s(model: ToolModel, kind: str, recorded: str, rank: float, severity: float) -> float:
+def severe_latency_s(
+    latency: Callable[[str], LatencyTable | None], kind: str, recorded: str, rank: float, severity: float
+) -> float:
     """Return the latency of a call in seconds.
 
     Args:
-        model: laws of its tool.
+        latency: gives the table of an outcome kind.
         kind: its outcome kind.
         recorded: its outcome kind at severity 1.
         rank: of its latency, in (0, 1).
         severity: s.
     """
-    latency_s = _scaled_s(model.latency(kind), rank, severity)
+    latency_s = _scaled_s(latency(kind), rank, severity)
     if recorded == kind:
         return latency_s
-    otherwise_s = _scaled_s(model.latency(recorded), rank, severity)
+    otherwise_s = _scaled_s(latency(recorded), rank, severity)
     return max(latency_s, otherwise_s) if is_fault(kind) else min(latency_s, otherwise_s)
 
 

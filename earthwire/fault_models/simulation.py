@@ -5,12 +5,18 @@ in: not the time, not the calls of other tools, not the order in which concurren
 (its previous outcome, its slow level) advances with its own call index.
 """
 
+from collections.abc import Callable
+
+import msgspec
+
 from earthwire.fault_models.call import Call, Drawn
 from earthwire.fault_models.delivery import deliver
 from earthwire.fault_models.family import Family, RankSource, ToolModel
+from earthwire.fault_models.latency import LatencyTable
 from earthwire.fault_models.matching import ToolMatcher
-from earthwire.fault_models.outcome_path import OutcomePath, RegimeClock
+from earthwire.fault_models.outcome_path import OutcomeModel, OutcomePath, RegimeClock
 from earthwire.fault_models.plan import Plan
+from earthwire.fault_models.posterior import DrawnLaws
 from earthwire.fault_models.profile import Profile, profile_hash
 from earthwire.fault_models.rate_limit import with_retry_after
 from earthwire.fault_models.severity import SEVERITY_MAX, SevereOutcomes, open_severe, severe_latency_s
@@ -27,12 +33,20 @@ class TooManyStreamsError(RuntimeError):
 class _Stream:
     """What one (episode, tool) remembers from call to call."""
 
-    __slots__ = ("index", "model", "outcomes", "ranks", "uniforms")
+    __slots__ = ("conditions", "index", "latency", "model", "outcomes", "ranks", "uniforms")
 
     def __init__(
-        self, model: ToolModel, uniforms: UniformStream, outcomes: OutcomePath, ranks: RankSource
+        self,
+        model: ToolModel,
+        latency: Callable[[str], LatencyTable | None],
+        uniforms: UniformStream,
+        outcomes: OutcomePath,
+        ranks: RankSource,
+        conditions: str | None,
     ) -> None:
         self.model = model
+        self.latency = latency
+        self.conditions = conditions
         self.uniforms = uniforms
         self.ranks = ranks
         self.outcomes = outcomes
@@ -49,6 +63,8 @@ class Simulation:
         regime_clock: what outages and rate limits advance by. With ``time`` a plan also depends on the time of its call
             in the episode: calls at the same times get the same plans.
         severity: 0 clean, 1 as recorded, higher harsher, up to `SEVERITY_MAX`; see `earthwire.fault_models.severity`.
+        randomize: every episode has laws of its own, as far as the recorded calls leave them open; see
+            `earthwire.fault_models.posterior`.
     """
 
     def __init__(
@@ -58,11 +74,12 @@ class Simulation:
         server: str | None = None,
         regime_clock: RegimeClock = "calls",
         severity: float = 1.0,
+        randomize: bool = False,
     ) -> None:
         if not 0.0 <= severity <= SEVERITY_MAX:
             raise ValueError(f"severity is {severity:g}: it lies in [0, {SEVERITY_MAX:g}]")
         self.severity = severity
-        self._conditions = None if severity == 1.0 else f'{{"earthwire.severity":{severity:g}}}'
+        self.randomize = randomize
         self.profile = profile
         self.seed = seed
         self.regime_clock: RegimeClock = regime_clock
@@ -88,11 +105,11 @@ class Simulation:
         u = stream.uniforms.at(index)
         model = stream.model
         kind = stream.outcomes.next(index, u[Purpose.OUTCOME], call.at_s)
-        table = model.latency(kind)
+        table = stream.latency(kind)
         rank = stream.ranks.next_rank(index, u)
         latency_s = 0.0 if table is None else table.quantile_s(rank)
         if isinstance(stream.outcomes, SevereOutcomes):
-            latency_s = severe_latency_s(model, kind, stream.outcomes.recorded, rank, self.severity)
+            latency_s = severe_latency_s(stream.latency, kind, stream.outcomes.recorded, rank, self.severity)
         latency_s = _in_clock_steps(latency_s, model.resolution_s)
         first_s = latency_s
         if model.first_byte is not None:
@@ -102,7 +119,7 @@ class Simulation:
         if stream.outcomes.wait_s is not None:
             steps = with_retry_after(steps, stream.outcomes.wait_s)
         support = "assumed" if table is None else table.support
-        return Drawn(index, Plan(kind, first_s, latency_s, steps, support), self._conditions)
+        return Drawn(index, Plan(kind, first_s, latency_s, steps, support), stream.conditions)
 
     def tool_of(self, method: str, path: str) -> str:
         """Return the tool key of an HTTP request; `path` has no query."""
@@ -129,13 +146,32 @@ class Simulation:
         of_episode = UniformStream(self.seed, "episode", episode).at(0)
         of_tool = UniformStream(self.seed, "tool", episode, tool).at(0)
         ranks = model.ranks(of_episode[Purpose.LEVEL], of_tool[Purpose.LEVEL])
-        outcomes = self._open_outcomes(model, episode, tool)
-        return _Stream(model, UniformStream(self.seed, "call", episode, tool), outcomes, ranks)
+        drawn = DrawnLaws(model, self.profile, self.seed, episode, tool) if self.randomize else None
+        latency, outcomes = (
+            (model.latency, model.outcomes) if drawn is None else (drawn.latency, drawn.outcomes)
+        )
+        return _Stream(
+            model,
+            latency,
+            UniformStream(self.seed, "call", episode, tool),
+            self._open_outcomes(outcomes, episode, tool),
+            ranks,
+            self._conditions(drawn),
+        )
 
-    def _open_outcomes(self, model: ToolModel, episode: str, tool: str) -> OutcomePath:
+    def _conditions(self, drawn: DrawnLaws | None) -> str | None:
+        """Return what the records of a stream say of how its plans came about, as JSON; None for nothing."""
+        values: dict[str, float | str] = {}
+        if self.severity != 1.0:
+            values["earthwire.severity"] = self.severity
+        if drawn is not None:
+            values["earthwire.laws_drawn"] = drawn.digest
+        return msgspec.json.encode(values).decode() if values else None
+
+    def _open_outcomes(self, outcomes: OutcomeModel, episode: str, tool: str) -> OutcomePath:
         if self.severity == 1.0:
-            return model.outcomes.open(self.seed, episode, self.regime_clock)
-        return open_severe(model.outcomes, self.severity, self.seed, episode, tool, self.regime_clock)
+            return outcomes.open(self.seed, episode, self.regime_clock)
+        return open_severe(outcomes, self.severity, self.seed, episode, tool, self.regime_clock)
 
 
 def _in_clock_steps(latency_s: float, step_s: float) -> float:

@@ -133,7 +133,7 @@ def test_severity_is_served_and_recorded(profile: Path, tool_url: str, tmp_path:
     usual = serve_and_ask(profile, tool_url, tmp_path / "one.jsonl", "/e/run-1")
     clean = serve_and_ask(profile, tool_url, tmp_path / "two.jsonl", "/e/run-1", "--severity", "0")
     assert {record.attributes for record in usual} == {None}
-    assert {record.attributes for record in clean} == {'{"earthwire.severity":0}'}
+    assert {record.attributes for record in clean} == {'{"earthwire.severity":0.0}'}
     assert {record.plan_outcome for record in clean} == {"ok"}
     assert max(record.plan_last_byte_ns or 0 for record in clean) <= min(
         record.plan_last_byte_ns or 0 for record in usual
