@@ -59,6 +59,10 @@ def _print(report: "FidelityReport") -> None:
     if report.models:
         _print_scores(report)
         _print_outcomes(report)
+    if report.giveaways:
+        telling = [f"{name} {fall:+.3f}" for name, fall in list(report.giveaways.items())[:3]]
+        console.print(f"engine: {report.engine}; AUC lost when a feature is shuffled: {', '.join(telling)}")
+        console.print(f"next: {report.next_step}", soft_wrap=True)
     for reason in report.reasons:
         console.print(f"  {reason}", markup=False, soft_wrap=True)
     console.print(f"verdict: {report.verdict}")
@@ -82,6 +86,10 @@ def _print_scores(report: "FidelityReport") -> None:
     low, high = min(report.auc_real_repeats), max(report.auc_real_repeats)
     table.add_row("real half vs real half (floor)", f"{report.auc_real:.3f} [{low:.2f}, {high:.2f}]", "", "1")
     output().print(table)
+    output().print(
+        f"by single calls, without what is constant in a session: AUC {report.auc_calls:.3f}, "
+        f"floor {report.auc_calls_real:.3f}"
+    )
 
 
 def _print_outcomes(report: "FidelityReport") -> None:
@@ -96,5 +104,15 @@ def _print_outcomes(report: "FidelityReport") -> None:
     console.print(
         f"faults: recorded {percent(real.rate)} [{percent(real.low)}, {percent(real.high)}] at an effective "
         f"{real.effective_count:.0f} of {real.count:,} calls; simulated {percent(simulated.rate)}",
+        soft_wrap=True,
+    )
+    if outcomes.real_dispersion is not None and outcomes.simulated_dispersion is not None:
+        console.print(
+            f"dispersion of faults over 100 calls: recorded {outcomes.real_dispersion:.2f}, simulated "
+            f"{outcomes.simulated_dispersion:.2f}"
+        )
+    console.print(
+        f"per session: KS {outcomes.session_errors_ks:.3f} of the number of faults, "
+        f"{outcomes.session_totals_ks:.3f} of the total latency",
         soft_wrap=True,
     )

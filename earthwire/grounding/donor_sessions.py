@@ -1,8 +1,9 @@
 """Gathers donor sessions: the ranks of recorded calls, session by session, for replay."""
 
 import numpy as np
-from scipy import special
+from scipy import special, stats
 
+from earthwire.fault_models.dependence import EXACT_SESSIONS_MIN
 from earthwire.fault_models.donors import RANK_STEPS, DonorRanks
 from earthwire.traces.calls import Calls, FloatArray
 
@@ -24,13 +25,23 @@ def donor_sessions(calls: Calls, scores: FloatArray) -> tuple[tuple[float, ...],
         kept = np.sort(by_level[np.linspace(0, len(codes) - 1, DONORS_MAX).astype(np.int64)])
         rows = np.isin(session, kept)
         return donor_sessions(calls.select(rows), scores[rows])
-    steps = np.minimum((special.ndtr(scores) * RANK_STEPS).astype(np.int64), RANK_STEPS - 1)
     order = np.lexsort((np.arange(len(calls)), session, calls.tool))
     tools, starts = np.unique(calls.tool[order], return_index=True)
     ranks: dict[str, DonorRanks] = {}
     for tool, calls_of_tool in zip(tools, np.split(order, starts[1:]), strict=True):
         sessions, lengths = np.unique(session[calls_of_tool], return_counts=True)
         ranks[calls.tool_names[tool]] = DonorRanks(
-            tuple(sessions.tolist()), tuple(lengths.tolist()), tuple(steps[calls_of_tool].tolist())
+            tuple(sessions.tolist()), tuple(lengths.tolist()), _steps(scores[calls_of_tool], len(sessions))
         )
     return tuple(round(float(value), 3) for value in level), ranks
+
+
+def _steps(scores: FloatArray, session_count: int) -> tuple[int, ...]:
+    """Return the ranks of one tool's calls as steps: among its own calls where its sessions are many, else as scored.
+
+    The first makes the tool's marginal exactly its table. From few sessions it would take the session effect out.
+    """
+    u = special.ndtr(scores)
+    if session_count >= EXACT_SESSIONS_MIN:
+        u = (stats.rankdata(scores) - 0.5) / len(scores)
+    return tuple(np.minimum((u * RANK_STEPS).astype(np.int64), RANK_STEPS - 1).tolist())

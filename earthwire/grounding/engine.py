@@ -21,7 +21,7 @@ SESSIONS_MIN = 40
 """Sessions that a choice needs: half of them fit, the other half score in 4 folds."""
 CHOICE_CALLS_MAX = 20_000
 """Calls that one split is made of; larger sets are thinned by session."""
-_SPLITS = 3
+_SPLITS = 2
 _SEED = 0
 
 

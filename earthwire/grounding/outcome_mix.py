@@ -57,6 +57,16 @@ def clustered_rate(hit: BoolArray, group: IntArray, confidence: float = 0.95) ->
     return Rate(rate, low, high, n, effective)
 
 
+def with_fitting_error(simulated: Rate, training: Rate, confidence: float = 0.95) -> Rate:
+    """Return a simulated rate with the uncertainty of the calls that it was fitted to added to its own.
+
+    Variances add, hence ``1/n = 1/n_simulated + 1/n_training`` in effective counts.
+    """
+    effective = 1.0 / (1.0 / simulated.effective_count + 1.0 / training.effective_count)
+    low, high = wilson(simulated.rate, effective, confidence)
+    return Rate(simulated.rate, low, high, simulated.count, effective)
+
+
 def dispersion(hit: FloatArray, group: IntArray) -> float:
     """Return the variance of group totals over that of independent hits, at least 1."""
     rate = hit.mean()

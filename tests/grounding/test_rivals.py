@@ -19,7 +19,9 @@ def test_a_rival_answers_every_request_with_a_positive_delay_and_the_recorded_fa
     assert fault_rate(answered).rate == pytest.approx(fault_rate(TRAINING).rate, abs=0.025)
 
 
-@pytest.mark.parametrize("name", ["mock", "lognormal", "lognormal by p99", "recorded in turn", "weighted mixture"])
+@pytest.mark.parametrize(
+    "name", ["mock", "lognormal", "lognormal by p99", "recorded in turn", "weighted mixture"]
+)
 def test_a_rival_has_the_tools_median(name: str):
     answered = ALL_RIVALS[name](TRAINING, REQUESTS, np.random.default_rng(0))
     for tool in range(4):

@@ -91,3 +91,14 @@ def test_features_equal_those_of_the_reference_definitions():
         frame, np.log(calls.latency_s * 1e3), yardstick.outcome_class(calls), dict(enumerate(base))
     )
     np.testing.assert_allclose(yardstick.features(calls, base), expected, atol=1e-9)
+
+
+def test_what_gives_a_simulation_away_is_named():
+    """Simulated sessions have no level of their own; nothing else differs."""
+    real = make_calls(sessions=200, session_sd=0.6, noise_sd=0.2, seed=3)
+    other = make_calls(sessions=200, session_sd=0.0, noise_sd=0.63, seed=4)
+    base = yardstick.base_levels(real)
+    x, y = yardstick.features(real, base), yardstick.features(other, base)
+    falls = yardstick.giveaways(x, real.session, y, other.session + 1_000, seed=0)
+    assert set(falls) == set(yardstick.FEATURES)
+    assert next(iter(falls)) in ("session mean of residuals", "session spread of residuals")
