@@ -5,8 +5,8 @@ Run from the repository's root, with the development data beside it:
     python scripts/make_demo_data.py ../shared/data
 
 Sources and licences: calls of the Scaleway CLI's recorded tests (scaleway/scaleway-cli, Apache-2.0) and uptime probes
-of public web APIs (d33bs/upptime-curc, MIT). Rows are shipped without bodies. A probe series has no sessions; 10 probes of
-one site in a row stand for one.
+of public web APIs (d33bs/upptime-curc, MIT). Rows are shipped without bodies. A probe series has no sessions; 10 probes
+of one site in a row stand for one.
 """
 
 import hashlib
