@@ -18,6 +18,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
+from earthwire.cli.console import late_status
 from earthwire.cli.loading import load_traces
 from earthwire.fault_models.call import Call
 from earthwire.fault_models.outcome import OutcomeCounts
@@ -36,14 +37,14 @@ MODELS = ("independent", "chain", "earthwire")
 def main() -> None:
     """Print one row a series and model."""
     arguments = parse_arguments()
-    calls = load_traces([arguments.traces], skip_bad_lines=True, status=lambda _: None).calls
+    with late_status() as status:
+        calls = load_traces([arguments.traces], skip_bad_lines=True, status=status).calls
+    count = np.bincount(calls.tool, minlength=len(calls.tool_names))
     rows = []
-    for tool in np.unique(calls.tool).tolist():
+    for tool in np.argsort(-count, kind="stable").tolist():
         series = calls.select(calls.tool == tool)
-        if len(series) < arguments.min_calls or faults(series).sum() < arguments.min_faults:
-            continue
-        rows += score(series, arguments)
-    rows.sort(key=lambda row: -row["calls"])
+        if len(series) >= arguments.min_calls and faults(series).sum() >= arguments.min_faults:
+            rows += score(series, arguments)
     if arguments.json:
         print(json.dumps({"seed": arguments.seed, "repeats": arguments.repeats, "rows": rows}, indent=2))
     else:
