@@ -234,8 +234,8 @@ def _mask_of(kind: str, tally: _PartTally) -> str:
     letter = _alphabet(seen, fixed)
     letters = [KEPT if is_fixed else letter for is_fixed in fixed]
     if kind == "uuid":
-        letters[14] = KEPT
-        letters[19] = "v" if value[19] in "89ab" else KEPT
+        letters[14] = KEPT if len(seen[14]) == 1 else letters[14]
+        letters[19] = "v" if seen[19] <= set("89ab") else letters[19]
     return "".join(letters)
 
 

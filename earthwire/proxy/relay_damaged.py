@@ -7,6 +7,7 @@ from earthwire.fault_models.plan import RelayDamaged
 from earthwire.proxy.body import Body
 from earthwire.proxy.content_coding import decoded, encoded
 from earthwire.proxy.exchange import ResponseHead
+from earthwire.proxy.headers import serialise
 
 _DESCRIBING_BYTES = (b"content-length", b"content-md5", b"digest", b"content-digest", b"repr-digest")
 """Headers that would give the damage away, or break the response."""
@@ -80,4 +81,12 @@ def _head(head: ResponseHead, result: Payload, promised_bytes: int) -> ResponseH
         elif folded == b"content-length":
             fields.append((name, b"%d" % promised_bytes))
     declared = None if head.content_length is None else promised_bytes
-    return msgspec.structs.replace(head, fields=fields, content_length=declared, content_type=content_type)
+    # The status line stays as it came; what follows it is written anew.
+    status_line = head.start.partition(b"\r\n")[0] + b"\r\n"
+    return msgspec.structs.replace(
+        head,
+        start=serialise(status_line, fields),
+        fields=fields,
+        content_length=declared,
+        content_type=content_type,
+    )
