@@ -26,6 +26,7 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).parents[1]
 CONNECTION_COUNT = 32
+STOP_TIMEOUT_S = 20.0
 START_TIMEOUT_S = 10.0
 BODY = b'{"x":"' + b"a" * 1016 + b'"}'
 CLOCK_TICKS_PER_S = os.sysconf("SC_CLK_TCK")
@@ -66,6 +67,12 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument(
         "--with-profile", action="store_true", help="add earthwire with a draw and the record on"
     )
+    parser.add_argument("--connections", type=int, default=CONNECTION_COUNT, help="kept-alive connections")
+    parser.add_argument(
+        "--vary",
+        action="store_true",
+        help="give each request a target and a header value of its own (needs wrk)",
+    )
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--serve", nargs=2, metavar=("PORT", "UPSTREAM"), help=argparse.SUPPRESS)
     parser.add_argument("--record", type=Path, help=argparse.SUPPRESS)
@@ -77,33 +84,45 @@ def measure_all(folder: Path, arguments: argparse.Namespace) -> dict[str, object
     """Start the upstream and all contenders, measure them in turn, stop them."""
     rounds: dict[str, list[float]] = {}
     rates: dict[str, list[float]] = {}
+    script = write_script(folder) if arguments.vary else None
     with contextlib.ExitStack() as running:
         contenders = start_all(folder, arguments.with_profile, running)
         for number in range(arguments.rounds + 1):
             for contender in contenders:
-                cpu_us, rate_hz = measure(contender, arguments.seconds)
+                cpu_us, rate_hz = measure(contender, arguments.seconds, arguments.connections, script)
                 if number > 0:  # The first round warms up.
                     rounds.setdefault(contender.name, []).append(round(cpu_us, 2))
                     rates.setdefault(contender.name, []).append(round(rate_hz))
     medians = {name: statistics.median(values) for name, values in rounds.items()}
     nginx_us = medians.get("nginx")
+    least = {name: min(values) for name, values in rounds.items()}
     return {
-        "connections": CONNECTION_COUNT,
+        "connections": arguments.connections,
+        "vary": arguments.vary,
         "seconds": arguments.seconds,
         "cpu_us": rounds,
         "requests_per_s": rates,
         "median_cpu_us": medians,
+        "least_cpu_us": least,
         "ratio_to_nginx": {name: round(value / nginx_us, 2) for name, value in medians.items()}
+        if nginx_us
+        else {},
+        "least_ratio_to_nginx": {name: round(value / least["nginx"], 2) for name, value in least.items()}
         if nginx_us
         else {},
     }
 
 
-def measure(contender: Contender, duration_s: float) -> tuple[float, float]:
+def measure(
+    contender: Contender,
+    duration_s: float,
+    connection_count: int = CONNECTION_COUNT,
+    script: Path | None = None,
+) -> tuple[float, float]:
     """Load a contender; return (CPU microseconds per request, requests per second)."""
     before_s = cpu_s(contender.process.pid)
     started_s = time.monotonic()
-    count = load(contender.port, duration_s)
+    count = load(contender.port, duration_s, connection_count, script)
     elapsed_s = time.monotonic() - started_s
     return (cpu_s(contender.process.pid) - before_s) / count * 1e6, count / elapsed_s
 
@@ -226,7 +245,7 @@ def launch(name: str, port: int, command: list[str]) -> Contender:
 
 def stop(process: subprocess.Popen[bytes]) -> None:
     process.terminate()
-    process.wait(START_TIMEOUT_S)
+    process.wait(STOP_TIMEOUT_S)
 
 
 def free_port() -> int:
@@ -311,21 +330,39 @@ def run_server(protocol: Callable[[], asyncio.Protocol], port: int) -> None:
 # Load.
 
 
-def load(port: int, duration_s: float) -> int:
+def write_script(folder: Path) -> Path:
+    """Write what makes wrk's requests differ from each other, as those of an agent do."""
+    path = folder / "vary.lua"
+    path.write_text(
+        """count = 0
+        request = function()
+          count = count + 1
+          local headers = {["X-Request-Id"] = tostring(count), ["Accept"] = "application/json"}
+          return wrk.format("GET", "/x.json?page=" .. count, headers)
+        end""",
+        encoding="utf-8",
+    )
+    return path
+
+
+def load(
+    port: int, duration_s: float, connection_count: int = CONNECTION_COUNT, script: Path | None = None
+) -> int:
     """Send requests on keep-alive connections for a while; return how many were answered."""
     if shutil.which("wrk") is None:
-        return asyncio.run(load_with_asyncio(port, duration_s))
+        return asyncio.run(load_with_asyncio(port, duration_s, connection_count))
     url = f"http://127.0.0.1:{port}/x.json"
-    command = ["wrk", "-t1", f"-c{CONNECTION_COUNT}", f"-d{max(1, round(duration_s))}s", url]
+    options = [] if script is None else ["-s", str(script)]
+    command = ["wrk", "-t1", f"-c{connection_count}", f"-d{max(1, round(duration_s))}s", *options, url]
     output = subprocess.run(command, capture_output=True, check=True, text=True).stdout
     if "Non-2xx" in output or "Socket errors" in output:
         raise SystemExit(f"errors under load:\n{output}")
     return next(int(line.split()[0]) for line in output.splitlines() if "requests in" in line)
 
 
-async def load_with_asyncio(port: int, duration_s: float) -> int:
+async def load_with_asyncio(port: int, duration_s: float, connection_count: int) -> int:
     loop = asyncio.get_running_loop()
-    clients = [LoadClient() for _ in range(CONNECTION_COUNT)]
+    clients = [LoadClient() for _ in range(connection_count)]
     for client in clients:
         await loop.create_connection(lambda client=client: client, "127.0.0.1", port)
     await asyncio.sleep(duration_s)
@@ -363,18 +400,30 @@ class LoadClient(asyncio.Protocol):
 
 
 def print_table(results: dict[str, object]) -> None:
-    rounds, medians, ratios, rates = (
-        results[key] for key in ("cpu_us", "median_cpu_us", "ratio_to_nginx", "requests_per_s")
+    keys = (
+        "cpu_us",
+        "median_cpu_us",
+        "ratio_to_nginx",
+        "least_cpu_us",
+        "least_ratio_to_nginx",
+        "requests_per_s",
     )
-    assert isinstance(rounds, dict)
-    assert isinstance(medians, dict)
-    assert isinstance(ratios, dict)
-    assert isinstance(rates, dict)
-    print(f"{'CPU per request, µs':<24}{'median':>8}{'x nginx':>9}{'req/s':>9}  rounds")
+    tables = []
+    for key in keys:
+        table = results[key]
+        assert isinstance(table, dict)
+        tables.append(table)
+    rounds, medians, ratios, least, least_ratios, rates = tables
+    print(
+        f"{'CPU per request, µs':<24}{'median':>8}{'x nginx':>9}{'least':>8}{'x nginx':>9}{'req/s':>9}  rounds"
+    )
     for name, values in rounds.items():
         shown = " ".join(f"{value:.1f}" for value in values)
         rate_hz = round(statistics.median(rates[name]))
-        print(f"{name:<24}{medians[name]:>8.1f}{ratios.get(name, 0):>9.2f}{rate_hz:>9}  {shown}")
+        print(
+            f"{name:<24}{medians[name]:>8.1f}{ratios.get(name, 0):>9.2f}"
+            f"{least[name]:>8.1f}{least_ratios.get(name, 0):>9.2f}{rate_hz:>9}  {shown}"
+        )
 
 
 if __name__ == "__main__":

@@ -66,9 +66,9 @@ class Handler:
         self._recorder = recorder
         self._keep_bodies = keep_bodies
         self._kept_bytes_max = limits.kept_body_bytes_max if keep_bodies else CLASSIFIED_BYTES_MAX
-        self._planner = planner
         # Agents call few targets many times.
         self._lead = lru_cache(_TARGETS_REMEMBERED)(self._destination)
+        self._tool_of = lru_cache(_TARGETS_REMEMBERED)(planner.tool_of)
         self._call_counts: dict[str, int] = {}
         self._epoch_ns = time.time_ns() - time.monotonic_ns()
         self.clients: set[ClientConnection] = set()
@@ -220,7 +220,7 @@ class Handler:
     def _destination(self, method: str, target: str) -> tuple[Destination, str]:
         """Return where a request leads and the tool that it calls."""
         destination = self._routes.destination(target)
-        return destination, self._planner.tool_of(method, destination.path)
+        return destination, self._tool_of(method, destination.path)
 
     def _context(self, request: Request, destination: Destination, tool: str, episode: str) -> CallContext:
         route = destination.route

@@ -1,8 +1,6 @@
 """Writes one response to a client: framing, joining of small writes, and what was really sent and when."""
 
 import time
-from collections.abc import Iterator
-from email.utils import formatdate
 from http import HTTPStatus
 
 import msgspec
@@ -48,7 +46,7 @@ class ResponseWriter(msgspec.Struct, eq=False):
     body_bytes: int = 0
     first_byte_s: float | None = None
     last_byte_s: float | None = None
-    _staged: list[bytes] = []
+    _staged: bytes = b""
     _kept: list[bytes] = []
     _bodiless: bool = False
     _chunked: bool = False
@@ -72,8 +70,7 @@ class ResponseWriter(msgspec.Struct, eq=False):
     def own_head(self, head: Head) -> None:
         """Stage a head of our own; without a length its body ends with the connection."""
         self._bodiless = self.head_only or head.status in (204, 304)
-        headers = _with_date(head.headers)
-        fields = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+        fields = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in head.headers]
         if head.content_length is None:
             self.reusable = self.reusable and self._bodiless
         elif head.status != 204:
@@ -94,12 +91,12 @@ class ResponseWriter(msgspec.Struct, eq=False):
         self.body_bytes += len(data)
         if self.body_bytes <= self.kept_bytes_max:
             self._kept.append(data)
-        self._staged.append(chunk(data) if self._chunked else data)
+        self._staged += chunk(data) if self._chunked else data
 
     def end(self) -> None:
         """Stage the end of a body that is complete."""
         if self._chunked:
-            self._staged.append(LAST_CHUNK)
+            self._staged += LAST_CHUNK
             self._chunked = False
 
     def flush(self) -> None:
@@ -107,8 +104,8 @@ class ResponseWriter(msgspec.Struct, eq=False):
         staged = self._staged
         if not staged or self.client.closed:
             return
-        self.client.transport.write(staged[0] if len(staged) == 1 else b"".join(staged))
-        self._staged = []
+        self.client.transport.write(staged)
+        self._staged = b""
         self.last_byte_s = time.monotonic()
         if self.first_byte_s is None:
             self.first_byte_s = self.last_byte_s
@@ -135,14 +132,7 @@ class ResponseWriter(msgspec.Struct, eq=False):
             start += _KEEP_ALIVE
         if self._chunked:
             start += b"Transfer-Encoding: chunked\r\n"
-        self._staged.append(start + b"\r\n")
-
-
-def _with_date(headers: tuple[tuple[str, str], ...]) -> Iterator[tuple[str, str]]:
-    """Yield the headers, with the time of now for an empty date."""
-    for name, value in headers:
-        is_now = name.lower() == "date" and not value
-        yield name, formatdate(usegmt=True) if is_now else value
+        self._staged += start + b"\r\n"
 
 
 def response_writer(client: ClientConnection, request: Request, kept_bytes_max: int) -> ResponseWriter:

@@ -80,6 +80,10 @@ class UpstreamConnection(Connection):
         self.exchange_count += 1
         self.answered = False
         self._ended = ended
+        if self.closed:
+            # A new connection may be lost before the fiber that asked for it runs on.
+            self._fail(self._lost_error(None))
+            return body
         self.overdue_at_s = self._watchdog.horizon_s + self._limits.upstream_silence_s_max
         self.transport.write(data)
         return body

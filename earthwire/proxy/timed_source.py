@@ -1,0 +1,56 @@
+"""A live upstream that is timed: tells a grounded simulation how long each of its responses takes."""
+
+import ssl
+import time
+
+from earthwire.fault_models.grounded import GroundedSimulation
+from earthwire.proxy.limits import Limits
+from earthwire.proxy.request import Request
+from earthwire.proxy.upstream import LiveExchange, LiveSource, Upstream
+from earthwire.proxy.upstream_side import UpstreamConnection
+from earthwire.proxy.watchdog import Watchdog
+
+
+class TimedSource(LiveSource):
+    """Forwards as `LiveSource` does, and observes the time from the arrival of a request to the end of its response.
+
+    Args:
+        upstream: where calls go.
+        limits: bounds.
+        watchdog: enforces the bound on silence.
+        tls: what https upstreams are verified against.
+        observer: learns the times.
+    """
+
+    def __init__(
+        self,
+        upstream: Upstream,
+        limits: Limits,
+        watchdog: Watchdog,
+        tls: ssl.SSLContext | None,
+        observer: GroundedSimulation,
+    ) -> None:
+        super().__init__(upstream, limits, watchdog, tls)
+        self._observer = observer
+        self._asked: dict[UpstreamConnection, tuple[str, float]] = {}
+
+    async def forward(self, request: Request, target: str, episode: str) -> LiveExchange:
+        """Send a request to the upstream (see `earthwire.proxy.exchange.Source`)."""
+        exchange = await super().forward(request, target, episode)
+        connection = exchange._connection
+        if connection is not None:
+            tool = self._observer.tool_of(request.line.method, target.partition("?")[0])
+            self._asked[connection] = (tool, request.arrival_s)
+        return exchange
+
+    def release(self, connection: UpstreamConnection) -> None:
+        """Take a connection back whose exchange is over: its response is complete just now."""
+        asked = self._asked.pop(connection, None)
+        if asked is not None and connection.answered:
+            tool, arrival_s = asked
+            self._observer.observe(tool, time.monotonic() - arrival_s)
+        super().release(connection)
+
+    def _gone(self, connection: UpstreamConnection) -> None:
+        self._asked.pop(connection, None)
+        super()._gone(connection)
