@@ -68,6 +68,7 @@ class Proxy:
 
     Attributes:
         host, port: where it listens, once started.
+        sources: what answers its calls, by upstream.
 
     Args:
         config: what is served.
@@ -85,10 +86,15 @@ class Proxy:
         self._watchdog = Watchdog(self._loop)
         self._clock = RealClock(self._loop)
         self._heads = RequestHeadReader(config.limits)
-        self._sources = self._make_sources()
+        self.sources = self._make_sources()
         self._recorder: Recorder | None = None
         self._server: asyncio.Server | None = None
         self._handler: Handler | None = None
+
+    @property
+    def connection_count(self) -> int:
+        """Client connections that are being served."""
+        return 0 if self._handler is None else len(self._handler.clients)
 
     @property
     def inflight_count(self) -> int:
@@ -150,7 +156,7 @@ class Proxy:
         client.end(has_unread_input=True)
 
     async def _check_upstreams(self) -> None:
-        for name, source in self._sources.items():
+        for name, source in self.sources.items():
             try:
                 await source.check()
             except UpstreamError as error:
@@ -188,7 +194,7 @@ class Proxy:
         config = self.config
         if config.record_path is not None:
             self._recorder = Recorder(config.record_path, self._loop, config.limits.records_queued_max)
-        routes = {name: Route(name, source, self._planner_of(name)) for name, source in self._sources.items()}
+        routes = {name: Route(name, source, self._planner_of(name)) for name, source in self.sources.items()}
         return Handler(
             Routes(routes, config.limits),
             self._planner,
@@ -205,7 +211,7 @@ class Proxy:
         return PassThrough() if is_timed else self._planner
 
     def _release(self) -> None:
-        for source in self._sources.values():
+        for source in self.sources.values():
             source.close()
         self._watchdog.close()
         self._clock.close()

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ from earthwire.traces.jsonl import read_jsonl
 from earthwire.traces.record import TraceRecord
 
 SCENARIO_TIMEOUT_S = 60.0
+CLEANUP_TIMEOUT_S = 5.0
+POLL_S = 0.002
 
 Converse = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -126,6 +129,30 @@ class Harness:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.warnings: list[str] = []
+        self._writers: list[asyncio.StreamWriter] = []
+
+    async def connect(
+        self, port: int, limit: int = 1 << 16
+    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """Open a connection that is closed at the end of the scenario at the latest."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=limit)
+        self._writers.append(writer)
+        return reader, writer
+
+    async def close_connections(self) -> None:
+        """Close all connections and wait until their sockets are closed."""
+        for writer in self._writers:
+            writer.transport.abort()
+            with contextlib.suppress(ConnectionError, TimeoutError):
+                async with asyncio.timeout(CLEANUP_TIMEOUT_S):
+                    await writer.wait_closed()
+        self._writers.clear()
+
+    @staticmethod
+    async def until(condition: Callable[[], object]) -> None:
+        """Wait until a condition holds; the scenario's bound on its time is the bound here, too."""
+        while not condition():
+            await asyncio.sleep(POLL_S)
 
     @contextlib.asynccontextmanager
     async def upstream(self, reply: bytes | Callable[[bytes], bytes]) -> AsyncIterator[RawUpstream]:
@@ -135,7 +162,7 @@ class Harness:
             yield upstream
 
     @contextlib.asynccontextmanager
-    async def server(self, converse: Converse) -> AsyncIterator[int]:
+    async def server(self, converse: Converse, tls: ssl.SSLContext | None = None) -> AsyncIterator[int]:
         tasks: set[asyncio.Task[None]] = set()
 
         async def tracked(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -150,7 +177,9 @@ class Harness:
                 tasks.discard(task)
                 writer.close()
 
-        server = await asyncio.start_server(tracked, "127.0.0.1", 0, limit=1 << 20)
+        server = await asyncio.start_server(tracked, "127.0.0.1", 0, limit=1 << 20, ssl=tls)
+        # Waited for from before the server is closed: only then does it end with the last connection in Python 3.11.
+        closed = asyncio.create_task(server.wait_closed())
         try:
             yield server.sockets[0].getsockname()[1]
         finally:
@@ -159,7 +188,7 @@ class Harness:
                 task.cancel()
             if tasks:
                 await asyncio.wait(list(tasks))
-            await asyncio.sleep(0.01)  # Transports close their sockets in a later turn of the loop.
+            await asyncio.wait([closed], timeout=CLEANUP_TIMEOUT_S)
 
     @contextlib.asynccontextmanager
     async def proxy(
@@ -179,7 +208,7 @@ class Harness:
 
     async def talk(self, port: int, *pieces: bytes) -> bytes:
         """Send pieces on one connection and return all that comes back until the proxy closes it."""
-        reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1 << 24)
+        reader, writer = await self.connect(port, limit=1 << 24)
         try:
             for piece in pieces:
                 writer.write(piece)
@@ -211,14 +240,17 @@ def harness(tmp_path: Path) -> Harness:
 
 
 @pytest.fixture(params=["uvloop", "asyncio"])
-def play(request: pytest.FixtureRequest) -> Callable[[Coroutine[Any, Any, Any]], Any]:
+def play(request: pytest.FixtureRequest, harness: Harness) -> Callable[[Coroutine[Any, Any, Any]], Any]:
     """Run a scenario, with a bound on its time, on each kind of loop."""
     factory = uvloop.new_event_loop if request.param == "uvloop" else asyncio.new_event_loop
 
     def run(scenario: Coroutine[Any, Any, Any]) -> Any:
         async def bounded() -> Any:
             async with asyncio.timeout(SCENARIO_TIMEOUT_S):
-                return await scenario
+                try:
+                    return await scenario
+                finally:
+                    await harness.close_connections()
 
         with asyncio.Runner(loop_factory=factory) as runner:
             return runner.run(bounded())

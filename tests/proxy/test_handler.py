@@ -1,6 +1,7 @@
 """The proxy with nothing injected: what goes in comes out, in both directions."""
 
 import asyncio
+import socket
 
 
 def test_response_is_relayed_with_its_headers_in_order_and_case(harness, play):
@@ -160,7 +161,7 @@ def test_expect_continue_is_answered_before_the_body(harness, play):
 
     async def scenario():
         async with harness.upstream(harness.response()) as upstream, harness.proxy(upstream.port) as running:
-            reader, writer = await asyncio.open_connection("127.0.0.1", running.port)
+            reader, writer = await harness.connect(running.port)
             writer.write(head)
             interim = await reader.readuntil(b"\r\n\r\n")
             writer.write(b"abc")
@@ -223,11 +224,12 @@ def test_large_bodies_pass_unchanged_in_both_directions(harness, play):
 
 def test_unreachable_upstream_is_an_honest_502_of_the_proxy(harness, play):
     async def scenario():
-        async with harness.server(lambda reader, writer: asyncio.sleep(0)) as port:
-            pass
-        async with harness.proxy(port) as running:
-            received = await harness.talk(running.port, harness.get(close=False) + harness.get())
-            return received, running
+        # Bound but not listening: nobody else can get the port meanwhile.
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            port = taken.getsockname()[1]
+            async with harness.proxy(port) as running:
+                return await harness.talk(running.port, harness.get(close=False) + harness.get()), running
 
     received, running = play(scenario())
     assert received.count(b"HTTP/1.1 502 Bad Gateway\r\n") == 2
@@ -352,7 +354,7 @@ def test_slow_reader_holds_the_upstream_back(harness, play):
 
     async def scenario():
         async with harness.server(converse) as port, harness.proxy(port) as running:
-            reader, writer = await asyncio.open_connection("127.0.0.1", running.port, limit=65536)
+            reader, writer = await harness.connect(running.port, limit=65536)
             writer.write(harness.get())
             await still(lambda: sent_bytes)
             held_bytes = sent_bytes

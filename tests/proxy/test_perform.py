@@ -13,7 +13,7 @@ DELAY_S = 0.15
 
 async def timed_talk(harness, port, request):
     """Return what came, when the first byte came and when the end came, in seconds after the request was sent."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    reader, writer = await harness.connect(port)
     started_s = time.monotonic()
     writer.write(request)
     first = await reader.read(1)
@@ -80,7 +80,7 @@ def test_relay_body_holds_only_the_last_byte_back(harness, play):
             harness.upstream(harness.response()) as upstream,
             harness.proxy(upstream.port, plan) as running,
         ):
-            reader, writer = await asyncio.open_connection("127.0.0.1", running.port)
+            reader, writer = await harness.connect(running.port)
             started_s = time.monotonic()
             writer.write(harness.get())
             early = await reader.readuntil(b"hell")
@@ -191,7 +191,7 @@ def test_reset_is_seen_as_a_reset(harness, play, before):
 
     async def scenario():
         async with harness.upstream(b"") as upstream, harness.proxy(upstream.port, plan) as running:
-            reader, writer = await asyncio.open_connection("127.0.0.1", running.port)
+            reader, writer = await harness.connect(running.port)
             writer.write(harness.get())
             received = await read_until_reset(reader)
             writer.close()
@@ -220,13 +220,13 @@ def test_hang_is_silence_until_the_client_leaves(harness, play):
 
     async def scenario():
         async with harness.upstream(b"") as upstream, harness.proxy(upstream.port, plan) as running:
-            reader, writer = await asyncio.open_connection("127.0.0.1", running.port)
+            reader, writer = await harness.connect(running.port)
             writer.write(harness.get())
             with pytest.raises(TimeoutError):
                 async with asyncio.timeout(DELAY_S):
                     await reader.read(1)
             writer.close()
-            await left(running)
+            await harness.until(lambda: not running.proxy.inflight_count)
             return running
 
     record = play(scenario()).records()[0]
@@ -252,12 +252,14 @@ def test_client_that_leaves_cancels_the_wait_and_the_upstream(harness, play):
 
     async def scenario():
         async with harness.server(silent) as port, harness.proxy(port, plan) as running:
-            _reader, writer = await asyncio.open_connection("127.0.0.1", running.port)
+            reader, writer = await harness.connect(running.port)
             writer.write(harness.get())
-            await asyncio.sleep(DELAY_S)
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(DELAY_S):
+                    await reader.read(1)
             writer.close()
             await upstream_closed.wait()
-            await left(running)
+            await harness.until(lambda: not running.proxy.inflight_count)
             return running
 
     record = play(scenario()).records()[0]
@@ -295,9 +297,3 @@ async def read_until_reset(reader):
     except ConnectionResetError:
         return received
     pytest.fail("the connection ended in order")
-
-
-async def left(running):
-    """Wait until the proxy has no call under way."""
-    while running.proxy.inflight_count:
-        await asyncio.sleep(0.01)

@@ -26,14 +26,13 @@ def test_records_are_written_in_order_and_appended(tmp_path, play):
     assert [record.seq for record in read_jsonl(path)] == list(range(2 * count))
 
 
-def test_records_reach_the_file_without_being_closed(tmp_path, play):
+def test_records_reach_the_file_without_being_closed(tmp_path, harness, play):
     path = tmp_path / "records.jsonl"
 
     async def scenario():
         recorder = Recorder(path, asyncio.get_running_loop(), 10_000)
         recorder.add(TraceRecord(tool="t"))
-        while recorder.written_count == 0:
-            await asyncio.sleep(0.01)
+        await harness.until(lambda: recorder.written_count)
         found = len(list(read_jsonl(path)))
         recorder.close()
         return found
@@ -41,19 +40,22 @@ def test_records_reach_the_file_without_being_closed(tmp_path, play):
     assert play(scenario()) == 1
 
 
-def test_full_disk_makes_callers_wait_and_loses_nothing(tmp_path, play, monkeypatch, capsys):
+def test_full_disk_makes_callers_wait_and_loses_nothing(tmp_path, harness, play, monkeypatch, capsys):
     path = tmp_path / "records.jsonl"
     full = True
+    refused_count = 0
 
     async def scenario():
-        nonlocal full
+        nonlocal full, refused_count
         recorder = Recorder(path, asyncio.get_running_loop(), 10)
         import os
 
         write = os.write
 
         def write_or_fail(descriptor, data):
+            nonlocal refused_count
             if full:
+                refused_count += 1
                 raise OSError(28, "No space left on device")
             return write(descriptor, data[:100])  # Short writes are to be continued.
 
@@ -62,7 +64,7 @@ def test_full_disk_makes_callers_wait_and_loses_nothing(tmp_path, play, monkeypa
             recorder.add(TraceRecord(tool="t", seq=number))
         assert recorder.full
         waiting = asyncio.create_task(recorder.room())
-        await asyncio.sleep(0.15)
+        await harness.until(lambda: refused_count >= 3)
         assert not waiting.done()
         full = False
         await waiting

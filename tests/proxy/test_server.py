@@ -85,8 +85,8 @@ def test_connections_beyond_the_bound_get_503(harness, play):
             harness.upstream(harness.response()) as upstream,
             harness.proxy(upstream.port, limits=Limits(client_connections_max=1)) as running,
         ):
-            _, writer = await asyncio.open_connection("127.0.0.1", running.port)
-            await asyncio.sleep(0.05)
+            _, writer = await harness.connect(running.port)
+            await harness.until(lambda: running.proxy.connection_count == 1)
             second = await harness.talk(running.port, harness.get())
             writer.close()
             return second
@@ -101,8 +101,7 @@ def test_stopping_lets_calls_in_flight_end(harness, play):
         async with harness.upstream(harness.response()) as upstream:
             async with harness.proxy(upstream.port, plan) as running:
                 call = asyncio.create_task(harness.talk(running.port, harness.get(close=False)))
-                while not running.proxy.inflight_count:
-                    await asyncio.sleep(0.01)
+                await harness.until(lambda: running.proxy.inflight_count)
             return await call, running
 
     received, running = play(scenario())
@@ -116,10 +115,9 @@ def test_stopping_breaks_off_what_takes_too_long_and_records_it(harness, play):
     async def scenario():
         async with harness.upstream(harness.response()) as upstream:
             async with harness.proxy(upstream.port, plan, limits=Limits(drain_s_max=0.1)) as running:
-                reader, writer = await asyncio.open_connection("127.0.0.1", running.port)
+                reader, writer = await harness.connect(running.port)
                 writer.write(harness.get())
-                while not running.proxy.inflight_count:
-                    await asyncio.sleep(0.01)
+                await harness.until(lambda: running.proxy.inflight_count)
             assert await reader.read() == b""
             writer.close()
             return running

@@ -73,7 +73,7 @@ def test_early_answer_ends_an_upload(harness, play):
     async def scenario():
         async with harness.server(refuse) as port, harness.proxy(port) as running:
             size = 32 * 1024 * 1024
-            reader, writer = await asyncio.open_connection("127.0.0.1", running.port)
+            reader, writer = await harness.connect(running.port)
             writer.write(b"PUT /x HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % size)
             writer.write(b"x" * size)
             received = await reader.readuntil(b"\r\n\r\n")
@@ -92,13 +92,14 @@ def test_idle_connection_that_the_upstream_closed_is_not_used_again(harness, pla
 
     async def scenario():
         async with harness.server(once) as port, harness.proxy(port) as running:
-            reader, writer = await asyncio.open_connection("127.0.0.1", running.port)
+            source = running.proxy.sources["tool"]
+            reader, writer = await harness.connect(running.port)
             statuses = []
             for _ in range(5):
                 writer.write(post + b"\r\n")
                 head = await reader.readuntil(b"hello")
                 statuses.append(head[9:12])
-                await asyncio.sleep(0.02)
+                await harness.until(lambda: source.idle_count == 0)
             writer.close()
             return statuses
 
@@ -129,13 +130,11 @@ def test_https_upstream_is_verified(harness, play, certificate, trusted):
     async def scenario():
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         context.load_cert_chain(certificate / "cert.pem", certificate / "key.pem")
-        server = await asyncio.start_server(converse, "127.0.0.1", 0, ssl=context)
-        url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}"
         ca = certificate / "cert.pem" if trusted else None
-        async with harness.proxy(1, upstreams={"tool": url}, upstream_ca=ca) as running:
-            received = await harness.talk(running.port, harness.get())
-        server.close()
-        return received
+        async with harness.server(converse, context) as port:
+            url = f"https://127.0.0.1:{port}"
+            async with harness.proxy(1, upstreams={"tool": url}, upstream_ca=ca) as running:
+                return await harness.talk(running.port, harness.get())
 
     received = play(scenario())
     if trusted:
@@ -157,7 +156,7 @@ def test_connection_with_half_a_request_on_it_is_never_used_again(harness, play)
 
     async def scenario():
         async with harness.server(early) as port, harness.proxy(port) as running:
-            reader, writer = await asyncio.open_connection("127.0.0.1", running.port)
+            reader, writer = await harness.connect(running.port)
             writer.write(b"POST /half HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n")
             await reader.readuntil(b"hello")
             await harness.talk(running.port, harness.get("/next"))
@@ -178,8 +177,9 @@ def test_held_responses_do_not_hold_upstream_connections(harness, play):
             calls = []
             for count in range(20):
                 calls.append(asyncio.create_task(harness.talk(running.port, harness.get())))
-                while len(upstream.requests) <= count or running.proxy.inflight_count <= count:
-                    await asyncio.sleep(0.002)
+                await harness.until(
+                    lambda count=count: min(len(upstream.requests), running.proxy.inflight_count) > count
+                )
             answers = await asyncio.gather(*calls)
             return answers, upstream.connection_count
 
