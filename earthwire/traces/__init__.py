@@ -3,6 +3,7 @@
 from earthwire.traces._secrets import redact_text
 from earthwire.traces.body_class import classify_body
 from earthwire.traces.errors import BadLineHandler, TraceFileError
+from earthwire.traces.fault_class import NOT_VISIBLE, Observation, Usual, label_response
 from earthwire.traces.formats import (
     FORMATS,
     Format,
@@ -15,10 +16,12 @@ from earthwire.traces.formats import (
 from earthwire.traces.http_outcome import failure_outcome, http_outcome
 from earthwire.traces.jsonl import read_jsonl
 from earthwire.traces.jsonl_writer import JsonlWriter
+from earthwire.traces.label import FAULT_CLASSES, FaultClass, FaultLabel, Surface
 from earthwire.traces.options import ReadOptions
 from earthwire.traces.outcome_kind import is_fault, outcome_kind, status_of_kind
 from earthwire.traces.parquet import read_parquet, write_parquet
 from earthwire.traces.record import RecordError, TraceRecord, record_from_dict, record_to_dict
+from earthwire.traces.record_label import label_record
 from earthwire.traces.redaction import redact_body, redact_headers, redact_url
 from earthwire.traces.relabel import learn_templates, relabel
 from earthwire.traces.replay import Hit, Miss, ReplayCursor, ReplayIndex, recorded_body
@@ -26,25 +29,34 @@ from earthwire.traces.request_key import request_key
 from earthwire.traces.tool_key import PathTemplater, tool_key
 
 __all__ = [
+    "FAULT_CLASSES",
     "FORMATS",
+    "NOT_VISIBLE",
     "BadLineHandler",
+    "FaultClass",
+    "FaultLabel",
     "Format",
     "Hit",
     "JsonlWriter",
     "Miss",
+    "Observation",
     "PathTemplater",
     "ReadOptions",
     "RecordError",
     "ReplayCursor",
     "ReplayIndex",
     "Sources",
+    "Surface",
     "TraceFileError",
     "TraceRecord",
+    "Usual",
     "classify_body",
     "failure_outcome",
     "find_sources",
     "http_outcome",
     "is_fault",
+    "label_record",
+    "label_response",
     "learn_templates",
     "outcome_kind",
     "read_all",
