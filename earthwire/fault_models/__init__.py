@@ -35,6 +35,7 @@ from earthwire.fault_models.outcome import (
     add_counts,
     back_off,
 )
+from earthwire.fault_models.payload import CLASS_OF_KIND, NO_PAYLOAD_LAW, PayloadLaw
 from earthwire.fault_models.plan import (
     PASS_THROUGH,
     Abort,
@@ -44,6 +45,7 @@ from earthwire.fault_models.plan import (
     Head,
     Plan,
     RelayBody,
+    RelayDamaged,
     RelayHead,
     Step,
     Support,
@@ -71,13 +73,16 @@ from earthwire.fault_models.severity import (
     severe_latency_s,
 )
 from earthwire.fault_models.simulation import STREAMS_MAX, Simulation, TooManyStreamsError
+from earthwire.fault_models.slots import Slot
 from earthwire.fault_models.uniforms import Purpose, UniformStream
 
 __all__ = [
+    "CLASS_OF_KIND",
     "DONORS_MIN",
     "EXACT_SESSIONS_MIN",
     "KAPPA",
     "LEVELS",
+    "NO_PAYLOAD_LAW",
     "NO_SESSIONS",
     "PASS_THROUGH",
     "PRIOR_CALLS",
@@ -112,6 +117,7 @@ __all__ = [
     "OutcomeCounts",
     "OutcomeLaw",
     "Overlay",
+    "PayloadLaw",
     "Plan",
     "Profile",
     "Provenance",
@@ -120,10 +126,12 @@ __all__ = [
     "RankSource",
     "RateLimit",
     "RelayBody",
+    "RelayDamaged",
     "RelayHead",
     "SessionLevels",
     "SevereOutcomes",
     "Simulation",
+    "Slot",
     "Source",
     "Step",
     "Support",
