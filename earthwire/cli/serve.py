@@ -4,6 +4,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
+from urllib.parse import urlsplit
 
 import typer
 
@@ -51,6 +52,13 @@ def serve(
             "--randomize", help="Vary the laws from episode to episode, as far as they are uncertain."
         ),
     ] = False,
+    ground: Annotated[
+        bool,
+        typer.Option(
+            "--ground",
+            help="Learn what the upstream takes by itself, and wait so much less; plans depend on it.",
+        ),
+    ] = False,
     record: Annotated[
         Path | None, typer.Option("--record", "-r", help="Append a trace record of each call (.jsonl).")
     ] = None,
@@ -83,6 +91,7 @@ def serve(
     _set(options, "server", server)
     _set(options, "severity", severity)
     _set(options, "randomize", randomize or None)
+    _set(options, "ground", ground or None)
     if record is not None:
         options["record"] = {"path": str(record), "bodies": record_bodies}
     merged = _merged(written, options)
@@ -175,18 +184,22 @@ def _option_problem(location: tuple[int | str, ...], value: object) -> str:
 
 def _planner(recipe: RecipeFile) -> "Planner":
     from earthwire.config.profile_file import read_profile
+    from earthwire.fault_models.grounded import GroundedSimulation
     from earthwire.fault_models.simulation import Simulation
     from earthwire.proxy.pass_through import PassThrough
 
     if recipe.profile is None:
-        return PassThrough()
-    return Simulation(
+        first = next(iter(recipe.routes.values()), None)
+        host = None if first is None else urlsplit(first.upstream).hostname
+        return PassThrough(host or "replay")
+    simulation = Simulation(
         read_profile(Path(recipe.profile)),
         recipe.seed,
         recipe.server,
         severity=recipe.severity,
         randomize=recipe.randomize,
     )
+    return GroundedSimulation(simulation, _warn) if recipe.ground else simulation
 
 
 def _serve_config(recipe: RecipeFile) -> "ServeConfig":
