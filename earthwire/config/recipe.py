@@ -58,6 +58,7 @@ class RecipeFile(Section):
     server: str | None = None
     severity: Severity = 1.0
     randomize: bool = False
+    ground: bool = False
     routes: dict[RouteName, RouteSection] = {}
     replay: ReplaySection | None = None
     listen: ListenSection = ListenSection()

@@ -23,6 +23,7 @@ from earthwire.fault_models.donors import (
 )
 from earthwire.fault_models.family import SIBLINGS_MIN, Family, RankSource, ToolModel
 from earthwire.fault_models.first_byte import SHARE_LEVELS, FirstByteLaw
+from earthwire.fault_models.grounded import GroundedSimulation
 from earthwire.fault_models.grouping import ancestors
 from earthwire.fault_models.latency import LEVELS, Extrapolation, LatencyTable
 from earthwire.fault_models.matching import ToolMatcher
@@ -75,11 +76,14 @@ from earthwire.fault_models.severity import (
 from earthwire.fault_models.simulation import STREAMS_MAX, Simulation, TooManyStreamsError
 from earthwire.fault_models.slots import Slot
 from earthwire.fault_models.uniforms import Purpose, UniformStream
+from earthwire.fault_models.upstream_law import CALLS_MIN, INFEASIBLE_MAX, LogHistogram, WaitLaw
 
 __all__ = [
+    "CALLS_MIN",
     "CLASS_OF_KIND",
     "DONORS_MIN",
     "EXACT_SESSIONS_MIN",
+    "INFEASIBLE_MAX",
     "KAPPA",
     "LEVELS",
     "NO_PAYLOAD_LAW",
@@ -111,8 +115,10 @@ __all__ = [
     "Family",
     "FirstByteLaw",
     "Forward",
+    "GroundedSimulation",
     "Head",
     "LatencyTable",
+    "LogHistogram",
     "Meter",
     "OutcomeCounts",
     "OutcomeLaw",
@@ -143,6 +149,7 @@ __all__ = [
     "ToolModel",
     "UniformStream",
     "Wait",
+    "WaitLaw",
     "add_counts",
     "ancestors",
     "back_off",

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import msgspec
 
+from earthwire.fault_models.grounded import GroundedSimulation
 from earthwire.proxy.client_side import ClientConnection
 from earthwire.proxy.clock import RealClock
 from earthwire.proxy.exchange import Source
@@ -25,6 +26,7 @@ from earthwire.proxy.refusal import UpstreamError, error_body, error_response
 from earthwire.proxy.replay_upstream import ReplayConfig, ReplaySource
 from earthwire.proxy.request_head import RequestHeadReader
 from earthwire.proxy.routes import Route, Routes
+from earthwire.proxy.timed_source import TimedSource
 from earthwire.proxy.upstream import LiveSource, parse_upstream
 from earthwire.proxy.watchdog import Watchdog
 
@@ -188,6 +190,8 @@ class Proxy:
             tls = None if ca_path is None else ssl.create_default_context(cafile=ca_path)
         except OSError as error:  # An SSLError is one of them.
             raise ServeError(f"{ca_path}: not a PEM file of certificate authorities ({error})") from error
+        if isinstance(self._planner, GroundedSimulation):
+            return TimedSource(parse_upstream(url), self.config.limits, self._watchdog, tls, self._planner)
         return LiveSource(parse_upstream(url), self.config.limits, self._watchdog, tls)
 
     def _make_handler(self) -> Handler:

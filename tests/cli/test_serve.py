@@ -261,3 +261,9 @@ def test_an_upstream_that_does_not_answer_yet_is_a_warning_and_a_502() -> None:
         assert process.wait(END_TIMEOUT_S) == 0
         assert process.stderr is not None
         assert "does not answer yet" in process.stderr.read()
+
+
+def test_grounding_is_served(profile: Path, tool_url: str, tmp_path: Path) -> None:
+    records = serve_and_ask(profile, tool_url, tmp_path / "one.jsonl", "/e/run-1", "--ground")
+    noted = [record for record in records if record.attributes and "recorded_law_s" in record.attributes]
+    assert 0 < len(noted) < CALLS

@@ -1,0 +1,125 @@
+"""Draws plans that count on what the upstream takes by itself: the one planner whose plans depend on what was measured.
+
+The outcome, the recorded latency L and everything else of a call are those of `Simulation`, a pure function of the
+call's identity. What is waited for at least, D, is L taken through `WaitLaw` once the upstream of the tool is known. So
+two runs with the same seed agree in all but D; each record says L beside D.
+"""
+
+from collections.abc import Callable
+
+import msgspec
+
+from earthwire.fault_models.call import Call, Drawn
+from earthwire.fault_models.plan import Plan, RelayBody, Step, Wait
+from earthwire.fault_models.simulation import Simulation
+from earthwire.fault_models.upstream_law import CALLS_MIN, INFEASIBLE_MAX, LogHistogram, WaitLaw
+
+_GROWTH = 1.25
+"""Wait laws are made anew whenever the number of observed calls has grown by this factor."""
+
+
+class _Upstream:
+    """What is known of the upstream of one tool."""
+
+    __slots__ = ("due_count", "histogram", "is_warned", "laws")
+
+    def __init__(self) -> None:
+        self.histogram = LogHistogram()
+        self.laws: dict[str, WaitLaw] = {}
+        self.due_count = CALLS_MIN
+        self.is_warned = False
+
+
+class GroundedSimulation:
+    """Draws plans for calls to an upstream that has a latency of its own.
+
+    Attributes:
+        seed: of the run.
+        profile_hash: of the profile.
+
+    Args:
+        simulation: draws what is to be followed.
+        warn: is told once of each tool whose upstream is too slow.
+    """
+
+    def __init__(self, simulation: Simulation, warn: Callable[[str], None] = lambda _: None) -> None:
+        self.simulation = simulation
+        self.seed = simulation.seed
+        self.profile_hash = simulation.profile_hash
+        self._warn = warn
+        self._upstreams: dict[str, _Upstream] = {}
+
+    def tool_of(self, method: str, path: str) -> str:
+        """Return the tool key of an HTTP request; `path` has no query."""
+        return self.simulation.tool_of(method, path)
+
+    def draw(self, call: Call) -> Drawn:
+        """Return the plan of the next call of this tool in this episode; see `Simulation.draw`."""
+        drawn = self.simulation.draw(call)
+        upstream = self._upstreams.get(call.tool)
+        if upstream is None or not any(isinstance(step, RelayBody) for step in drawn.plan.steps):
+            return drawn
+        law = self._law(call.tool, drawn.plan.outcome, upstream)
+        table = self.simulation.model(call.tool).latency(drawn.plan.outcome)
+        if law is None or table is None:
+            return drawn
+        wait_s = law.wait_s(table.probability(drawn.plan.last_byte_s))
+        return Drawn(
+            drawn.call_index,
+            _waiting(drawn.plan, wait_s),
+            _with_recorded(drawn.conditions, drawn.plan.last_byte_s),
+        )
+
+    def observe(self, tool: str, elapsed_s: float) -> None:
+        """Learn what the upstream of a tool took for one call, from the arrival of the request, in seconds."""
+        upstream = self._upstreams.setdefault(tool, _Upstream())
+        upstream.histogram.add(elapsed_s)
+        if upstream.histogram.count >= upstream.due_count:
+            upstream.due_count = int(upstream.histogram.count * _GROWTH)
+            upstream.laws.clear()
+
+    def infeasible_shares(self) -> dict[str, float]:
+        """Return which share of the recorded mean the upstream is too slow for, by tool, for ``ok`` calls."""
+        laws = {tool: self._law(tool, "ok", upstream) for tool, upstream in self._upstreams.items()}
+        return {tool: law.infeasible_share for tool, law in laws.items() if law is not None}
+
+    def _law(self, tool: str, kind: str, upstream: _Upstream) -> WaitLaw | None:
+        if upstream.histogram.count < CALLS_MIN:
+            return None
+        law = upstream.laws.get(kind)
+        if law is None:
+            table = self.simulation.model(tool).latency(kind)
+            if table is None:
+                return None
+            law = upstream.laws[kind] = WaitLaw(table, upstream.histogram)
+            if law.infeasible_share > INFEASIBLE_MAX and not upstream.is_warned:
+                upstream.is_warned = True
+                self._warn(
+                    f"{tool}: the upstream is too slow to stand in for the recorded tool: calls will be at least "
+                    f"{100 * law.infeasible_share:.0f} % slower on average than recorded"
+                )
+        return law
+
+
+def _waiting(plan: Plan, wait_s: float) -> Plan:
+    """Return the plan with its deadlines moved in proportion, so that the last byte is due at `wait_s`."""
+    factor = wait_s / plan.last_byte_s if plan.last_byte_s else 0.0
+    steps: list[Step] = []
+    for step in plan.steps:
+        if isinstance(step, Wait):
+            steps.append(Wait(step.until_s * factor))
+        elif isinstance(step, RelayBody):
+            steps.append(RelayBody(step.last_byte_s * factor, step.fraction))
+        else:
+            steps.append(step)
+    return msgspec.structs.replace(
+        plan,
+        first_byte_s=plan.first_byte_s * factor,
+        last_byte_s=plan.last_byte_s * factor,
+        steps=tuple(steps),
+    )
+
+
+def _with_recorded(conditions: str | None, latency_s: float) -> str:
+    values = msgspec.json.decode(conditions, type=dict[str, object]) if conditions else {}
+    return msgspec.json.encode({**values, "earthwire.recorded_law_s": latency_s}).decode()
