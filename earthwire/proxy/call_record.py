@@ -114,7 +114,6 @@ def _served_record(
     arrival_s, first_s = request.arrival_s, writer.first_byte_s
     duration_ns = int((ended_s - arrival_s) * NANOSECONDS_PER_SECOND)
     due_ns = int(plan.last_byte_s * NANOSECONDS_PER_SECOND)
-    is_timed = due_ns > 0 and ending.censoring == "none" and ending.origin != "proxy"
     # By position, in the order of the fields: by name this would take as long as all the rest of a record.
     return ServedRecord(
         context.tool,
@@ -150,8 +149,14 @@ def _served_record(
         int(plan.first_byte_s * NANOSECONDS_PER_SECOND),
         due_ns,
         plan_digest(plan),
-        duration_ns - due_ns if is_timed else None,
+        duration_ns - due_ns if due_ns > 0 and _is_timed(ending) else None,
+        context.drawn.conditions,
     )
+
+
+def _is_timed(ending: Ending) -> bool:
+    """Tell whether the call ended when its plan said it should, as far as the proxy could help it."""
+    return ending.censoring == "none" and ending.origin != "proxy"
 
 
 def _broken_ending(plan: Plan, aborted: str | None, writer: ResponseWriter) -> Ending:

@@ -33,10 +33,11 @@ def with_bodies(record: TraceRecord, performance: Performance, bytes_max: int) -
     content_type = first_value(request.headers.fields, b"content-type")
     body = request.body.kept()
     key = None if body is None else request_key(request.line.method, context.target, body, content_type)
-    attributes = None
+    attributes = record.attributes
     if body:
         text, _ = _as_text(body, content_type, is_decoded=True)
-        attributes = msgspec.json.encode({_REQUEST_BODY_ATTRIBUTE: text}).decode()
+        conditions = msgspec.json.decode(attributes, type=dict[str, object]) if attributes else {}
+        attributes = msgspec.json.encode({**conditions, _REQUEST_BODY_ATTRIBUTE: text}).decode()
     record = msgspec.structs.replace(
         record,
         attributes=attributes,

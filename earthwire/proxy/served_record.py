@@ -1,6 +1,6 @@
 """The trace record of a served call: those fields of `TraceRecord` that the proxy fills, and no others.
 
-A struct of 34 fields that is filled by position is made in a tenth of the time that one of 75 filled by name takes.
+A struct of 35 fields that is filled by position is made in a tenth of the time that one of 75 filled by name takes.
 In JSON the two are the same.
 """
 
@@ -47,6 +47,7 @@ class ServedRecord(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     plan_last_byte_ns: int | None = None
     plan_digest: str | None = None
     lateness_ns: int | None = None
+    attributes: str | None = None
 
     def trace_record(self) -> TraceRecord:
         """Return the same as a whole trace record, whose further fields can be filled."""
