@@ -12,7 +12,7 @@ import msgspec
 
 from earthwire.fault_models.payload import CUT_BINS, NO_PAYLOAD_LAW, PayloadLaw, cut_bin
 from earthwire.fault_models.profile import ErrorResponse
-from earthwire.grounding.templates import TemplateTally, echoes_of, key_of, mask
+from earthwire.grounding.templates import TemplateTally, assumed_echo, echoes_of, key_of, mask
 from earthwire.traces.json_shape import Shape, add_shapes, shape_of, thinned
 from earthwire.traces.label import FaultLabel
 from earthwire.traces.outcome_kind import is_fault, outcome_kind
@@ -48,6 +48,9 @@ _HEADERS_NOT_KEPT = frozenset(
 _HEADERS_OF_SERVERS = ("date", "server", "via", "x-content-type-options", "x-powered-by")
 """Headers that a server sends whatever it answers."""
 _USUAL_SHARE_MIN = 0.9
+
+_ABOUT_THE_PATH = (404, 410)
+"""Errors that are about what the path names."""
 
 _OPERATOR_OF_SIGN = {
     ("mojibake", "invalid_utf8"): "latin_1",
@@ -174,7 +177,7 @@ def _add_response(tool: _Tool, record: TraceRecord) -> None:
         return
     headers = _kept_headers(record)
     text = _PART_END.join((redact_body(body, record.content_type), *headers.values()))
-    masked = mask(text, _echoes(record))
+    masked = mask(text, _echoes(record, text))
     key = (status, record.content_type, tuple(headers), key_of(masked))
     templates = tool.kinds.setdefault(kind, {})
     if key not in templates and len(templates) < TEMPLATES_MAX:
@@ -210,9 +213,10 @@ def _kept_headers(record: TraceRecord) -> dict[str, str]:
     return headers
 
 
-def _echoes(record: TraceRecord) -> dict[str, str]:
+def _echoes(record: TraceRecord, text: str) -> dict[str, str]:
     if record.url_full is None:
-        return {}
+        is_about_path = record.http_response_status_code in _ABOUT_THE_PATH
+        return assumed_echo(text, record.url_template) if is_about_path else {}
     parts = urlsplit(record.url_full)
     return echoes_of(f"{parts.path}?{parts.query}", record.url_template)
 

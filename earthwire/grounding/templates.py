@@ -20,6 +20,9 @@ chance once in 16^5."""
 ECHO_CHARACTERS_MIN = 4
 """Shorter segments and parameters occur in a body by chance."""
 
+ASSUMED = " assumed"
+"""Ends the place of an echo that was not seen."""
+
 _DISTINCT_KEPT = 8
 _LONG_ID_CHARACTERS = 16
 _LONG_NUMBER_DIGITS = 10
@@ -166,6 +169,17 @@ def echoes_of(target: str, template: str | None) -> dict[str, str]:
     return found
 
 
+def assumed_echo(text: str, template: str | None) -> dict[str, str]:
+    """Return the id that a body most likely repeats of a request whose URL was not recorded.
+
+    It is the only UUID of the body, and the last identifier of the path: what such an error is about.
+    """
+    marks = (template or "").partition("?")[0].split("/")
+    places = [i - len(marks) for i, segment in enumerate(marks) if segment.startswith("{")]
+    found = {match.group() for match in _TOKEN.finditer(text) if match.lastgroup == "uuid"}
+    return {found.pop(): f"path {places[-1]}{ASSUMED}"} if places and len(found) == 1 else {}
+
+
 def _tokens(text: str, echoes: Mapping[str, str]) -> Iterator[tuple[int, int, str]]:
     """Yield start, end and kind of each part that may vary."""
     spans = [
@@ -203,7 +217,8 @@ def _kind_key(kind: str, value: str) -> str:
 def _slot(kind: str, echo: str | None, tally: _PartTally) -> Slot | None:
     """Return the slot of a part; None where it stays as it is."""
     if kind == "echo":
-        return Slot(tally.least, _own_mask(tally.least), echo=echo)
+        place = (echo or "").removesuffix(ASSUMED)
+        return Slot(tally.least, _own_mask(tally.least), echo=place, assumed=place != echo)
     if tally.least == tally.greatest and not _is_always_fresh(kind, tally.least):
         return None
     if kind == "number":
@@ -242,6 +257,11 @@ def _mask_of(kind: str, tally: _PartTally) -> str:
 def _own_mask(value: str) -> str:
     letters = {character for character in value if character.isalnum()}
     letter = _alphabet([letters], [False])
+    if (match := _TOKEN.fullmatch(value)) is not None and match.lastgroup == "uuid":
+        return "".join(
+            {14: KEPT, 19: "v"}.get(i, letter) if character.isalnum() else KEPT
+            for i, character in enumerate(value)
+        )
     return "".join(letter if character.isalnum() else KEPT for character in value)
 
 

@@ -47,6 +47,16 @@ def test_headers_are_kept_and_ids_in_them_are_those_of_the_body() -> None:
     assert response.body == '{"request": "{{uuid1}}"}'
 
 
+def test_an_echo_that_no_url_proves_is_marked_as_assumed() -> None:
+    uuid = "88f4df60-1798-46ba-bcd4-0e58a3b72c85"
+    (response,) = gather([not_found(uuid, url_full=None)]).responses(TOOL)["http_4xx:404"]
+    slot = response.slots["echo1"]
+    assert (slot.echo, slot.assumed) == ("path -1", True)
+    busy = not_found(uuid, url_full=None, http_response_status_code=503)
+    (response,) = gather([busy]).responses(TOOL)["http_5xx:503"]
+    assert list(response.slots) == ["uuid1"]
+
+
 def test_secrets_do_not_enter_a_profile() -> None:
     (response,) = gather([not_found("1", response_body='{"password": "hunter2"}')]).responses(TOOL)[
         "http_4xx:404"
