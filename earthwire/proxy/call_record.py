@@ -8,6 +8,7 @@ from earthwire.proxy.response_writer import ResponseWriter
 from earthwire.proxy.served_record import ServedRecord
 from earthwire.traces.body_class import classify_body
 from earthwire.traces.http_outcome import http_outcome
+from earthwire.traces.outcome_kind import refinement_of_kind
 from earthwire.traces.record import OUTCOMES, BodyClass, Censoring, Origin, Outcome
 
 NANOSECONDS_PER_SECOND = 1_000_000_000
@@ -70,6 +71,8 @@ def origin_of(performance: Performance) -> Origin:
     """Return who made the response: whoever answered, if that was relayed whole; else the plan."""
     if performance.head is None or performance.aborted is not None or performance.source_origin is None:
         return "injected"
+    if performance.damaged:
+        return "injected"
     return performance.source_origin
 
 
@@ -89,7 +92,7 @@ def ending_of(performance: Performance, origin: Origin, body_class: BodyClass | 
     outcome = _planned_outcome(plan) if origin == "injected" else "ok"
     if outcome == "ok" and (status >= 400 or body_class in _DOUBTFUL):
         outcome = http_outcome(status, writer.content_type, _body_to_judge(writer, body_class), body_class)
-    return Ending(outcome, origin, status)
+    return Ending(outcome, origin, status, refinement_of_kind(plan.outcome) if origin == "injected" else None)
 
 
 def body_class_of(performance: Performance) -> BodyClass | None:
@@ -162,7 +165,9 @@ def _is_timed(ending: Ending) -> bool:
 def _broken_ending(plan: Plan, aborted: str | None, writer: ResponseWriter) -> Ending:
     planned = _planned_outcome(plan)
     outcome: Outcome = "conn_error" if planned == "ok" else planned
-    error_type = "body_cut" if writer.status is not None else _ABORT_ERROR_TYPES[aborted or "fin"]
+    error_type = _ABORT_ERROR_TYPES[aborted or "fin"]
+    if writer.status is not None:
+        error_type = refinement_of_kind(plan.outcome) or "body_cut"
     return Ending(
         outcome,
         "injected",

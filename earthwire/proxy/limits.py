@@ -20,6 +20,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """Body bytes held per message and direction before reading from that side pauses."""
     cut_body_bytes_max: int = 8 * MIB
     """Bytes held back while a body of unknown length is cut at a fraction; beyond, the cut is made at once."""
+    damaged_body_bytes_max: int = MIB
+    """Body that is read whole so that it can be damaged; a longer one ends there instead."""
     whole_body_bytes_max: int = 16 * MIB
     """Request body that must be read whole, to look up a recorded response (413 above it)."""
     kept_body_bytes_max: int = MIB

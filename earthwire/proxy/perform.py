@@ -2,13 +2,25 @@
 
 import msgspec
 
-from earthwire.fault_models.plan import Abort, Body, Forward, Head, Plan, RelayBody, RelayHead, Step, Wait
+from earthwire.fault_models.plan import (
+    Abort,
+    Body,
+    Forward,
+    Head,
+    Plan,
+    RelayBody,
+    RelayDamaged,
+    RelayHead,
+    Step,
+    Wait,
+)
 from earthwire.proxy.call_context import CallContext
 from earthwire.proxy.client_side import ClientConnection
 from earthwire.proxy.clock import Clock
 from earthwire.proxy.exchange import Exchange, ResponseHead
 from earthwire.proxy.limits import Limits
 from earthwire.proxy.relay import Tail, relay_part, relay_whole
+from earthwire.proxy.relay_damaged import damaged_response, read_part
 from earthwire.proxy.response_writer import ResponseWriter
 from earthwire.traces.record import Origin
 
@@ -27,6 +39,7 @@ class Performance(msgspec.Struct, eq=False):
         head: of the upstream's response, once it was awaited.
         source_origin: who answers what is forwarded, once something was.
         aborted: how the plan ended the connection, or None.
+        damaged: the body of the upstream's response was changed.
     """
 
     client: ClientConnection
@@ -39,6 +52,7 @@ class Performance(msgspec.Struct, eq=False):
     head: ResponseHead | None = None
     source_origin: Origin | None = None
     aborted: str | None = None
+    damaged: bool = False
 
     async def run(self, steps: tuple[Step, ...]) -> None:
         """Perform steps in order.
@@ -75,6 +89,8 @@ class Performance(msgspec.Struct, eq=False):
             elif isinstance(step, Body):
                 self.writer.stage(step.data)
                 await self._flush()
+            elif isinstance(step, RelayDamaged):
+                await self._relay_damaged(step)
             elif isinstance(step, Abort):
                 await self._abort(step)
         self.writer.flush()
@@ -112,6 +128,21 @@ class Performance(msgspec.Struct, eq=False):
             return
         await relay_whole(body, Tail(writer, self.clock, due_s))
         writer.end()
+
+    async def _relay_damaged(self, step: RelayDamaged) -> None:
+        exchange, writer = self._upstream_exchange(), self.writer
+        bytes_max = self.limits.damaged_body_bytes_max
+        tail = Tail(writer, self.clock, self.context.request.arrival_s + step.last_byte_s)
+        head = self.head = await exchange.head()
+        data = await read_part(exchange.body, bytes_max)
+        is_too_long = len(data) > bytes_max
+        result = None if is_too_long else damaged_response(head, data, step, bytes_max)
+        self.damaged = is_too_long or result is not None
+        writer.relay_head(head if result is None else result.head)
+        await tail.send(data if result is None else result.body)
+        await tail.end()
+        if not is_too_long and (result is None or not result.is_cut):
+            writer.end()
 
     async def _abort(self, step: Abort) -> None:
         await self._flush()

@@ -187,7 +187,11 @@ def recorded_plan(record: TraceRecord) -> Plan:
     first_ns = min(record.ttfb_ns if record.ttfb_ns is not None else last_ns, last_ns)
     first_s, last_s = first_ns / _NANOSECONDS_PER_SECOND, last_ns / _NANOSECONDS_PER_SECOND
     kind = outcome_kind(
-        record.outcome, record.http_response_status_code, record.body_class, record.rpc_response_status_code
+        record.outcome,
+        record.http_response_status_code,
+        record.body_class,
+        record.rpc_response_status_code,
+        record.error_type,
     )
     return Plan(kind, first_s, last_s, (Wait(first_s), RelayHead(), RelayBody(last_s)), "tool")
 

@@ -1,6 +1,8 @@
 """Writes one response to a client: framing, joining of small writes, and what was really sent and when."""
 
 import time
+from collections.abc import Iterator
+from email.utils import formatdate
 from http import HTTPStatus
 
 import msgspec
@@ -70,7 +72,8 @@ class ResponseWriter(msgspec.Struct, eq=False):
     def own_head(self, head: Head) -> None:
         """Stage a head of our own; without a length its body ends with the connection."""
         self._bodiless = self.head_only or head.status in (204, 304)
-        fields = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in head.headers]
+        headers = _with_date(head.headers)
+        fields = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]
         if head.content_length is None:
             self.reusable = self.reusable and self._bodiless
         elif head.status != 204:
@@ -133,6 +136,13 @@ class ResponseWriter(msgspec.Struct, eq=False):
         if self._chunked:
             start += b"Transfer-Encoding: chunked\r\n"
         self._staged += start + b"\r\n"
+
+
+def _with_date(headers: tuple[tuple[str, str], ...]) -> Iterator[tuple[str, str]]:
+    """Yield the headers, with the time of now for an empty date."""
+    for name, value in headers:
+        is_now = name.lower() == "date" and not value
+        yield name, formatdate(usegmt=True) if is_now else value
 
 
 def response_writer(client: ClientConnection, request: Request, kept_bytes_max: int) -> ResponseWriter:
