@@ -1,6 +1,5 @@
 """Damage to real bodies, by the bytes that a raw client sees."""
 
-import asyncio
 import gzip
 import json
 import time
@@ -37,12 +36,11 @@ def perform(harness, play, step, reply, outcome="malformed:invalid_json", limits
             harness.upstream(reply) as upstream,
             harness.proxy(upstream.port, plan, limits=limits) as running,
         ):
-            reader, writer = await asyncio.open_connection("127.0.0.1", running.port)
+            reader, writer = await harness.connect(running.port)
             started_s = time.monotonic()
             writer.write(harness.get())
             received = await reader.read()
             took_s = time.monotonic() - started_s
-            writer.close()
             return received, took_s, running
 
     received, took_s, running = play(scenario())
@@ -156,10 +154,9 @@ def test_an_empty_date_is_the_time_of_sending(harness, play):
 
     async def scenario():
         async with harness.upstream(answer()) as upstream, harness.proxy(upstream.port, plan) as running:
-            reader, writer = await asyncio.open_connection("127.0.0.1", running.port)
+            reader, writer = await harness.connect(running.port)
             writer.write(harness.get())
             received = await reader.read()
-            writer.close()
             return received
 
     received = play(scenario()).decode("latin-1")
