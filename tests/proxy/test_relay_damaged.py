@@ -156,8 +156,7 @@ def test_an_empty_date_is_the_time_of_sending(harness, play):
         async with harness.upstream(answer()) as upstream, harness.proxy(upstream.port, plan) as running:
             reader, writer = await harness.connect(running.port)
             writer.write(harness.get())
-            received = await reader.read()
-            return received
+            return await reader.read()
 
     received = play(scenario()).decode("latin-1")
     dates = [line for line in received.split("\r\n") if line.lower().startswith("date: ")]
