@@ -9,6 +9,7 @@ import typer
 
 from earthwire.cli.client_timeouts import ClientTimeout, limit_warnings, timeout_sentences
 from earthwire.cli.console import fail, late_status, output
+from earthwire.cli.writing import write_whole
 
 if TYPE_CHECKING:
     from earthwire.fault_models.profile import Profile
@@ -40,7 +41,7 @@ def calibrate(
         provenance = msgspec.structs.replace(loaded.provenance, licence=licence)
         fitted = fit(loaded.calls, provenance, loaded.payloads)
         status("writing the profile")
-        _write(profile, profile_text(fitted))
+        write_whole(profile, profile_text(fitted))
     if as_json:
         print(json.dumps(_summary(fitted, profile, client_timeout)))
     else:
@@ -55,18 +56,6 @@ def _check_output(profile: Path, traces: list[Path]) -> None:
         fail(f"{profile}: cannot be written: it is a directory; name a file such as {profile / 'tools.yaml'}")
     if profile.exists() and any(path.exists() and profile.samefile(path) for path in traces):
         fail(f"{profile}: is an input as well; choose another name for the profile")
-
-
-def _write(profile: Path, text: str) -> None:
-    """Write under another name, then rename: the file appears whole or not at all."""
-    partial = profile.with_name(f"partial-{profile.name}")
-    try:
-        partial.write_text(text, "utf-8")
-        partial.replace(profile)
-    except OSError as error:
-        fail(f"{profile}: cannot be written: {error.strerror}")
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def _summary(fitted: "Profile", path: Path, client_timeout_s: float | None) -> dict[str, object]:

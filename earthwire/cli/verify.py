@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from earthwire.cli.console import EXIT_OF_VERDICT, late_status, output, percent
+from earthwire.cli.console import EXIT_OF_VERDICT, fail, late_status, messages, output, percent
 
 if TYPE_CHECKING:
     from earthwire.grounding.verify import VerifyReport
+    from earthwire.traces.calls import Calls
 
 
 def verify(
@@ -21,6 +22,14 @@ def verify(
     ] = 5,
     seed: Annotated[int, typer.Option("--seed", help="Seed of splits and classifiers.")] = 0,
     rows: Annotated[int, typer.Option("--rows", min=1, help="Most tools shown, busiest first.")] = 15,
+    correct: Annotated[
+        Path | None,
+        typer.Option("--correct", help="Profile that was served: correct its tables by what is off."),
+    ] = None,
+    corrected: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Where the corrected profile goes; else over the old one."),
+    ] = None,
     skip_bad_lines: Annotated[
         bool, typer.Option("--skip-bad-lines", help="Leave bad records out and report them.")
     ] = False,
@@ -44,7 +53,34 @@ def verify(
         print(msgspec.json.encode(report).decode())
     else:
         _print(report, rows)
+    if correct is not None:
+        _correct(correct, corrected or correct, recorded, simulated)
     raise typer.Exit(EXIT_OF_VERDICT[report.verdict])
+
+
+def _correct(source: Path, target: Path, real: "Calls", simulated: "Calls") -> None:
+    """Correct a profile and say on stderr what was done; stdout is the report's."""
+    from earthwire.cli.writing import write_whole
+    from earthwire.config.profile_file import profile_text, read_profile
+    from earthwire.grounding.correct import ROUNDS_MAX, correct
+
+    profile = read_profile(source)
+    if profile.provenance.corrections >= ROUNDS_MAX:
+        fail(f"{source}: was corrected {ROUNDS_MAX} times already; a further round would only follow noise")
+    after, corrections = correct(profile, real, simulated)
+    console = messages()
+    for one in corrections:
+        what = (
+            f"{one.before:.3f} → {one.after:.3f} expected"
+            if one.is_corrected
+            else f"{one.before:.3f}, within noise"
+        )
+        console.print(f"{one.tool}: W1 of log latency {what}", markup=False, soft_wrap=True)
+    if after is profile:
+        console.print("nothing is off by more than noise: the profile stays as it is")
+        return
+    write_whole(target, profile_text(after))
+    console.print(f"corrected profile → {target}; serve it and verify again", markup=False, soft_wrap=True)
 
 
 def _print(report: "VerifyReport", rows: int) -> None:

@@ -164,6 +164,7 @@ class ProvenanceSection(Section):
     latency_measure: Literal["duration", "ttfb"] = "duration"
     cannot_tell: list[str] = []
     licence: str | None = None
+    corrections: Count = 0
 
 
 class ProfileFile(Section):
@@ -212,6 +213,7 @@ def read_profile(path: Path) -> Profile:
             latency_measure=provenance.latency_measure,
             cannot_tell=tuple(provenance.cannot_tell),
             licence=provenance.licence,
+            corrections=provenance.corrections,
         ),
     )
 
@@ -233,6 +235,7 @@ def profile_text(profile: Profile) -> str:
             "latency_measure": provenance.latency_measure,
             "cannot_tell": list(provenance.cannot_tell),
             "licence": provenance.licence,
+            **({"corrections": provenance.corrections} if provenance.corrections else {}),
         },
         "dependence": {name: getattr(profile.dependence, name) for name in DependenceSection.model_fields},
         "overall": _section(profile.overall),

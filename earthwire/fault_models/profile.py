@@ -94,6 +94,7 @@ class Provenance(msgspec.Struct, frozen=True):
         latency_measure: ``duration`` (to the last byte) or ``ttfb`` (to the first).
         cannot_tell: what the sources cannot say, so that the profile does not say it either.
         licence: of the traces, as far as it is known.
+        corrections: how many times the tables were corrected by a recording of what was served.
     """
 
     sources: tuple[Source, ...] = ()
@@ -104,6 +105,7 @@ class Provenance(msgspec.Struct, frozen=True):
     latency_measure: str = "duration"
     cannot_tell: tuple[str, ...] = ()
     licence: str | None = None
+    corrections: int = 0
 
 
 class Profile(msgspec.Struct, frozen=True):

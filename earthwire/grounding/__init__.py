@@ -1,6 +1,7 @@
 """Making the simulated transition match the recorded one: fit it, measure the gap, say whether it is closed."""
 
 from earthwire.grounding.calibrate import calibrate, fit_laws
+from earthwire.grounding.correct import DAMPING, ROUNDS_MAX, Correction, correct
 from earthwire.grounding.engine import (
     CHOICE_CALLS_MAX,
     SESSIONS_MIN,
@@ -41,11 +42,13 @@ __all__ = [
     "RATIO_MAX",
     "REPEATS_MIN",
     "RESPONSES_MAX",
+    "ROUNDS_MAX",
     "SCORED_CALLS_MAX",
     "SESSIONS_MIN",
     "SIDE_CALLS_MIN",
     "SIDE_SESSIONS_MIN",
     "TAIL_RANGE",
+    "Correction",
     "Engine",
     "FidelityReport",
     "ModelScore",
@@ -57,6 +60,7 @@ __all__ = [
     "VerifyReport",
     "calibrate",
     "choose_engine",
+    "correct",
     "fidelity",
     "fit_laws",
     "gather",

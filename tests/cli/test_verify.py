@@ -112,3 +112,25 @@ def test_bad_input_is_exit_code_2(traces: Path, tmp_path: Path, run: Run) -> Non
     assert result.returncode == 2
     assert len(result.stderr.splitlines()) == 1
     assert run("verify", "--real", traces).returncode == 2
+
+
+def test_a_profile_is_corrected_twice_at_most(traces: Path, profile: Path, tmp_path: Path, run: Run) -> None:
+    slow = tmp_path / "slow.jsonl"
+    with JsonlWriter(slow) as writer:
+        for record in read_traces(traces):
+            writer.write(msgspec.structs.replace(record, duration_ns=int(record.duration_ns * 1.5)))
+    corrected = tmp_path / "corrected.yaml"
+    command = ("verify", "--real", traces, "--sim", slow, "--repeats", 1)
+    result = run(*command, "--correct", profile, "-o", corrected)
+    assert "corrected profile" in result.stderr
+    before, after = read_profile(profile), read_profile(corrected)
+    assert after.provenance.corrections == 1
+    for name, laws in before.tools.items():
+        ratio = after.tools[name].latency["ok"].quantile_s(0.5) / laws.latency["ok"].quantile_s(0.5)
+        # 80 % of log 1.5 are taken away.
+        assert 0.67 < ratio < 0.79
+    run(*command, "--correct", corrected)
+    assert read_profile(corrected).provenance.corrections == 2
+    refused = run(*command, "--correct", corrected)
+    assert refused.returncode == 2
+    assert "corrected 2 times already" in refused.stderr
