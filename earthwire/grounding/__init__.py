@@ -37,6 +37,7 @@ __all__ = [
     "BODY_CHARACTERS_MAX",
     "CHOICE_CALLS_MAX",
     "CONFIDENCE",
+    "DAMPING",
     "ENERGY_CALLS",
     "FLOOR_RANGE",
     "RATIO_MAX",
