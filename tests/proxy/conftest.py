@@ -21,6 +21,8 @@ from earthwire.traces.record import TraceRecord
 SCENARIO_TIMEOUT_S = 60.0
 CLEANUP_TIMEOUT_S = 5.0
 POLL_S = 0.002
+ACCEPT_TURNS = 3
+"""Turns of the loop from a connection that was accepted to the task that serves it."""
 
 Converse = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -183,6 +185,8 @@ class Harness:
         try:
             yield server.sockets[0].getsockname()[1]
         finally:
+            for _ in range(ACCEPT_TURNS):
+                await asyncio.sleep(0)
             server.close()
             for task in list(tasks):
                 task.cancel()
