@@ -17,13 +17,14 @@ from earthwire.traces.calls import calls_from_records
 MODELS = (*ALL_RIVALS, "earthwire")
 HEAD = """# Fidelity
 
-Calibrated on half of the recorded sessions, how faithful is the simulation of the other half? Sessions are split at
-random, {repeats} times; each model is fitted on one half and simulates the request sequence of the other half. **AUC**
-is that of a gradient-boosted classifier that tries to tell simulated calls from recorded ones (0.5: it cannot). **Gap closed** is
-0 % for a mock that answers with the median delay, 100 % for another half of reality (the *floor*). **Ratio** is the
-root energy distance of log latency over that of two halves of reality, at m = 500. The rivals are the best
-configuration that the settings of other simulators allow: one delay law a tool, drawn independently call by call, and
-faults thrown in at the recorded rate. Splits scatter: on small sources, by ±10 points and more from seed to seed.
+Calibrated on half of the recorded sessions, how faithful is the simulation of the other half? Sessions are
+split at random, {repeats} times; each model is fitted on one half and simulates the request sequence of the
+other half. **AUC** is that of a gradient-boosted classifier that tries to tell simulated calls from recorded
+ones (0.5: it cannot). **Gap closed** is 0 % for a mock that answers with the median delay, 100 % for another
+half of reality (the *floor*). **Ratio** is the root energy distance of log latency over that of two halves of
+reality, at m = 500. The rivals are the best configuration that the settings of other simulators allow: one
+delay law a tool, drawn independently call by call, and faults thrown in at the recorded rate. Splits scatter:
+on small sources, by ±10 points and more from seed to seed.
 
     {command}
 """
