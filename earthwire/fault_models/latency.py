@@ -36,8 +36,8 @@ class Extrapolation(msgspec.Struct, frozen=True):
         """
         doublings = math.log2(latency_s / self.limit_s)
         return (
-            self.share_beyond * self.doubled_low** doublings,
-            self.share_beyond * self.doubled_high** doublings,
+            self.share_beyond * self.doubled_low**doublings,
+            self.share_beyond * self.doubled_high**doublings,
         )
 
 
