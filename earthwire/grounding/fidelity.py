@@ -233,8 +233,9 @@ def _report(
     outcomes = _compare_outcomes(rounds[0])
     ratios = _mean_ratios(rounds)
     floor = float(np.mean(floors))
-    shortage = [*shortage, *_floor_problem(floor), *_unresolved("AUC", excess, excess_high)]
-    shortage += _unresolved("AUC of single calls", calls_excess, calls_excess_high)
+    shortage = [*shortage, *_floor_problem(floor)]
+    unresolved = _unresolved("AUC", excess, excess_high)
+    unresolved += _unresolved("AUC of single calls", calls_excess, calls_excess_high)
     failures = [
         f"{name} is {value:.3f} above the floor, more than {AUC_EXCESS_MAX}"
         for name, value in (("AUC", excess), ("AUC of single calls", calls_excess))
@@ -260,8 +261,8 @@ def _report(
         engine=rounds[0].engine,
         giveaways=rounds[0].giveaways,
         next_step=_next_step(rounds[0].giveaways, excess),
-        verdict=_verdict(shortage, failures),
-        reasons=shortage + failures or ["every criterion is met"],
+        verdict=verdict(shortage, failures, unresolved),
+        reasons=shortage + failures + unresolved or ["every criterion is met"],
     )
 
 
@@ -335,8 +336,13 @@ def _next_step(giveaways: dict[str, float], excess: float) -> str:
     return f"the simulation is given away by the {feature}: {_ADVICE[feature]}"
 
 
-def _verdict(shortage: list[str], failures: list[str]) -> Verdict:
-    return "insufficient data" if shortage else "fail" if failures else "pass"
+def verdict(shortage: list[str], failures: list[str], unresolved: list[str]) -> Verdict:
+    """Return the verdict: too little data to ask, a criterion that fails, one that cannot be told, or a pass."""
+    if shortage:
+        return "insufficient data"
+    if failures:
+        return "fail"
+    return "insufficient data" if unresolved else "pass"
 
 
 def _mean_and_bound(values: list[float]) -> tuple[float, float | None]:

@@ -20,6 +20,7 @@ from earthwire.grounding.fidelity import (
     SIDE_SESSIONS_MIN,
     TAIL_RANGE,
     Verdict,
+    verdict,
 )
 from earthwire.grounding.outcome_mix import Rate, fault_rate, kind_shares, mean_run_length, rates_agree
 from earthwire.grounding.rivals import mock
@@ -116,7 +117,7 @@ def verify(
     scores = None
     if min(timed_real.session_count, timed_simulated.session_count) >= 4:
         scores = _Scores(timed_real, timed_simulated, repeats, seed, progress)
-    shortage += _unresolved(scores)
+    unresolved = _unresolved(scores)
     tools = _compare_tools(real, simulated)
     real_rate, simulated_rate = fault_rate(real, CONFIDENCE), fault_rate(simulated, CONFIDENCE)
     ratios = _ratios(timed_real, timed_simulated)
@@ -145,8 +146,8 @@ def verify(
         run_length_simulated=mean_run_length(simulated),
         tools=tools,
         left_out=left_out,
-        verdict="insufficient data" if shortage else "fail" if failures else "pass",
-        reasons=shortage + failures or ["every criterion is met"],
+        verdict=verdict(shortage, failures, unresolved),
+        reasons=shortage + failures + unresolved or ["every criterion is met"],
     )
 
 
