@@ -10,7 +10,6 @@ the tool: an episode that is slow for one tool is slow for all of them, and no o
 """
 
 import math
-from bisect import bisect_right
 from statistics import NormalDist
 
 import msgspec
@@ -147,13 +146,6 @@ class RankLaw:
         cdf = self._cdf
         low = cdf[i]
         return low + (position - i) * (cdf[i + 1] - low)
-
-    def score(self, u: float) -> float:
-        """Return the score of rank `u`: the inverse of `rank`."""
-        i = min(max(bisect_right(self._cdf, u), 1), len(self._cdf) - 1)
-        low, high = self._cdf[i - 1], self._cdf[i]
-        share = (u - low) / (high - low) if high > low else 0.0
-        return (i - 1 + share) / _STEPS_PER_UNIT - _Z_MAX
 
 
 def _phi(z: float) -> float:

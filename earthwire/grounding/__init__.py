@@ -20,16 +20,15 @@ from earthwire.grounding.fidelity import (
     SCORED_CALLS_MAX,
     SIDE_CALLS_MIN,
     SIDE_SESSIONS_MIN,
-    TAIL_RANGE,
     FidelityReport,
     ModelScore,
     OutcomeComparison,
     Progress,
-    Verdict,
     fidelity,
 )
 from earthwire.grounding.payloads import BODY_CHARACTERS_MAX, RESPONSES_MAX, PayloadBank, gather
 from earthwire.grounding.simulated import simulate
+from earthwire.grounding.verdict import TAIL_RANGE, Verdict
 from earthwire.grounding.verify import ToolComparison, VerifyReport, verify
 
 __all__ = [

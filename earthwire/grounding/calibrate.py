@@ -52,7 +52,7 @@ def calibrate(
     if not len(calls):
         raise ValueError("no calls to calibrate from")
     if engine == "auto":
-        engine = choose_engine(calls.select((calls.latency_s > 0) & ~calls.censored), fit_laws)
+        engine = choose_engine(calls.timed(), fit_laws)
     profile = with_engine(fit_laws(calls, payloads), engine)
     return msgspec.structs.replace(profile, provenance=provenance or Provenance())
 

@@ -5,7 +5,6 @@ draw that serves, and scores it beside the noise floor (real half against real h
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Literal
 
 import msgspec
 import numpy as np
@@ -27,9 +26,9 @@ from earthwire.grounding.outcome_mix import (
 )
 from earthwire.grounding.rivals import RIVALS, Rival
 from earthwire.grounding.simulated import simulate
+from earthwire.grounding.verdict import Verdict, rate_failures, tail_failures, verdict
 from earthwire.traces.calls import Calls, split_sessions
 
-Verdict = Literal["pass", "fail", "insufficient data"]
 Progress = Callable[[str], None]
 
 SIDE_CALLS_MIN = 300
@@ -48,7 +47,6 @@ FLOOR_RANGE = (0.45, 0.65)
 """Where the floor must lie: outside, the halves differ so much in what was asked that no score means anything."""
 AUC_EXCESS_MAX = 0.05
 RATIO_MAX = 1.25
-TAIL_RANGE = (0.8, 1.25)
 
 
 _ADVICE = {
@@ -169,7 +167,7 @@ def fidelity(
         progress: is told what is being done.
         rivals: what to compare with, by name; ``mock`` must be among them.
     """
-    timed = calls.select((calls.latency_s > 0) & ~calls.censored)
+    timed = calls.timed()
     shortage = _shortage(timed, repeats)
     if timed.session_count < 4 or len(timed) < 40:
         return _unscored(timed, source, repeats, seed, shortage)
@@ -318,15 +316,9 @@ def _failures(ratio: float, outcomes: OutcomeComparison | None, tail: float | No
     failures = []
     if ratio > RATIO_MAX:
         failures.append(f"median fidelity ratio {ratio:.2f} is more than {RATIO_MAX}")
-    if outcomes is not None and not outcomes.agree:
-        real, simulated = outcomes.real, outcomes.simulated
-        failures.append(
-            f"fault rate {simulated.rate:.4f} against {real.rate:.4f} recorded: beyond chance at an effective "
-            f"{real.effective_count:.0f} calls"
-        )
-    if tail is not None and not TAIL_RANGE[0] <= tail <= TAIL_RANGE[1]:
-        failures.append(f"p99 is {tail:.2f} times the recorded one, outside {list(TAIL_RANGE)}")
-    return failures
+    if outcomes is not None:
+        failures += rate_failures(outcomes.real, outcomes.simulated)
+    return failures + tail_failures(tail)
 
 
 def _next_step(giveaways: dict[str, float], excess: float) -> str:
@@ -334,15 +326,6 @@ def _next_step(giveaways: dict[str, float], excess: float) -> str:
         return "nothing that a classifier can see is left to improve"
     feature = next(iter(giveaways))
     return f"the simulation is given away by the {feature}: {_ADVICE[feature]}"
-
-
-def verdict(shortage: list[str], failures: list[str], unresolved: list[str]) -> Verdict:
-    """Return the verdict: too little data to ask, a criterion that fails, one that cannot be told, or a pass."""
-    if shortage:
-        return "insufficient data"
-    if failures:
-        return "fail"
-    return "insufficient data" if unresolved else "pass"
 
 
 def _mean_and_bound(values: list[float]) -> tuple[float, float | None]:

@@ -18,12 +18,10 @@ from earthwire.grounding.fidelity import (
     ENERGY_CALLS,
     SIDE_CALLS_MIN,
     SIDE_SESSIONS_MIN,
-    TAIL_RANGE,
-    Verdict,
-    verdict,
 )
 from earthwire.grounding.outcome_mix import Rate, fault_rate, kind_shares, mean_run_length, rates_agree
 from earthwire.grounding.rivals import mock
+from earthwire.grounding.verdict import Verdict, rate_failures, tail_failures, verdict
 from earthwire.traces.calls import Calls, FloatArray, split_sessions
 
 _TOOL_CALLS_MIN = 20
@@ -112,7 +110,7 @@ def verify(
         progress: is told what is being done.
     """
     real, simulated, left_out = _common(real, simulated)
-    timed_real, timed_simulated = _timed(real), _timed(simulated)
+    timed_real, timed_simulated = real.timed(), simulated.timed()
     shortage = _shortage(timed_real, "real") + _shortage(timed_simulated, "simulated")
     scores = None
     if min(timed_real.session_count, timed_simulated.session_count) >= 4:
@@ -218,10 +216,6 @@ def _common(real: Calls, simulated: Calls) -> tuple[Calls, Calls, list[str]]:
     return recoded(real), recoded(simulated), sorted(used_real ^ used_simulated)
 
 
-def _timed(calls: Calls) -> Calls:
-    return calls.select((calls.latency_s > 0) & ~calls.censored)
-
-
 def _tool_weights(real: Calls, simulated: Calls) -> FloatArray:
     """Return a weight for each real call under which both sides use every tool equally often."""
     width = len(real.tool_names)
@@ -236,7 +230,7 @@ def _compare_tools(real: Calls, simulated: Calls) -> list[ToolComparison]:
     comparisons = []
     for code, tool in enumerate(real.tool_names):
         a, b = real.select(real.tool == code), simulated.select(simulated.tool == code)
-        a_s, b_s = _timed(a).latency_s, _timed(b).latency_s
+        a_s, b_s = a.timed().latency_s, b.timed().latency_s
         if min(len(a_s), len(b_s)) < _TOOL_CALLS_MIN:
             continue
         a_rate, b_rate = fault_rate(a, CONFIDENCE), fault_rate(b, CONFIDENCE)
@@ -289,11 +283,4 @@ def _failures(scores: _Scores | None, real: Rate, simulated: Rate, tail: float |
             f"AUC {scores.auc:.3f} is {scores.excess:.3f} above the floor, more than {AUC_EXCESS_MAX} "
             f"(p = {scores.p_value:.3f})"
         )
-    if not rates_agree(real, simulated):
-        failures.append(
-            f"fault rate {simulated.rate:.4f} against {real.rate:.4f} recorded: beyond chance at an effective "
-            f"{real.effective_count:.0f} calls"
-        )
-    if tail is not None and not TAIL_RANGE[0] <= tail <= TAIL_RANGE[1]:
-        failures.append(f"p99 is {tail:.2f} times the recorded one, outside {list(TAIL_RANGE)}")
-    return failures
+    return failures + rate_failures(real, simulated) + tail_failures(tail)

@@ -62,6 +62,10 @@ class Calls:
         """Return the calls whose latency is known and positive."""
         return self.select(self.latency_s > 0)
 
+    def timed(self) -> "Calls":
+        """Return the calls whose latency is known in full: positive, and not cut off by a time limit."""
+        return self.select((self.latency_s > 0) & ~self.censored)
+
     def of_sessions(self, sessions: IntArray) -> "Calls":
         """Return the calls of these session codes."""
         return self.select(np.isin(self.session, sessions))
