@@ -11,6 +11,7 @@ import typer
 from earthwire.cli.client_timeouts import ClientTimeout, timeout_sentences
 from earthwire.cli.console import fail, messages
 from earthwire.config.recipe import MissPolicy, RecipeFile, ReplaySection, Timing
+from earthwire.fault_models.outcome_path import RegimeClock
 
 if TYPE_CHECKING:
     from earthwire.proxy.planner import Planner
@@ -59,6 +60,13 @@ def serve(
             help="Learn what the upstream takes by itself, and wait so much less; plans depend on it.",
         ),
     ] = False,
+    regime_clock: Annotated[
+        RegimeClock | None,
+        typer.Option(
+            "--regime-clock",
+            help="What outages and rate limits advance by: each tool's calls, or time since the episode's first call.",
+        ),
+    ] = None,
     record: Annotated[
         Path | None, typer.Option("--record", "-r", help="Append a trace record of each call (.jsonl).")
     ] = None,
@@ -92,6 +100,7 @@ def serve(
     _set(options, "severity", severity)
     _set(options, "randomize", randomize or None)
     _set(options, "ground", ground or None)
+    _set(options, "regime_clock", regime_clock)
     if record is not None:
         options["record"] = {"path": str(record), "bodies": record_bodies}
     merged = _merged(written, options)
@@ -196,6 +205,7 @@ def _planner(recipe: RecipeFile) -> "Planner":
         read_profile(Path(recipe.profile)),
         recipe.seed,
         recipe.server,
+        regime_clock=recipe.regime_clock,
         severity=recipe.severity,
         randomize=recipe.randomize,
     )

@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from earthwire.config.located_yaml import Section, read_yaml
+from earthwire.fault_models.outcome_path import RegimeClock
 from earthwire.fault_models.severity import SEVERITY_MAX
 
 MissPolicy = Literal["error", "forward", "nearest"]
@@ -59,6 +60,7 @@ class RecipeFile(Section):
     severity: Severity = 1.0
     randomize: bool = False
     ground: bool = False
+    regime_clock: RegimeClock = "calls"
     routes: dict[RouteName, RouteSection] = {}
     replay: ReplaySection | None = None
     listen: ListenSection = ListenSection()

@@ -166,6 +166,8 @@ class Simulation:
     def _conditions(self, drawn: DrawnLaws | None) -> str | None:
         """Return what the records of a stream say of how its plans came about, as JSON; None for nothing."""
         values: dict[str, float | str] = {}
+        if self.regime_clock != "calls":
+            values["earthwire.regime_clock"] = self.regime_clock
         if self.severity != 1.0:
             values["earthwire.severity"] = self.severity
         if drawn is not None:

@@ -33,6 +33,16 @@ _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _TARGETS_REMEMBERED = 4096
 
 
+class _Episode:
+    """How far an episode has come."""
+
+    __slots__ = ("call_count", "first_arrival_s")
+
+    def __init__(self, first_arrival_s: float) -> None:
+        self.first_arrival_s = first_arrival_s
+        self.call_count = 0
+
+
 class Handler:
     """What all connections of one proxy share.
 
@@ -69,7 +79,7 @@ class Handler:
         # Agents call few targets many times.
         self._lead = lru_cache(_TARGETS_REMEMBERED)(self._destination)
         self._tool_of = lru_cache(_TARGETS_REMEMBERED)(planner.tool_of)
-        self._call_counts: dict[str, int] = {}
+        self._episodes: dict[str, _Episode] = {}
         self._epoch_ns = time.time_ns() - time.monotonic_ns()
         self.clients: set[ClientConnection] = set()
         self.no_clients = asyncio.Event()
@@ -224,14 +234,15 @@ class Handler:
 
     def _context(self, request: Request, destination: Destination, tool: str, episode: str) -> CallContext:
         route = destination.route
-        drawn = route.planner.draw(Call(episode, tool, request.line.method, destination.target))
+        seq, at_s = self._place(episode, request.arrival_s)
+        drawn = route.planner.draw(Call(episode, tool, request.line.method, destination.target, at_s))
         return CallContext(
             request,
             episode,
             tool,
             destination.target,
             route,
-            self._next_seq(episode),
+            seq,
             self.inflight_count,
             drawn,
         )
@@ -240,13 +251,17 @@ class Handler:
         episode = request.headers.episode
         return DEFAULT_EPISODE if episode is None else self._routes.check_episode(episode)
 
-    def _next_seq(self, episode: str) -> int:
-        counts = self._call_counts
-        seq = counts.get(episode, 0)
-        if seq == 0 and len(counts) >= self._limits.episodes_max:
-            del counts[next(iter(counts))]
-        counts[episode] = seq + 1
-        return seq
+    def _place(self, episode: str, arrival_s: float) -> tuple[int, float]:
+        """Return the number of a call in its episode and its time, counted from the episode's first call."""
+        known = self._episodes.get(episode)
+        if known is None:
+            if len(self._episodes) >= self._limits.episodes_max:
+                del self._episodes[next(iter(self._episodes))]
+            known = self._episodes[episode] = _Episode(arrival_s)
+        seq = known.call_count
+        known.call_count = seq + 1
+        # Requests that arrive together may be handled in either order.
+        return seq, max(0.0, arrival_s - known.first_arrival_s)
 
     def _record(self, performance: Performance, ending: Ending | None) -> None:
         recorder = self._recorder

@@ -267,3 +267,8 @@ def test_grounding_is_served(profile: Path, tool_url: str, tmp_path: Path) -> No
     records = serve_and_ask(profile, tool_url, tmp_path / "one.jsonl", "/e/run-1", "--ground")
     noted = [record for record in records if record.attributes and "recorded_law_s" in record.attributes]
     assert 0 < len(noted) < CALLS
+
+
+def test_the_regime_clock_is_served_and_recorded(profile: Path, tool_url: str, tmp_path: Path) -> None:
+    records = serve_and_ask(profile, tool_url, tmp_path / "one.jsonl", "/e/run-1", "--regime-clock", "time")
+    assert {record.attributes for record in records} == {'{"earthwire.regime_clock":"time"}'}

@@ -11,6 +11,7 @@ earthwire_recipe: 1
 profile: tools.yaml
 seed: 7
 server: api.example.com
+regime_clock: time
 routes:
   tools: {upstream: "http://127.0.0.1:8000"}
   more-2.x_: {upstream: "https://api.example.com/v1"}
@@ -42,6 +43,7 @@ def test_every_key_is_read(tmp_path: Path) -> None:
     recipe = read_text(tmp_path, FULL)
     assert recipe.seed == 7
     assert recipe.server == "api.example.com"
+    assert recipe.regime_clock == "time"
     assert {name: route.upstream for name, route in recipe.routes.items()} == {
         "tools": "http://127.0.0.1:8000",
         "more-2.x_": "https://api.example.com/v1",

@@ -107,6 +107,28 @@ def test_on_the_wall_clock_the_tools_of_an_upstream_are_down_together():
     assert 0.1 < first.mean() < 0.25
 
 
+def test_on_the_wall_clock_plans_are_the_same_for_the_same_ticks_and_differ_for_others():
+    regime = UpstreamRegime(RunHistory((30, 6)), 900, 9, 100, 90)
+    profile = Profile({"s/a": laws()}, laws(), upstreams={"s": regime})
+
+    def plans(late_s: float) -> list[object]:
+        simulation = Simulation(profile, 3, regime_clock="time")
+        return [simulation.draw(Call("e", "s/a", at_s=10.0 * tick + late_s)).plan for tick in range(300)]
+
+    assert plans(0.0) == plans(9.99)
+    assert plans(0.0) != plans(60.0)
+
+
+def test_seconds_refill_a_quota_on_the_wall_clock():
+    simulation = Simulation(
+        Profile({"a": laws(limit=RateLimit(2, 40, 60.0))}, laws()), 1, regime_clock="time"
+    )
+    times_s = (0.0, 1.0, 2.0, 59.9, 60.0, 61.0, 62.0)
+    drawn = [simulation.draw(Call("e", "a", at_s=at_s)) for at_s in times_s]
+    assert [one.plan.outcome == REFUSED for one in drawn] == [False, False, True, True, False, False, True]
+    assert {one.conditions for one in drawn} == {'{"earthwire.regime_clock":"time"}'}
+
+
 def test_by_calls_the_time_of_a_call_does_not_matter():
     profile = Profile(
         {"a": laws(HISTORY)}, laws(), upstreams={"a": UpstreamRegime(RunHistory((1, 1)), 1, 0, 1, 1)}

@@ -385,3 +385,19 @@ def test_thousand_delayed_calls_at_once_are_all_answered(harness, play):
     records = running.records()
     assert len(records) == 1000
     assert all(record.lateness_ns >= 0 for record in records)
+
+
+def test_a_draw_is_told_the_time_of_its_call_counted_from_the_first_of_its_episode(harness, play):
+    async def scenario():
+        async with harness.upstream(harness.response()) as upstream, harness.proxy(upstream.port) as running:
+            await harness.talk(running.port, harness.get("/e/one/x"))
+            await asyncio.sleep(0.02)
+            await harness.talk(running.port, harness.get("/e/one/x"))
+            await harness.talk(running.port, harness.get("/e/two/x"))
+        return [(call.episode, call.at_s) for call in harness.planner.calls], running.records()
+
+    calls, records = play(scenario())
+    starts = [record.start_time_unix_nano for record in records]
+    assert [episode for episode, _ in calls] == ["one", "one", "two"]
+    assert (calls[0][1], calls[2][1]) == (0.0, 0.0)
+    assert abs(calls[1][1] - (starts[1] - starts[0]) / 1e9) < 1e-6
