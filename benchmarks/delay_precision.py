@@ -16,8 +16,9 @@ import time
 from pathlib import Path
 
 import uvloop
-from cpu_per_request import BODY, start_upstream, stop
+from contenders import BODY, start_upstream
 from held_requests import REQUEST, start_proxy
+from process import stop
 
 from earthwire.traces import read_traces
 

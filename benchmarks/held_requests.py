@@ -16,7 +16,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from cpu_per_request import BODY, Contender, free_port, launch, start_upstream, stop
+from contenders import BODY, start_upstream
+from process import Contender, free_port, launch, stop
 
 REQUEST = b"GET /x.json HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
 OPENED_AT_ONCE_COUNT = 200
