@@ -36,8 +36,10 @@ def main() -> None:
     """Run the command line; a user's mistake ends with one message and exit code 2, never with a stack trace."""
     try:
         app()
-    except (TraceFileError, FileError) as error:
+    except TraceFileError as error:
         fail(str(error))
+    except FileError as error:
+        fail(error.illustrated)
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(0)

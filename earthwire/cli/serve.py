@@ -21,11 +21,14 @@ if TYPE_CHECKING:
 
 def serve(
     recipe: Annotated[
-        Path | None, typer.Argument(help="Recipe file (YAML); options given here win over it.")
+        Path | None,
+        typer.Argument(help="Recipe: file (YAML) or name of a shipped one; options given here win over it."),
     ] = None,
     profile: Annotated[
         Path | None,
-        typer.Option("--profile", "-p", help="Profile to simulate; without one calls pass through."),
+        typer.Option(
+            "--profile", "-p", help="Profile to simulate: file or name; without one calls pass through."
+        ),
     ] = None,
     upstream: Annotated[
         list[str] | None,
@@ -131,10 +134,15 @@ def start(recipe: RecipeFile, client_timeout_s: float | None = None) -> None:
 
 def _written(recipe: Path | None) -> dict[str, object]:
     from earthwire.config.recipe import read_recipe
+    from earthwire.config.shipped import UnknownNameError, recipe_path
 
     if recipe is None:
         return {"earthwire_recipe": 1}
-    return read_recipe(recipe).model_dump(exclude_unset=True)
+    try:
+        path = recipe_path(str(recipe))
+    except UnknownNameError as error:
+        fail(str(error))
+    return read_recipe(path).model_dump(exclude_unset=True)
 
 
 def _routes(upstreams: list[str]) -> dict[str, dict[str, str]]:
@@ -171,12 +179,15 @@ def _validated(values: dict[str, object]) -> RecipeFile:
     except ValidationError as error:
         fail(
             "\n".join(
-                dict.fromkeys(_option_problem(detail["loc"], detail["input"]) for detail in error.errors())
+                dict.fromkeys(
+                    _option_problem(detail["loc"], detail["input"], detail["msg"])
+                    for detail in error.errors()
+                )
             )
         )
 
 
-def _option_problem(location: tuple[int | str, ...], value: object) -> str:
+def _option_problem(location: tuple[int | str, ...], value: object, message: str) -> str:
     """Return what is wrong with an option; what a recipe file holds was checked when it was read."""
     match location:
         case ():
@@ -185,6 +196,8 @@ def _option_problem(location: tuple[int | str, ...], value: object) -> str:
             return f"--upstream: {value!r} is not an http:// or https:// URL"
         case ("routes", name, "[key]"):
             return f"--upstream: {name!r} is no name: 1 to 64 of A-Z a-z 0-9 . _ - are allowed"
+        case ("profile",):
+            return f"--profile: {message.removeprefix('Value error, ')}"
         case ("severity",):
             return f"--severity: {value!r} is not in [0, 8]"
         case _:
@@ -193,6 +206,7 @@ def _option_problem(location: tuple[int | str, ...], value: object) -> str:
 
 def _planner(recipe: RecipeFile) -> "Planner":
     from earthwire.config.profile_file import read_profile
+    from earthwire.config.shipped import profile_path
     from earthwire.fault_models.grounded import GroundedSimulation
     from earthwire.fault_models.simulation import Simulation
     from earthwire.proxy.pass_through import PassThrough
@@ -202,7 +216,7 @@ def _planner(recipe: RecipeFile) -> "Planner":
         host = None if first is None else urlsplit(first.upstream).hostname
         return PassThrough(host or "replay")
     simulation = Simulation(
-        read_profile(Path(recipe.profile)),
+        read_profile(profile_path(recipe.profile)),
         recipe.seed,
         recipe.server,
         regime_clock=recipe.regime_clock,

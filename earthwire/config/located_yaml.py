@@ -1,6 +1,7 @@
 """Reads YAML into validated models; every error names the file, the line, the column, the key and the way out."""
 
 import difflib
+import re
 import reprlib
 from collections.abc import Iterable
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any, TypeVar, Union, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic.fields import FieldInfo
 from yaml.composer import ComposerError
 from yaml.constructor import ConstructorError
 
@@ -21,6 +23,9 @@ PROBLEMS_SHOWN_MAX = 20
 """Bound on the problems that one error lists."""
 
 _SHOWN_CHARACTERS_MAX = 60
+_EXCERPT_CHARACTERS_MAX = 100
+_PLACE = re.compile(r".*?:(?P<line>\d+):(?P<column>\d+): ")
+_BOUND_TYPES = ("greater_than", "greater_than_equal", "less_than", "less_than_equal")
 
 Model = TypeVar("Model", bound="Section")
 
@@ -32,7 +37,15 @@ class Section(BaseModel):
 
 
 class FileError(ValueError):
-    """A file of ours that is wrong; the text is one ``file:line:column: key: what, value, way out`` a problem."""
+    """A file of ours that is wrong; the text is one ``file:line:column: key: what, value, way out`` a problem.
+
+    Attributes:
+        illustrated: the same with the line of the file and a caret under each problem that has a place.
+    """
+
+    def __init__(self, text: str, source: str = "") -> None:
+        super().__init__(text)
+        self.illustrated = illustrated(text, source)
 
 
 def read_yaml(path: Path, model: type[Model]) -> Model:
@@ -46,9 +59,9 @@ def read_yaml(path: Path, model: type[Model]) -> Model:
     try:
         data = yaml.load(text, Loader=StrictLoader)
     except (ComposerError, ConstructorError) as error:
-        raise FileError(f"{_place(path, error.problem_mark)}: {error.problem}") from error
+        raise FileError(f"{_place(path, error.problem_mark)}: {error.problem}", text) from error
     except yaml.MarkedYAMLError as error:
-        raise FileError(f"{_place(path, error.problem_mark)}: not YAML: {error.problem}") from error
+        raise FileError(f"{_place(path, error.problem_mark)}: not YAML: {error.problem}", text) from error
     except yaml.YAMLError as error:
         raise FileError(f"{path}: not YAML: {' '.join(str(error).split())}") from error
     if data is None:
@@ -58,7 +71,32 @@ def read_yaml(path: Path, model: type[Model]) -> Model:
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        raise FileError(_explain_all(path, text, model, error)) from error
+        raise FileError(_explain_all(path, text, model, error), text) from error
+
+
+def illustrated(problems: str, source: str) -> str:
+    """Return problems, one a line, each followed by its line of the source and a caret under its column.
+
+    >>> print(illustrated("a.yaml:1:7: seed: 'x': not a number", "seed: x"))
+    a.yaml:1:7: seed: 'x': not a number
+        seed: x
+              ^
+    """
+    lines = source.splitlines()
+    shown = []
+    for problem in problems.splitlines():
+        shown.append(problem)
+        place = _PLACE.match(problem)
+        if place is not None and int(place["line"]) <= len(lines):
+            shown += _excerpt(lines[int(place["line"]) - 1], int(place["column"]) - 1)
+    return "\n".join(shown)
+
+
+def _excerpt(line: str, column: int) -> tuple[str, str]:
+    """Return the part of a line around a column and a caret under it; tabs count as one character."""
+    first = max(0, column - _EXCERPT_CHARACTERS_MAX // 2)
+    part = line[first : first + _EXCERPT_CHARACTERS_MAX].replace("\t", " ")
+    return f"    {part}", f"    {' ' * (column - first)}^"
 
 
 def _read_text(path: Path) -> str:
@@ -102,7 +140,26 @@ def _explain(path: Path, root: yaml.Node | None, model: type[BaseModel], detail:
         return f"{_place(path, mark)}: {name}: {detail['ctx']['error']}"
     mark = node.start_mark if node is not None else mark
     message = str(detail["msg"])
-    return f"{_place(path, mark)}: {name}: {_shown(detail['input'])}: {message[:1].lower()}{message[1:]}"
+    text = f"{_place(path, mark)}: {name}: {_shown(detail['input'])}: {message[:1].lower()}{message[1:]}"
+    return text + _way_out(location, model, detail)
+
+
+def _way_out(location: tuple[str | int, ...], model: type[BaseModel], detail: dict[str, Any]) -> str:
+    """Return what an error of pydantic leaves unsaid: the other bound of a range, or the value that was meant."""
+    if detail["type"] == "literal_error":
+        near = difflib.get_close_matches(str(detail["input"]), re.findall(r"'([^']+)'", detail["msg"]), n=1)
+        return f"; did you mean `{near[0]}`?" if near else ""
+    owner = _model_at(model, location[:-1])
+    field = None if owner is None else owner.model_fields.get(str(location[-1]))
+    if detail["type"] in _BOUND_TYPES and field is not None:
+        low, high = (_bound(field, names) for names in (("ge", "gt"), ("le", "lt")))
+        return f"; allowed: {low} to {high}" if low is not None and high is not None else ""
+    return ""
+
+
+def _bound(field: FieldInfo, names: tuple[str, str]) -> int | float | None:
+    bounds = (getattr(constraint, name, None) for constraint in field.metadata for name in names)
+    return next((bound for bound in bounds if bound is not None), None)
 
 
 def _nearest(location: tuple[str | int, ...], model: type[BaseModel]) -> str:

@@ -1,16 +1,20 @@
-"""The recipe: one YAML file that says what to serve, which profile, which seed, and what to record."""
+"""The recipe: one YAML file that says what to serve, how it behaves, and what a run must show."""
 
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from earthwire.config.channel_sections import ChannelsSection
+from earthwire.config.cost_sections import BudgetSection, CostsSection, ExpectationsSection, RewardSection
 from earthwire.config.located_yaml import Section, read_yaml
+from earthwire.config.shipped import is_shipped_name, shipped_profile_path
 from earthwire.fault_models.outcome_path import RegimeClock
 from earthwire.fault_models.severity import SEVERITY_MAX
 
 MissPolicy = Literal["error", "forward", "nearest"]
 Timing = Literal["recorded", "calibrated"]
+ClockMode = Literal["real", "scaled", "virtual"]
 
 Seed = Annotated[int, Field(ge=-(2**63), le=2**63 - 1)]
 """As wide as a trace record can hold."""
@@ -19,58 +23,143 @@ Severity = Annotated[float, Field(ge=0.0, le=SEVERITY_MAX)]
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 RouteName = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
+Url = Annotated[str, Field(pattern=r"^https?://[^/?#]")]
 
 
 class ListenSection(Section):
     """Where the proxy listens."""
 
-    host: str = "127.0.0.1"
-    port: Port = 8900
-    allow_public: bool = False
+    host: Annotated[str, Field(description="Address to listen on.")] = "127.0.0.1"
+    port: Annotated[Port, Field(description="TCP port; 0: any free one.")] = 8900
+    allow_public: Annotated[bool, Field(description="Listen on an address other machines can reach.")] = False
 
 
 class RecordSection(Section):
     """What is recorded of each call."""
 
-    path: str
-    bodies: bool = False
+    path: Annotated[str, Field(description="File that trace records are appended to (.jsonl).")]
+    bodies: Annotated[bool, Field(description="Records hold URLs, headers and bodies, redacted.")] = False
 
 
 class ReplaySection(Section):
     """Answers from recorded traces instead of an upstream."""
 
-    traces: Annotated[list[str], Field(min_length=1)]
-    on_miss: MissPolicy = "error"
-    timing: Timing = "recorded"
+    traces: Annotated[list[str], Field(min_length=1, description="Files or directories of traces.")]
+    on_miss: Annotated[MissPolicy, Field(description="What to do with an unrecorded request.")] = "error"
+    timing: Annotated[Timing, Field(description="The recorded times, or drawn from the profile.")] = (
+        "recorded"
+    )
 
 
 class RouteSection(Section):
     """One tool server behind the proxy."""
 
-    upstream: Annotated[str, Field(pattern=r"^https?://[^/?#]")]
+    upstream: Annotated[Url, Field(description="Base URL of the tool server or model API.")]
+
+
+class McpServerSection(Section):
+    """One MCP server behind the proxy: by URL, or a command that speaks over its standard streams."""
+
+    url: Annotated[Url | None, Field(description="Streamable HTTP endpoint.")] = None
+    command: Annotated[
+        list[str] | None, Field(min_length=1, description="Program and arguments of a stdio server.")
+    ] = None
+
+    @model_validator(mode="after")
+    def _is_one(self) -> Self:
+        if (self.url is None) == (self.command is None):
+            raise ValueError("give either `url` or `command`, and not both")
+        return self
+
+
+class ClockSection(Section):
+    """How time passes: as it does, faster, or not at all."""
+
+    mode: Annotated[
+        ClockMode, Field(description="`real` waits, `scaled` waits less, `virtual` only accounts the time.")
+    ] = "real"
+    speed: Annotated[
+        float, Field(gt=0.0, le=1e6, description="With `scaled`: simulated seconds in a real one.")
+    ] = 1.0
+
+    @model_validator(mode="after")
+    def _speed_is_used(self) -> Self:
+        if self.mode != "scaled" and self.speed != 1.0:
+            raise ValueError(f"speed {self.speed:g} says nothing with mode {self.mode}; use mode: scaled")
+        return self
 
 
 class RecipeFile(Section):
     """A recipe, version 1."""
 
-    earthwire_recipe: Literal[1]
-    profile: str | None = None
-    seed: Seed = 0
-    server: str | None = None
-    severity: Severity = 1.0
-    randomize: bool = False
-    ground: bool = False
-    regime_clock: RegimeClock = "calls"
-    routes: dict[RouteName, RouteSection] = {}
-    replay: ReplaySection | None = None
-    listen: ListenSection = ListenSection()
-    record: RecordSection | None = None
+    earthwire_recipe: Annotated[Literal[1], Field(description="Version of the format.")]
+    name: Annotated[RouteName | None, Field(description="Name under which it is released.")] = None
+    version: Annotated[
+        int | None, Field(ge=1, le=10**6, description="Release; a released version never changes.")
+    ] = None
+    description: Annotated[str | None, Field(max_length=2000, description="What it is for.")] = None
+    profile: Annotated[
+        str | None,
+        Field(description="Profile: the name of a shipped one, or a path from the recipe's own folder."),
+    ] = None
+    seed: Annotated[Seed, Field(description="Same seed, same calls: same plans.")] = 0
+    server: Annotated[
+        str | None, Field(description="Host in the profile's tool keys that requests stand for.")
+    ] = None
+    severity: Annotated[Severity, Field(description="Of the profile's laws: 0 clean, 1 as recorded.")] = 1.0
+    randomize: Annotated[
+        bool, Field(description="Laws vary from episode to episode, as far as the traces leave them open.")
+    ] = False
+    ground: Annotated[bool, Field(description="Wait less by what the upstream takes by itself.")] = False
+    regime_clock: Annotated[RegimeClock, Field(description="What outages and rate limits advance by.")] = (
+        "calls"
+    )
+    clock: Annotated[ClockSection, Field(description="How time passes.")] = ClockSection()
+    client_timeout_s: Annotated[
+        float | None, Field(gt=0.0, le=1e6, description="Patience of the client, in seconds.")
+    ] = None
+    routes: Annotated[
+        dict[RouteName, RouteSection], Field(description="Tool servers by name; served at `/t/<name>/`.")
+    ] = {}
+    mcp: Annotated[
+        dict[RouteName, McpServerSection],
+        Field(description="MCP servers by name; served at `/m/<name>/mcp`."),
+    ] = {}
+    replay: Annotated[
+        ReplaySection | None, Field(description="Answer from recordings instead of the upstreams.")
+    ] = None
+    channels: Annotated[
+        ChannelsSection, Field(description="Observation, action and shield; transition is the profile.")
+    ] = ChannelsSection()
+    costs: Annotated[CostsSection | None, Field(description="Prices and penalties.")] = None
+    budget: Annotated[BudgetSection | None, Field(description="What an episode may spend.")] = None
+    reward: Annotated[RewardSection, Field(description="How costs count against reward.")] = RewardSection()
+    expectations: Annotated[
+        ExpectationsSection | None, Field(description="What a run must have shown to be valid.")
+    ] = None
+    listen: Annotated[ListenSection, Field(description="Where the proxy listens.")] = ListenSection()
+    record: Annotated[RecordSection | None, Field(description="What is recorded of each call.")] = None
 
     @model_validator(mode="after")
     def _has_source(self) -> Self:
-        if not self.routes and self.replay is None:
-            raise ValueError("name at least one of `routes` and `replay`, or there is nothing to answer with")
+        if not self.routes and not self.mcp and self.replay is None:
+            raise ValueError(
+                "name at least one of `routes`, `mcp` and `replay`, or there is nothing to answer with"
+            )
         return self
+
+    @model_validator(mode="after")
+    def _budget_has_prices(self) -> Self:
+        if self.budget is not None and self.budget.cost_max is not None and self.costs is None:
+            raise ValueError("budget.cost_max needs `costs` to say what calls cost")
+        return self
+
+    @field_validator("profile")
+    @classmethod
+    def _profile_is_known(cls, value: str | None) -> str | None:
+        if value is not None and is_shipped_name(value):
+            shipped_profile_path(value)
+        return value
 
 
 def read_recipe(path: Path) -> RecipeFile:
@@ -82,7 +171,7 @@ def read_recipe(path: Path) -> RecipeFile:
     recipe = read_yaml(path, RecipeFile)
     folder = path.parent
     update: dict[str, object] = {}
-    if recipe.profile is not None:
+    if recipe.profile is not None and not is_shipped_name(recipe.profile):
         update["profile"] = str(folder / recipe.profile)
     if recipe.record is not None:
         record_path = str(folder / recipe.record.path)

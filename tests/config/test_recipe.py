@@ -76,7 +76,7 @@ def test_a_recipe_may_answer_from_recordings_alone(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["earthwire_recipe: 1\n", "earthwire_recipe: 1\nroutes: {}\n"])
 def test_a_recipe_with_nothing_to_answer_with_is_refused(tmp_path: Path, text: str) -> None:
     assert problem(tmp_path, text) == (
-        "1:1: (file): name at least one of `routes` and `replay`, or there is nothing to answer with"
+        "1:1: (file): name at least one of `routes`, `mcp` and `replay`, or there is nothing to answer with"
     )
 
 
