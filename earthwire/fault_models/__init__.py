@@ -77,6 +77,14 @@ from earthwire.fault_models.simulation import STREAMS_MAX, Simulation, TooManySt
 from earthwire.fault_models.slots import Slot
 from earthwire.fault_models.uniforms import Purpose, UniformStream
 from earthwire.fault_models.upstream_law import CALLS_MIN, INFEASIBLE_MAX, LogHistogram, WaitLaw
+from earthwire.fault_models.virtual_time import (
+    UNBOUNDED_PATIENCE_S,
+    EpisodeClock,
+    Patience,
+    TimeoutShape,
+    given_up,
+    never_ends,
+)
 
 __all__ = [
     "CALLS_MIN",
@@ -97,6 +105,7 @@ __all__ = [
     "SIBLINGS_MIN",
     "START",
     "STREAMS_MAX",
+    "UNBOUNDED_PATIENCE_S",
     "Abort",
     "AbortHow",
     "Body",
@@ -110,6 +119,7 @@ __all__ = [
     "DonorRanksInTurn",
     "Drawn",
     "DrawnLaws",
+    "EpisodeClock",
     "ErrorResponse",
     "Extrapolation",
     "Family",
@@ -123,6 +133,7 @@ __all__ = [
     "OutcomeCounts",
     "OutcomeLaw",
     "Overlay",
+    "Patience",
     "PayloadLaw",
     "Plan",
     "Profile",
@@ -142,6 +153,7 @@ __all__ = [
     "Step",
     "Support",
     "TimeMeter",
+    "TimeoutShape",
     "TimeoutShare",
     "TooManyStreamsError",
     "ToolLaws",
@@ -156,7 +168,9 @@ __all__ = [
     "deliver",
     "dirichlet",
     "effective_share",
+    "given_up",
     "join",
+    "never_ends",
     "normal_probability",
     "normal_quantile",
     "open_meter",

@@ -5,7 +5,9 @@ call's identity. What is waited for at least, D, is L taken through `WaitLaw` on
 two runs with the same seed agree in all but D; each record says L beside D.
 """
 
+import copy
 from collections.abc import Callable
+from typing import Self
 
 import msgspec
 
@@ -48,6 +50,15 @@ class GroundedSimulation:
         self.profile_hash = simulation.profile_hash
         self._warn = warn
         self._upstreams: dict[str, _Upstream] = {}
+
+    def variant(
+        self, seed: int | None = None, severity: float | None = None, randomize: bool | None = None
+    ) -> Self:
+        """Return a planner that shares what is known of the upstreams; see `Simulation.variant`."""
+        other = copy.copy(self)
+        other.simulation = self.simulation.variant(seed, severity, randomize)
+        other.seed = other.simulation.seed
+        return other
 
     def tool_of(self, method: str, path: str) -> str:
         """Return the tool key of an HTTP request; `path` has no query."""

@@ -5,7 +5,9 @@ in: not the time, not the calls of other tools, not the order in which concurren
 (its previous outcome, its slow level) advances with its own call index.
 """
 
+import copy
 from collections.abc import Callable
+from typing import Self
 
 import msgspec
 
@@ -80,9 +82,7 @@ class Simulation:
         severity: float = 1.0,
         randomize: bool = False,
     ) -> None:
-        if not 0.0 <= severity <= SEVERITY_MAX:
-            raise ValueError(f"severity is {severity:g}: it lies in [0, {SEVERITY_MAX:g}]")
-        self.severity = severity
+        self.severity = _checked_severity(severity)
         self.randomize = randomize
         self.profile = profile
         self.seed = seed
@@ -124,6 +124,20 @@ class Simulation:
             steps = with_retry_after(steps, stream.outcomes.wait_s)
         support = "assumed" if table is None else table.support
         return Drawn(index, Plan(kind, first_s, latency_s, steps, support), stream.conditions)
+
+    def variant(
+        self, seed: int | None = None, severity: float | None = None, randomize: bool | None = None
+    ) -> Self:
+        """Return a simulation of the same profile that remembers no calls; what is None stays as it is here.
+
+        It shares all that was worked out from the profile, so that one an episode is cheap.
+        """
+        other = copy.copy(self)
+        other._streams = {}
+        other.seed = self.seed if seed is None else seed
+        other.severity = self.severity if severity is None else _checked_severity(severity)
+        other.randomize = self.randomize if randomize is None else randomize
+        return other
 
     def tool_of(self, method: str, path: str) -> str:
         """Return the tool key of an HTTP request; `path` has no query."""
@@ -178,6 +192,12 @@ class Simulation:
         if self.severity == 1.0:
             return outcomes.open(self.seed, episode, self.regime_clock)
         return open_severe(outcomes, self.severity, self.seed, episode, tool, self.regime_clock)
+
+
+def _checked_severity(severity: float) -> float:
+    if not 0.0 <= severity <= SEVERITY_MAX:
+        raise ValueError(f"severity is {severity:g}: it lies in [0, {SEVERITY_MAX:g}]")
+    return severity
 
 
 def _in_clock_steps(latency_s: float, step_s: float) -> float:

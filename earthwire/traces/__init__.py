@@ -1,6 +1,15 @@
 """Traces: the record of a tool call, readers of every format, writers, redaction, tool keys and replay."""
 
 from earthwire.traces._secrets import redact_text
+from earthwire.traces.attempts import (
+    RETRY_GAP_S_MAX,
+    Attempt,
+    AttemptCounts,
+    AttemptLog,
+    attempt_of,
+    count_attempts,
+    effect_of,
+)
 from earthwire.traces.body_class import classify_body
 from earthwire.traces.errors import BadLineHandler, TraceFileError
 from earthwire.traces.fault_class import NOT_VISIBLE, Observation, Usual, label_response
@@ -18,7 +27,7 @@ from earthwire.traces.jsonl import read_jsonl
 from earthwire.traces.jsonl_writer import JsonlWriter
 from earthwire.traces.label import FAULT_CLASSES, FaultClass, FaultLabel, Surface
 from earthwire.traces.options import ReadOptions
-from earthwire.traces.outcome_kind import is_fault, outcome_kind, status_of_kind
+from earthwire.traces.outcome_kind import FaultLayer, is_fault, layer_of, outcome_kind, status_of_kind
 from earthwire.traces.parquet import read_parquet, write_parquet
 from earthwire.traces.record import RecordError, TraceRecord, record_from_dict, record_to_dict
 from earthwire.traces.record_label import label_record
@@ -32,9 +41,14 @@ __all__ = [
     "FAULT_CLASSES",
     "FORMATS",
     "NOT_VISIBLE",
+    "RETRY_GAP_S_MAX",
+    "Attempt",
+    "AttemptCounts",
+    "AttemptLog",
     "BadLineHandler",
     "FaultClass",
     "FaultLabel",
+    "FaultLayer",
     "Format",
     "Hit",
     "JsonlWriter",
@@ -50,13 +64,17 @@ __all__ = [
     "TraceFileError",
     "TraceRecord",
     "Usual",
+    "attempt_of",
     "classify_body",
+    "count_attempts",
+    "effect_of",
     "failure_outcome",
     "find_sources",
     "http_outcome",
     "is_fault",
     "label_record",
     "label_response",
+    "layer_of",
     "learn_templates",
     "outcome_kind",
     "read_all",

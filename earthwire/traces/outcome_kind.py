@@ -4,7 +4,23 @@ A kind is the record's outcome, refined by what makes two faults behave differen
 ``rpc_error:-32603``, ``malformed:html``. `ok` and `unknown` stay as they are.
 """
 
+from collections.abc import Mapping
+from typing import Final, Literal
+
 from earthwire.traces.record import Outcome
+
+FaultLayer = Literal["transport", "http", "jsonrpc", "tool", "content"]
+
+_LAYERS: Final[Mapping[str, FaultLayer]] = {
+    "conn_error": "transport",
+    "timeout": "transport",
+    "cancelled": "transport",
+    "http_error": "http",
+    "rpc_error": "jsonrpc",
+    "tool_error": "tool",
+    "malformed": "content",
+    "semantic_error": "content",
+}
 
 REFINEMENTS = frozenset(
     (
@@ -58,6 +74,15 @@ def outcome_kind(
 def is_fault(kind: str) -> bool:
     """Tell whether an outcome kind is a fault: anything that is known and not ``ok``."""
     return kind not in ("ok", "unknown")
+
+
+def layer_of(outcome: str) -> FaultLayer | None:
+    """Return the layer that an outcome is a fault of; None for one that is none.
+
+    >>> layer_of("rpc_error"), layer_of("ok")
+    ('jsonrpc', None)
+    """
+    return _LAYERS.get(outcome)
 
 
 def status_of_kind(kind: str) -> int | None:
