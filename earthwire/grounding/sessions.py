@@ -1,8 +1,7 @@
 """Fits how the calls of one session hang together, from their normal scores: levels, spreads, and what remains.
 
 A session's level is its mean score, shrunk for the calls that it rests on; its spread is moderated likewise. What
-remains is described by the autocorrelation of one tool's calls, ``r(k) = t + a φ^k``, by non-negative least squares on
-a grid of φ.
+remains is described by the autocorrelation of one tool's calls, see `earthwire.grounding.dependence_fit`.
 """
 
 from dataclasses import dataclass
@@ -10,19 +9,15 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 from scipy import special
-from scipy.optimize import nnls
 
 from earthwire.fault_models.dependence import Dependence, SessionLevels
+from earthwire.grounding.dependence_fit import LAGS, session_sums, shares
 from earthwire.traces.calls import Calls, FloatArray, IntArray
 
 SESSIONS_KEPT_MAX = 32
 """Sessions kept for each tool: evenly spaced by level."""
 SESSIONS_KEPT_MIN = 3
 
-_LAGS = 8
-_PAIRS_MIN = 50
-_SHARE_MAX = 0.95
-_MEMORIES = np.arange(0.05, 0.96, 0.05)
 _SESSION_CALLS_MIN = 4
 _WEIGHT_MAX = 10
 _LEVEL_VARIANCE_MIN = 0.01
@@ -117,68 +112,16 @@ def _shrunk(values: FloatArray, noise: FloatArray, weight: FloatArray, variance_
 
 
 def _fit_dependence(calls: Calls, session: IntArray, scores: FloatArray) -> Dependence:
-    """Fit t, a and φ: what one tool's calls in a session have in common beyond what all its calls have.
-
-    Scores have variance 1; what different tools of a session share lies between sessions, the rest inside them.
-    """
-    products, counts = _lagged(calls, scores)
-    sessions, pairs = int((np.bincount(session) >= 2).sum()), int(counts[0])
-    enough = counts >= _PAIRS_MIN
-    if not enough[0]:
-        return Dependence(session_count=sessions, pair_count=pairs)
-    lags = np.flatnonzero(enough)
-    between = min(_across_tools(calls, session, scores), _SHARE_MAX)
-    correlation = (products[lags] / counts[lags] - between) / (1.0 - between)
-    tool_share, level_share, memory = _constant_and_decay(lags.astype(np.float64) + 1.0, correlation)
-    shrink = min(1.0, _SHARE_MAX / max(tool_share + level_share, 1e-12))
+    """Fit t, a and φ: what one tool's calls in a session have in common beyond what all its calls have."""
+    total = session_sums(calls, scores).sum(axis=0, keepdims=True)
+    _, tool_share, level_share, memory = shares(total)[0].tolist()
     return Dependence(
-        tool_share=round(tool_share * shrink, 4),
-        level_share=round(level_share * shrink, 4),
+        tool_share=round(tool_share, 4),
+        level_share=round(level_share, 4),
         level_memory=round(memory, 4),
-        session_count=sessions,
-        pair_count=pairs,
+        session_count=int((np.bincount(session) >= 2).sum()),
+        pair_count=int(total[0, LAGS]),
     )
-
-
-def _across_tools(calls: Calls, session: IntArray, scores: FloatArray) -> float:
-    """Return the mean product of the scores of two different tools in a session, 0 where there are too few.
-
-    A session counts as often as it has calls. Σ over pairs of different tools is [(Σ z)² - Σ_tools (Σ_tool z)²] / 2.
-    """
-    width = len(calls.tool_names)
-    cell, position = np.unique(session * width + calls.tool, return_inverse=True)
-    cell_sum, cell_count = np.bincount(position, weights=scores), np.bincount(position)
-    owner = cell // width
-    total, n = np.bincount(owner, weights=cell_sum), np.bincount(owner, weights=cell_count)
-    products = (total**2 - np.bincount(owner, weights=cell_sum**2)) / 2
-    pairs = (n**2 - np.bincount(owner, weights=cell_count**2)) / 2
-    several = pairs > 0
-    if n[several].sum() < _PAIRS_MIN:
-        return 0.0
-    return float(max(np.average(products[several] / pairs[several], weights=n[several]), 0.0))
-
-
-def _constant_and_decay(lags: FloatArray, correlation: FloatArray) -> tuple[float, float, float]:
-    """Return the non-negative least-squares fit of ``t + a φ^k``: t, a, φ."""
-    best = (np.inf, 0.0, 0.0, 0.0)
-    for memory in _MEMORIES:
-        design = np.column_stack((np.ones(len(lags)), memory**lags))
-        shares, error = nnls(design, correlation)
-        if error < best[0]:
-            best = (error, float(shares[0]), float(shares[1]), float(memory))
-    return best[1:]
-
-
-def _lagged(calls: Calls, residual: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return Σ x_j x_{j+k} over pairs k calls of one tool apart in a session, and their number, both shape (8,)."""
-    order = np.lexsort((np.arange(len(calls)), calls.tool, calls.session))
-    tool, session, x = calls.tool[order], calls.session[order], residual[order]
-    products, counts = np.zeros(_LAGS), np.zeros(_LAGS)
-    for k in range(1, min(_LAGS, len(x) - 1) + 1):
-        together = (tool[k:] == tool[:-k]) & (session[k:] == session[:-k])
-        products[k - 1] = (x[k:] * x[:-k])[together].sum()
-        counts[k - 1] = together.sum()
-    return products, counts
 
 
 def _mean_noise(calls: Calls, session: IntArray, n: FloatArray, dependence: Dependence) -> FloatArray:
