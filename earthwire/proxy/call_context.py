@@ -3,6 +3,7 @@
 import msgspec
 
 from earthwire.fault_models.call import Drawn
+from earthwire.proxy.episodes import EpisodeRun
 from earthwire.proxy.request import Request
 from earthwire.proxy.routes import Route
 
@@ -19,6 +20,8 @@ class CallContext(msgspec.Struct, frozen=True):
         seq: number of the call in its episode, from 0.
         inflight_count: other calls under way at its start.
         drawn: what is planned.
+        lag_s: how late the proxy's own loop was at its start.
+        run: its episode, if that was declared, else None.
     """
 
     request: Request
@@ -29,3 +32,5 @@ class CallContext(msgspec.Struct, frozen=True):
     seq: int
     inflight_count: int
     drawn: Drawn
+    lag_s: float = 0.0
+    run: EpisodeRun | None = None

@@ -50,12 +50,14 @@ class FinishedCall(msgspec.Struct, frozen=True):
         ending: how it ended; None if the plan was performed to its end, which then tells.
         ended_s: when it ended (monotonic).
         epoch_ns: nanoseconds since 1970 at monotonic time 0.
+        lag_s: how late the proxy's own loop was when it ended.
     """
 
     performance: Performance
     ending: Ending | None
     ended_s: float
     epoch_ns: int
+    lag_s: float = 0.0
 
     def record(self) -> ServedRecord:
         """Return its trace record."""
@@ -64,7 +66,7 @@ class FinishedCall(msgspec.Struct, frozen=True):
         if ending is None:
             body_class = body_class_of(performance)
             ending = ending_of(performance, origin_of(performance), body_class)
-        return _served_record(performance, ending, body_class, self.ended_s, self.epoch_ns)
+        return _served_record(self, ending, body_class)
 
 
 def origin_of(performance: Performance) -> Origin:
@@ -108,14 +110,14 @@ def body_class_of(performance: Performance) -> BodyClass | None:
     return "json_object" if _is_json_object(body) else classify_body(body, writer.content_type)
 
 
-def _served_record(
-    performance: Performance, ending: Ending, body_class: BodyClass | None, ended_s: float, epoch_ns: int
-) -> ServedRecord:
+def _served_record(call: FinishedCall, ending: Ending, body_class: BodyClass | None) -> ServedRecord:
+    performance, epoch_ns = call.performance, call.epoch_ns
     context, plan = performance.context, performance.plan
     request, planner = context.request, context.route.planner
     writer, head = performance.writer, performance.head
     arrival_s, first_s = request.arrival_s, writer.first_byte_s
-    duration_ns = int((ended_s - arrival_s) * NANOSECONDS_PER_SECOND)
+    duration_ns = int((call.ended_s - arrival_s) * NANOSECONDS_PER_SECOND)
+    lag_s = max(context.lag_s, call.lag_s)
     due_ns = int(plan.last_byte_s * NANOSECONDS_PER_SECOND)
     # By position, in the order of the fields: by name this would take as long as all the rest of a record.
     return ServedRecord(
@@ -153,6 +155,7 @@ def _served_record(
         due_ns,
         plan_digest(plan),
         duration_ns - due_ns if due_ns > 0 and _is_timed(ending) else None,
+        int(lag_s * NANOSECONDS_PER_SECOND),
         context.drawn.conditions,
     )
 

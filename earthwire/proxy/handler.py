@@ -14,7 +14,8 @@ from earthwire.proxy.call_record import (
     origin_of,
 )
 from earthwire.proxy.client_side import ClientConnection, ClientLeftError
-from earthwire.proxy.clock import Clock
+from earthwire.proxy.clock import RealClock
+from earthwire.proxy.episodes import EpisodeRun, Episodes
 from earthwire.proxy.kept_bodies import with_bodies
 from earthwire.proxy.limits import Limits
 from earthwire.proxy.perform import Performance
@@ -36,17 +37,19 @@ _TARGETS_REMEMBERED = 4096
 class _Episode:
     """How far an episode has come."""
 
-    __slots__ = ("call_count", "first_arrival_s")
+    __slots__ = ("call_count", "first_arrival_s", "run")
 
-    def __init__(self, first_arrival_s: float) -> None:
+    def __init__(self, first_arrival_s: float, run: EpisodeRun | None) -> None:
         self.first_arrival_s = first_arrival_s
         self.call_count = 0
+        self.run = run
 
 
 class Handler:
     """What all connections of one proxy share.
 
     Attributes:
+        episodes: those that were declared.
         clients: connections that are being served.
         no_clients: set while there are none.
         inflight_count: calls under way.
@@ -65,7 +68,7 @@ class Handler:
         self,
         routes: Routes,
         planner: Planner,
-        clock: Clock,
+        clock: RealClock,
         limits: Limits,
         recorder: Recorder | None,
         keep_bodies: bool,
@@ -81,6 +84,7 @@ class Handler:
         self._tool_of = lru_cache(_TARGETS_REMEMBERED)(planner.tool_of)
         self._episodes: dict[str, _Episode] = {}
         self._epoch_ns = time.time_ns() - time.monotonic_ns()
+        self.episodes = Episodes(limits.declared_episodes_max, self.forget)
         self.clients: set[ClientConnection] = set()
         self.no_clients = asyncio.Event()
         self.no_clients.set()
@@ -125,13 +129,15 @@ class Handler:
             self._refuse(client, request, refusal)
             return False
         context = self._context(request, destination, tool, episode)
-        if self._keep_bodies:
+        if self._keep_bodies or context.run is not None:
             request.body.keep(self._limits.kept_body_bytes_max)
         if request.headers.expects_continue and not request.body.received_bytes:
             client.transport.write(_CONTINUE)
         writer = response_writer(client, request, self._kept_bytes_max)
-        plan = context.drawn.plan
-        performance = Performance(client, context, plan, self._clock, self._limits, writer)
+        plan, clock = context.drawn.plan, self._clock
+        if context.run is not None:
+            plan, clock = context.run.performed(plan), context.run.clock(clock, request.arrival_s)
+        performance = Performance(client, context, plan, clock, self._limits, writer)
         self.inflight_count += 1
         ending: Ending | None = None
         try:
@@ -233,9 +239,11 @@ class Handler:
         return destination, self._tool_of(method, destination.path)
 
     def _context(self, request: Request, destination: Destination, tool: str, episode: str) -> CallContext:
-        route = destination.route
-        seq, at_s = self._place(episode, request.arrival_s)
-        drawn = route.planner.draw(Call(episode, tool, request.line.method, destination.target, at_s))
+        route, draws_as = destination.route, episode
+        run, seq, at_s = self._place(episode, request.arrival_s)
+        if run is not None:
+            route, draws_as = run.route(route), run.settings.draws_as
+        drawn = route.planner.draw(Call(draws_as, tool, request.line.method, destination.target, at_s))
         return CallContext(
             request,
             episode,
@@ -245,23 +253,31 @@ class Handler:
             seq,
             self.inflight_count,
             drawn,
+            self._clock.lag_s,
+            run,
         )
 
     def _episode_of(self, request: Request) -> str:
         episode = request.headers.episode
         return DEFAULT_EPISODE if episode is None else self._routes.check_episode(episode)
 
-    def _place(self, episode: str, arrival_s: float) -> tuple[int, float]:
-        """Return the number of a call in its episode and its time, counted from the episode's first call."""
+    def forget(self, episode: str) -> None:
+        """Start an episode anew: its calls count from 0 again, under every planner."""
+        self._episodes.pop(episode, None)
+        for planner in self._routes.planners:
+            planner.forget(episode)
+
+    def _place(self, episode: str, arrival_s: float) -> tuple[EpisodeRun | None, int, float]:
+        """Return a call's episode, if declared, its number in it and its time since the episode's first call."""
         known = self._episodes.get(episode)
         if known is None:
             if len(self._episodes) >= self._limits.episodes_max:
                 del self._episodes[next(iter(self._episodes))]
-            known = self._episodes[episode] = _Episode(arrival_s)
+            known = self._episodes[episode] = _Episode(arrival_s, self.episodes.get(episode))
         seq = known.call_count
         known.call_count = seq + 1
         # Requests that arrive together may be handled in either order.
-        return seq, max(0.0, arrival_s - known.first_arrival_s)
+        return known.run, seq, max(0.0, arrival_s - known.first_arrival_s)
 
     def _record(self, performance: Performance, ending: Ending | None) -> None:
         recorder = self._recorder
@@ -270,7 +286,7 @@ class Handler:
         ended_s = performance.writer.last_byte_s
         if ended_s is None or _outlived_its_bytes(performance, ending):
             ended_s = time.monotonic()
-        call = FinishedCall(performance, ending, ended_s, self._epoch_ns)
+        call = FinishedCall(performance, ending, ended_s, self._epoch_ns, self._clock.lag_s)
         if self._keep_bodies:
             # At once, so that no body waits in memory.
             recorder.add(with_bodies(call.record().trace_record(), performance, self._kept_bytes_max))

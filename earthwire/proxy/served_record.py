@@ -47,6 +47,7 @@ class ServedRecord(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     plan_last_byte_ns: int | None = None
     plan_digest: str | None = None
     lateness_ns: int | None = None
+    proxy_lag_ns: int | None = None
     attributes: str | None = None
 
     def trace_record(self) -> TraceRecord:

@@ -18,6 +18,7 @@ from earthwire.proxy.client_side import ClientConnection
 from earthwire.proxy.clock import RealClock
 from earthwire.proxy.exchange import Source
 from earthwire.proxy.handler import Handler
+from earthwire.proxy.heartbeat import Heartbeat
 from earthwire.proxy.limits import Limits
 from earthwire.proxy.pass_through import PassThrough
 from earthwire.proxy.planner import Planner
@@ -87,6 +88,7 @@ class Proxy:
         self._loop = asyncio.get_running_loop()
         self._watchdog = Watchdog(self._loop)
         self._clock = RealClock(self._loop)
+        self._heartbeat: Heartbeat | None = None
         self._heads = RequestHeadReader(config.limits)
         self.sources = self._make_sources()
         self._recorder: Recorder | None = None
@@ -121,6 +123,7 @@ class Proxy:
             self._release()
             raise ServeError(_listen_problem(self.config, error)) from error
         self.port = self._server.sockets[0].getsockname()[1]
+        self._heartbeat = Heartbeat(self._loop, self._clock)
 
     async def stop(self) -> None:
         """Take no new calls, let those in flight end within a bound, and write all records."""
@@ -218,6 +221,8 @@ class Proxy:
         for source in self.sources.values():
             source.close()
         self._watchdog.close()
+        if self._heartbeat is not None:
+            self._heartbeat.close()
         self._clock.close()
         if self._recorder is not None:
             self._recorder.close()

@@ -161,6 +161,8 @@ class TraceRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True,
     """Hash of the whole plan: equal digests mean equal plans, byte for byte."""
     lateness_ns: int | None = None
     """Achieved minus intended time of the last byte; positive is late."""
+    proxy_lag_ns: Nanoseconds | None = None
+    """How late the proxy itself was, at the call's start or end, whichever was worse: not the upstream's doing."""
 
     attributes: str | None = None
     """JSON object with what has no field of its own."""
