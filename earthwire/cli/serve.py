@@ -63,6 +63,13 @@ def serve(
             help="Learn what the upstream takes by itself, and wait so much less; plans depend on it.",
         ),
     ] = False,
+    upstream_recording: Annotated[
+        Path | None,
+        typer.Option(
+            "--upstream-recording",
+            help="With --ground: what the upstream takes by itself is known from this recording, not learned first.",
+        ),
+    ] = None,
     regime_clock: Annotated[
         RegimeClock | None,
         typer.Option(
@@ -109,16 +116,21 @@ def serve(
     merged = _merged(written, options)
     _update(merged, "replay", {"on_miss": on_miss, "timing": timing})
     _update(merged, "listen", {"host": host, "port": port, "allow_public": allow_public or None})
-    start(_validated(merged), client_timeout)
+    start(_validated(merged), client_timeout, upstream_recording)
 
 
-def start(recipe: RecipeFile, client_timeout_s: float | None = None) -> None:
+def start(
+    recipe: RecipeFile, client_timeout_s: float | None = None, upstream_recording: Path | None = None
+) -> None:
     """Run the proxy that a recipe describes until it is told to stop.
 
     Args:
         recipe: what to serve.
         client_timeout_s: patience of the client, to be told how often it will give up; changes nothing else.
+        upstream_recording: tells a grounded simulation what the upstream takes by itself.
     """
+    from earthwire.cli.upstream_fit import fit_sentences, observe_recording
+    from earthwire.fault_models.grounded import GroundedSimulation
     from earthwire.fault_models.simulation import Simulation
     from earthwire.proxy.server import ServeError, run
 
@@ -126,10 +138,17 @@ def start(recipe: RecipeFile, client_timeout_s: float | None = None) -> None:
     if client_timeout_s is not None and isinstance(planner, Simulation):
         for sentence in timeout_sentences(planner.profile, client_timeout_s):
             messages().print(sentence, markup=False, soft_wrap=True)
+    grounded = planner if isinstance(planner, GroundedSimulation) else None
+    if upstream_recording is not None:
+        if grounded is None:
+            fail("--upstream-recording says what an upstream takes by itself; it goes with --ground")
+        observe_recording(grounded, upstream_recording)
     try:
         run(_serve_config(recipe), planner, _announce(recipe, planner), _warn)
     except ServeError as error:
         fail(str(error))
+    for sentence in () if grounded is None else fit_sentences(grounded):
+        _warn(sentence)
 
 
 def _written(recipe: Path | None) -> dict[str, object]:

@@ -25,6 +25,13 @@ def show(
     profile: Annotated[Path, typer.Argument(help="Profile file (YAML).")],
     tool: Annotated[str | None, typer.Option("--tool", help="Only tools whose name contains this.")] = None,
     rows: Annotated[int, typer.Option("--rows", min=1, help="Most tools shown, busiest first.")] = 30,
+    upstream_recording: Annotated[
+        Path | None,
+        typer.Option(
+            "--upstream-recording",
+            help="Recording of an upstream (earthwire record): is it fast enough to stand in for these tools?",
+        ),
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print as JSON, without the bound of --rows.")
     ] = False,
@@ -33,6 +40,9 @@ def show(
     from earthwire.config.profile_file import read_profile
 
     read = read_profile(profile)
+    if upstream_recording is not None:
+        _print_upstream_fit(read, upstream_recording, as_json)
+        return
     busiest_first = sorted(read.tools, key=lambda name: (-read.tools[name].calls, name))
     names = [name for name in busiest_first if tool is None or tool in name]
     if tool is not None and not names:
@@ -42,6 +52,19 @@ def show(
         print(json.dumps({name: _row_values(read.tools[name]) for name in names}))
     else:
         _print(read, names, rows)
+
+
+def _print_upstream_fit(profile: "Profile", recording: Path, as_json: bool) -> None:
+    from earthwire.cli.upstream_fit import fit_values, observe_recording, print_fits
+    from earthwire.fault_models.grounded import GroundedSimulation
+    from earthwire.fault_models.simulation import Simulation
+
+    planner = GroundedSimulation(Simulation(profile, 0))
+    observe_recording(planner, recording)
+    if as_json:
+        print(json.dumps(fit_values(planner)))
+    else:
+        print_fits(planner)
 
 
 def _row_values(laws: "ToolLaws") -> dict[str, object]:

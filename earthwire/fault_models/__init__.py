@@ -23,7 +23,7 @@ from earthwire.fault_models.donors import (
 )
 from earthwire.fault_models.family import SIBLINGS_MIN, Family, RankSource, ToolModel
 from earthwire.fault_models.first_byte import SHARE_LEVELS, FirstByteLaw
-from earthwire.fault_models.grounded import GroundedSimulation
+from earthwire.fault_models.grounded import GroundedSimulation, UpstreamFit
 from earthwire.fault_models.grouping import ancestors
 from earthwire.fault_models.latency import LEVELS, Extrapolation, LatencyTable
 from earthwire.fault_models.matching import ToolMatcher
@@ -160,6 +160,7 @@ __all__ = [
     "ToolMatcher",
     "ToolModel",
     "UniformStream",
+    "UpstreamFit",
     "Wait",
     "WaitLaw",
     "add_counts",

@@ -32,6 +32,23 @@ class _Upstream:
         self.is_warned = False
 
 
+class UpstreamFit(msgspec.Struct, frozen=True):
+    """Whether an upstream is fast enough to stand in for a recorded tool.
+
+    Attributes:
+        calls: of the upstream that were observed.
+        recorded_p50_s, upstream_p50_s: median latencies; of the recorded tool None where it is not known.
+        infeasible_share: of the recorded mean latency, that calls are slower by at least; None below `CALLS_MIN` calls.
+        infeasible_call_share: of the calls, that are slower than recorded; None below `CALLS_MIN` calls.
+    """
+
+    calls: int
+    recorded_p50_s: float | None
+    upstream_p50_s: float
+    infeasible_share: float | None
+    infeasible_call_share: float | None
+
+
 class GroundedSimulation:
     """Draws plans for calls to an upstream that has a latency of its own.
 
@@ -78,7 +95,7 @@ class GroundedSimulation:
         return Drawn(
             drawn.call_index,
             _waiting(drawn.plan, wait_s),
-            _with_recorded(drawn.conditions, drawn.plan.last_byte_s),
+            _with_recorded(drawn.conditions, drawn.plan.last_byte_s, law.infeasible_share),
         )
 
     def observe(self, tool: str, elapsed_s: float) -> None:
@@ -91,8 +108,26 @@ class GroundedSimulation:
 
     def infeasible_shares(self) -> dict[str, float]:
         """Return which share of the recorded mean the upstream is too slow for, by tool, for ``ok`` calls."""
-        laws = {tool: self._law(tool, "ok", upstream) for tool, upstream in self._upstreams.items()}
-        return {tool: law.infeasible_share for tool, law in laws.items() if law is not None}
+        return {
+            tool: fit.infeasible_share
+            for tool, fit in self.fits().items()
+            if fit.infeasible_share is not None
+        }
+
+    def fits(self) -> dict[str, UpstreamFit]:
+        """Return how well the upstream of each observed tool can stand in for it, for ``ok`` calls."""
+        return {tool: self._fit(tool, upstream) for tool, upstream in sorted(self._upstreams.items())}
+
+    def _fit(self, tool: str, upstream: _Upstream) -> UpstreamFit:
+        law = self._law(tool, "ok", upstream)
+        table = self.simulation.model(tool).latency("ok")
+        return UpstreamFit(
+            upstream.histogram.count,
+            None if table is None else table.quantile_s(0.5),
+            upstream.histogram.quantile_s(0.5),
+            None if law is None else law.infeasible_share,
+            None if law is None else law.infeasible_call_share,
+        )
 
     def _law(self, tool: str, kind: str, upstream: _Upstream) -> WaitLaw | None:
         if upstream.histogram.count < CALLS_MIN:
@@ -131,6 +166,9 @@ def _waiting(plan: Plan, wait_s: float) -> Plan:
     )
 
 
-def _with_recorded(conditions: str | None, latency_s: float) -> str:
+def _with_recorded(conditions: str | None, latency_s: float, infeasible_share: float) -> str:
     values = msgspec.json.decode(conditions, type=dict[str, object]) if conditions else {}
-    return msgspec.json.encode({**values, "earthwire.recorded_law_s": latency_s}).decode()
+    values["earthwire.recorded_law_s"] = latency_s
+    if shown := round(infeasible_share, 3):
+        values["earthwire.infeasible_share"] = shown
+    return msgspec.json.encode(values).decode()

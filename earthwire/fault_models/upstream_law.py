@@ -46,6 +46,10 @@ class LogHistogram:
         self._counts[bin_of(time_s)] += 1
         self.count += 1
 
+    def quantile_s(self, rank: float) -> float:
+        """Return the upper edge, in seconds, of the bin that holds the time at `rank` in (0, 1)."""
+        return edge_s(bisect_left(self.cdf(), rank))
+
     def cdf(self) -> list[float]:
         """Return the share of times below the upper edge of each bin, shape (`BIN_COUNT`,); all 1 if there are none."""
         if not self.count:
@@ -74,17 +78,18 @@ class WaitLaw:
 
     Attributes:
         infeasible_share: of the recorded mean latency, which the upstream is too slow for.
+        infeasible_call_share: of the calls, whose recorded latency the upstream cannot keep: both laws at equal ranks.
 
     Args:
         recorded: the law that calls are to follow.
         upstream: times that the upstream takes by itself.
     """
 
-    __slots__ = ("_levels", "infeasible_share")
+    __slots__ = ("_levels", "infeasible_call_share", "infeasible_share")
 
     def __init__(self, recorded: LatencyTable, upstream: LogHistogram) -> None:
         of_upstream = upstream.cdf()
-        self.infeasible_share = _infeasible_share(recorded, of_upstream)
+        self.infeasible_share, self.infeasible_call_share = _infeasible_shares(recorded, of_upstream)
         levels = []
         lowest = 1.0
         for i in range(BIN_COUNT - 1, -1, -1):
@@ -112,12 +117,16 @@ def _probability(table: LatencyTable, time_s: float) -> float:
     return table.probability(time_s)
 
 
-def _infeasible_share(recorded: LatencyTable, of_upstream: list[float]) -> float:
+def _infeasible_shares(recorded: LatencyTable, of_upstream: list[float]) -> tuple[float, float]:
+    """Return the share of the recorded mean, and of calls, that the upstream is too slow for."""
     missing_s = total_s = 0.0
+    too_slow = 0
     for k in range(_RANKS):
         rank = (k + 0.5) / _RANKS
         recorded_s = recorded.quantile_s(rank)
         upstream_s = edge_s(bisect_left(of_upstream, rank)) if of_upstream[0] < rank else 0.0
         missing_s += max(upstream_s - recorded_s, 0.0)
         total_s += recorded_s
-    return missing_s / total_s
+        # Less than the width of a bin is not known to be slower.
+        too_slow += upstream_s > BIN_RATIO * recorded_s
+    return missing_s / total_s, too_slow / _RANKS

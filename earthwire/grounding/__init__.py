@@ -26,8 +26,17 @@ from earthwire.grounding.fidelity import (
     Progress,
     fidelity,
 )
+from earthwire.grounding.lag import (
+    DISTORTED_SHARE_MAX,
+    LAG_S_MAX,
+    LAG_SHARE_MAX,
+    LagReport,
+    LagTally,
+    lag_problems,
+)
 from earthwire.grounding.payloads import BODY_CHARACTERS_MAX, RESPONSES_MAX, PayloadBank, gather
 from earthwire.grounding.simulated import simulate
+from earthwire.grounding.upstream_times import upstream_times
 from earthwire.grounding.verdict import TAIL_RANGE, Verdict
 from earthwire.grounding.verify import ToolComparison, VerifyReport, verify
 
@@ -37,8 +46,11 @@ __all__ = [
     "CHOICE_CALLS_MAX",
     "CONFIDENCE",
     "DAMPING",
+    "DISTORTED_SHARE_MAX",
     "ENERGY_CALLS",
     "FLOOR_RANGE",
+    "LAG_SHARE_MAX",
+    "LAG_S_MAX",
     "RATIO_MAX",
     "REPEATS_MIN",
     "RESPONSES_MAX",
@@ -51,6 +63,8 @@ __all__ = [
     "Correction",
     "Engine",
     "FidelityReport",
+    "LagReport",
+    "LagTally",
     "ModelScore",
     "OutcomeComparison",
     "PayloadBank",
@@ -64,8 +78,10 @@ __all__ = [
     "fidelity",
     "fit_laws",
     "gather",
+    "lag_problems",
     "simulate",
     "thinned",
+    "upstream_times",
     "verify",
     "with_engine",
 ]

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from earthwire.traces import TraceRecord, read_traces
+from earthwire.traces import JsonlWriter, TraceRecord, read_traces
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -272,3 +272,35 @@ def test_grounding_is_served(profile: Path, tool_url: str, tmp_path: Path) -> No
 def test_the_regime_clock_is_served_and_recorded(profile: Path, tool_url: str, tmp_path: Path) -> None:
     records = serve_and_ask(profile, tool_url, tmp_path / "one.jsonl", "/e/run-1", "--regime-clock", "time")
     assert {record.attributes for record in records} == {'{"earthwire.regime_clock":"time"}'}
+
+
+def test_a_recording_of_the_upstream_grounds_the_first_call_and_tells_what_is_too_slow(
+    profile: Path, tool_url: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "upstream.jsonl"
+    with JsonlWriter(path) as writer:
+        for seq in range(200):
+            writer.write(
+                TraceRecord(tool="GET a.example/v1/search", seq=seq, duration_ns=10**8, outcome="ok")
+            )
+    options = ("-p", profile, "-u", tool_url, "--port", "0", "--ground", "--upstream-recording", path)
+    record = tmp_path / "served.jsonl"
+    with earthwire("serve", *options, "--record", record) as (process, _, port):
+        for _ in range(3):
+            ask(port, "/v1/search")
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(END_TIMEOUT_S) == 0
+        assert process.stderr is not None
+        told = process.stderr.read()
+    assert "GET api.example/v1/search: the upstream is too slow for 9" in told
+    ok = [one for one in read_traces(record) if one.plan_outcome == "ok"]
+    assert ok
+    assert all("earthwire.infeasible_share" in (one.attributes or "") for one in ok)
+
+
+def test_a_recording_of_the_upstream_goes_with_ground(profile: Path, tool_url: str, run: Run) -> None:
+    result = run("serve", "-p", profile, "-u", tool_url, "--upstream-recording", "x.jsonl")
+    assert result.returncode == 2
+    assert (
+        "--upstream-recording says what an upstream takes by itself; it goes with --ground" in result.stderr
+    )

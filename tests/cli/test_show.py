@@ -3,6 +3,8 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+from earthwire.traces import JsonlWriter, TraceRecord
+
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -84,3 +86,49 @@ def test_a_file_that_is_not_a_profile_is_one_error_with_its_place(tmp_path: Path
 def test_the_profile_that_is_shipped_can_be_shown(run: Run) -> None:
     path = Path(__file__).parents[2] / "earthwire" / "config" / "profiles" / "demo.yaml"
     assert run("show", path).returncode == 0
+
+
+def write_upstream(path: Path, latency_s: float, host: str = "127.0.0.1:8000", count: int = 40) -> Path:
+    with JsonlWriter(path) as writer:
+        for seq in range(count):
+            writer.write(
+                TraceRecord(
+                    tool=f"GET {host}/v1/search", seq=seq, duration_ns=round(latency_s * 1e9), outcome="ok"
+                )
+            )
+    return path
+
+
+def test_an_upstream_is_judged_by_its_recording(profile: Path, run: Run, tmp_path: Path) -> None:
+    fast = write_upstream(tmp_path / "fast.jsonl", 0.001)
+    slow = write_upstream(tmp_path / "slow.jsonl", 0.5)
+    few = write_upstream(tmp_path / "few.jsonl", 0.001, count=19)
+    found = {}
+    for path in (fast, slow, few):
+        result = run("show", profile, "--upstream-recording", path, "--json")
+        found[path.stem] = json.loads(result.stdout)["GET api.example/v1/search"]
+    assert {name: fit["stands_in"] for name, fit in found.items()} == {
+        "fast": "yes",
+        "slow": "too slow",
+        "few": "too few calls",
+    }
+    assert found["fast"]["infeasible_call_share"] == 0.0
+    # Calls are log-normal with median .05 and sigma .5: .5 s is beyond all of them, 8 to 9 times the mean of .057.
+    assert found["slow"]["infeasible_call_share"] > 0.99
+    assert 7.0 < found["slow"]["infeasible_share"] < 9.0
+    table = run("show", profile, "--upstream-recording", slow).stdout
+    assert "too slow" in table
+
+
+def test_a_recording_that_shows_no_upstream_is_an_error_with_the_way_out(
+    profile: Path, run: Run, tmp_path: Path
+) -> None:
+    path = tmp_path / "r.jsonl"
+    with JsonlWriter(path) as writer:
+        writer.write(
+            TraceRecord(tool="a", outcome="ok", duration_ns=5, plan_last_byte_ns=5, origin="upstream")
+        )
+    result = run("show", profile, "--upstream-recording", path)
+    assert result.returncode == 2
+    assert f"error: {path}: no call shows what the upstream takes by itself" in result.stderr
+    assert "earthwire record --upstream URL" in result.stderr

@@ -70,6 +70,10 @@ def test_an_upstream_that_is_too_slow_is_warned_of_once_and_told():
     assert len(warnings) == 1
     assert "too slow" in warnings[0]
     assert planner.infeasible_shares()["a"] > 0.5
+    # Log-normals of medians .36 and .2 s, and about equal spread: nearly every rank is slower.
+    assert planner.fits()["a"].infeasible_call_share > 0.9
+    noted = msgspec.json.decode(planner.draw(Call("e", "a")).conditions)
+    assert noted["earthwire.infeasible_share"] == round(planner.infeasible_shares()["a"], 3)
 
 
 def test_an_upstream_that_is_fast_enough_is_not_warned_of():
@@ -78,3 +82,12 @@ def test_an_upstream_that_is_fast_enough_is_not_warned_of():
     planner.draw(Call("e", "a"))
     assert warnings == []
     assert planner.infeasible_shares()["a"] < 0.01
+    assert planner.fits()["a"].infeasible_call_share == 0.0
+    assert "earthwire.infeasible_share" not in planner.draw(Call("e", "a")).conditions
+
+
+def test_too_few_observations_tell_no_share():
+    fit = grounded(np.full(CALLS_MIN - 1, 0.1)).fits()["a"]
+    assert (fit.calls, fit.infeasible_share, fit.infeasible_call_share) == (CALLS_MIN - 1, None, None)
+    assert fit.recorded_p50_s == pytest.approx(0.2)
+    assert fit.upstream_p50_s == pytest.approx(0.1, rel=0.02)
