@@ -1,4 +1,4 @@
-"""Whether an upstream is fast enough for a profile: read from a recording of it, printed as a table and in sentences."""
+"""Whether an upstream is fast enough for a profile: read from a recording of it, told as a table and in sentences."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
