@@ -3,6 +3,7 @@
 import msgspec
 
 from earthwire.fault_models.plan import Plan, plan_digest
+from earthwire.proxy.episode_time import in_episode_time
 from earthwire.proxy.perform import Performance
 from earthwire.proxy.response_writer import ResponseWriter
 from earthwire.proxy.served_record import ServedRecord
@@ -66,7 +67,11 @@ class FinishedCall(msgspec.Struct, frozen=True):
         if ending is None:
             body_class = body_class_of(performance)
             ending = ending_of(performance, origin_of(performance), body_class)
-        return _served_record(self, ending, body_class)
+        record = _served_record(self, ending, body_class)
+        run = performance.context.run
+        if run is None or not run.is_simulated or self.ending is not None:
+            return record
+        return in_episode_time(record, performance.context, performance.plan)
 
 
 def origin_of(performance: Performance) -> Origin:
@@ -132,6 +137,7 @@ def _served_record(call: FinishedCall, ending: Ending, body_class: BodyClass | N
         None if first_s is None else int((first_s - arrival_s) * NANOSECONDS_PER_SECOND),
         "proxy",
         ending.censoring,
+        None,
         ending.outcome,
         ending.status,
         _planned_rpc_code(plan) if ending.outcome == "rpc_error" else None,

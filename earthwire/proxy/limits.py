@@ -38,6 +38,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """Length of an episode id."""
     episodes_max: int = 100_000
     """Episodes whose calls are counted at once; beyond, the oldest one starts again at 0."""
+    declared_episodes_max: int = 10_000
+    """Episodes that are declared at once (429 above it)."""
     records_queued_max: int = 100_000
     """Trace records waiting for the disk; beyond, no further request is read until there is room."""
 

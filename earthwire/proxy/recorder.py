@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 
 from earthwire.proxy.call_record import FinishedCall
+from earthwire.proxy.served_record import ServedRecord
 from earthwire.traces.jsonl_writer import JsonlWriter
 from earthwire.traces.record import TraceRecord
 
@@ -60,7 +61,7 @@ class Recorder:
         """Whether no further record should be made before `room` has returned."""
         return not self._room.is_set()
 
-    def add(self, record: TraceRecord | FinishedCall) -> None:
+    def add(self, record: TraceRecord | ServedRecord | FinishedCall) -> None:
         """Take a record, or a call to make one of; it is on its way to the disk within `BATCH_PERIOD_S`."""
         self.record_count += 1
         queue = self._queue

@@ -91,6 +91,10 @@ class ReplaySource:
             found, msgspec.structs.replace(request, body=complete_body(body)), target, episode
         )
 
+    def forget(self, episode: str) -> None:
+        """Start an episode anew: its next call gets the first recording again."""
+        self._cursors.pop(episode, None)
+
     def close(self) -> None:
         """Release the connections of the live upstream."""
         if self._live is not None:

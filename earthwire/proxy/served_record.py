@@ -24,6 +24,7 @@ class ServedRecord(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     ttfb_ns: int | None = None
     vantage: Vantage | None = None
     latency_censoring: Censoring | None = None
+    latency_limit_ns: int | None = None
     outcome: Outcome = "unknown"
     http_response_status_code: int | None = None
     rpc_response_status_code: str | None = None

@@ -115,6 +115,11 @@ class AttemptLog:
         # The last failed attempt of each call that may still be retried, and the strongest effect of its attempts.
         self._open: OrderedDict[tuple[str, str], tuple[Attempt, Effect]] = OrderedDict()
 
+    @property
+    def has_open_calls(self) -> bool:
+        """Whether a further attempt could be a retry, so that its arguments count."""
+        return bool(self._open)
+
     def add(self, attempt: Attempt) -> bool:
         """Count one attempt; tell whether it is a retry."""
         counts = self.counts

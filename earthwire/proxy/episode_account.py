@@ -1,0 +1,106 @@
+"""What became of the calls of one declared episode: counts, latencies, retries."""
+
+from collections import Counter
+
+import msgspec
+
+from earthwire.proxy.served_record import ServedRecord
+from earthwire.traces.attempts import Attempt, AttemptLog, effect_of
+from earthwire.traces.outcome_kind import FaultLayer, layer_of, outcome_kind
+from earthwire.traces.record import TraceRecord
+
+TOOLS_MAX = 1000
+"""Bound on the tools and on the kinds that one account tells apart; what is beyond counts as ``others``."""
+
+_OTHERS = "others"
+_NANOSECONDS_PER_SECOND = 1e9
+_SAFE_METHODS = frozenset(("GET", "HEAD", "OPTIONS", "TRACE"))
+
+
+class LatencySums(msgspec.Struct):
+    """Latencies of all calls, added up, in seconds.
+
+    Attributes:
+        intended_s: as drawn, whatever the clock and the client's patience.
+        achieved_s: that really passed.
+        virtual_s: as the agent is to count them: on the episode's own clock, and no longer than its patience.
+    """
+
+    intended_s: float = 0.0
+    achieved_s: float = 0.0
+    virtual_s: float = 0.0
+
+
+class EpisodeAccount:
+    """Adds up the calls of one episode.
+
+    Attributes:
+        call_count: calls that are over.
+        request_body_bytes, response_body_bytes: sizes, as far as they are known.
+        outcomes: calls by outcome kind.
+        faults_by_layer: calls that ended as a fault, by its layer.
+        injected_count: calls whose response was made by a plan, or damaged by one.
+        tools: calls by tool.
+        latency: sums.
+        attempts: retries and what they led to.
+    """
+
+    def __init__(self) -> None:
+        self.call_count = 0
+        self.request_body_bytes = 0
+        self.response_body_bytes = 0
+        self.injected_count = 0
+        self.outcomes: Counter[str] = Counter()
+        self.faults_by_layer: Counter[FaultLayer] = Counter()
+        self.tools: Counter[str] = Counter()
+        self.latency = LatencySums()
+        self.attempts = AttemptLog()
+
+    def add(
+        self, record: ServedRecord | TraceRecord, wall_s: float, wall_end_s: float, arguments: str | None
+    ) -> None:
+        """Add a call that is over.
+
+        Args:
+            record: of the call; its latency is on the episode's own clock.
+            wall_s: seconds that the call really took.
+            wall_end_s: when it ended, on any clock in seconds that all calls of the episode share.
+            arguments: equal for equal arguments; None if they are not known.
+        """
+        self.call_count += 1
+        self.request_body_bytes += record.http_request_body_size or 0
+        self.response_body_bytes += record.http_response_body_size or 0
+        self.injected_count += record.origin == "injected"
+        kind = outcome_kind(
+            record.outcome,
+            record.http_response_status_code,
+            record.body_class,
+            record.rpc_response_status_code,
+            record.error_type,
+        )
+        _count(self.outcomes, kind)
+        _count(self.tools, record.tool)
+        layer = layer_of(record.outcome)
+        if layer is not None:
+            self.faults_by_layer[layer] += 1
+        latency = self.latency
+        latency.achieved_s += wall_s
+        virtual_s = wall_s if record.duration_ns is None else record.duration_ns / _NANOSECONDS_PER_SECOND
+        latency.virtual_s += virtual_s
+        planned_ns = record.plan_last_byte_ns
+        latency.intended_s += 0.0 if planned_ns is None else planned_ns / _NANOSECONDS_PER_SECOND
+        self.attempts.add(
+            Attempt(
+                record.tool,
+                arguments,
+                wall_end_s - wall_s,
+                wall_end_s,
+                layer is not None,
+                effect_of(record.outcome, record.origin, record.plan_outcome),
+                record.http_request_method in _SAFE_METHODS,
+            )
+        )
+
+
+def _count(counter: Counter[str], name: str) -> None:
+    counter[name if name in counter or len(counter) < TOOLS_MAX else _OTHERS] += 1

@@ -1,0 +1,166 @@
+"""Episodes that were declared: each with a seed, laws, a clock and a patience of its own, and an account of its calls.
+
+An episode needs no declaration: any id in a path, a header or baggage is one, under the recipe's own settings. One
+that is declared may differ in all of them, and can be asked what became of its calls.
+"""
+
+from collections.abc import Callable, Iterator
+
+import msgspec
+
+from earthwire.fault_models.grounded import GroundedSimulation
+from earthwire.fault_models.plan import Plan
+from earthwire.fault_models.simulation import Simulation
+from earthwire.fault_models.virtual_time import EpisodeClock, Patience, given_up
+from earthwire.proxy.clock import Clock
+from earthwire.proxy.episode_account import EpisodeAccount
+from earthwire.proxy.planner import Planner
+from earthwire.proxy.routes import DEFAULT_EPISODE, Route
+from earthwire.proxy.simulated_clocks import VIRTUAL_CLOCK, ScaledClock
+
+
+class TooManyEpisodesError(RuntimeError):
+    """As many episodes are declared as are kept at once."""
+
+
+class EpisodeExistsError(ValueError):
+    """An episode of that id is declared already."""
+
+
+class EpisodeSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """What an episode may have of its own; None stands for what the recipe says.
+
+    Attributes:
+        draws_as: name that its plans are drawn under: equal seeds and equal names give equal plans.
+        seed, severity, randomize: of its draws.
+        clock: how its time passes.
+        speed: with a scaled clock, simulated seconds in a real one; positive.
+        patience: of its client; used where time is virtual.
+    """
+
+    draws_as: str = DEFAULT_EPISODE
+    seed: int | None = None
+    severity: float | None = None
+    randomize: bool | None = None
+    clock: EpisodeClock = "real"
+    speed: float = 1.0
+    patience: Patience = Patience()
+
+
+class EpisodeRun:
+    """One declared episode while it runs.
+
+    Attributes:
+        episode: its id.
+        settings: what it has of its own.
+        account: of its calls.
+        started_unix_s: when it was declared, seconds since 1970.
+
+    Args:
+        episode: its id.
+        settings: what it has of its own.
+        started_unix_s: when it was declared.
+    """
+
+    __slots__ = ("_routes", "account", "episode", "settings", "started_unix_s")
+
+    def __init__(self, episode: str, settings: EpisodeSettings, started_unix_s: float) -> None:
+        self.episode = episode
+        self.settings = settings
+        self.account = EpisodeAccount()
+        self.started_unix_s = started_unix_s
+        self._routes: dict[str, tuple[Route, Route]] = {}
+        self._planners: dict[Planner, Planner] = {}
+
+    @property
+    def is_simulated(self) -> bool:
+        """Whether its time is not ours."""
+        return self.settings.clock != "real"
+
+    def route(self, route: Route) -> Route:
+        """Return a route whose plans are drawn as this episode's."""
+        found = self._routes.get(route.name)
+        # A proxy that reads its recipe anew has new routes of the same names.
+        if found is None or found[0] is not route:
+            own = msgspec.structs.replace(route, planner=self._own_planner(route.planner))
+            found = self._routes[route.name] = (route, own)
+        return found[1]
+
+    def clock(self, real: Clock, arrival_s: float) -> Clock:
+        """Return the clock that one call's deadlines count on."""
+        match self.settings.clock:
+            case "virtual":
+                return VIRTUAL_CLOCK
+            case "scaled":
+                return ScaledClock(real, arrival_s, self.settings.speed)
+            case _:
+                return real
+
+    def performed(self, plan: Plan) -> Plan:
+        """Return what is performed of a plan: in virtual time the client's patience ends without anybody waiting."""
+        if self.settings.clock != "virtual":
+            return plan
+        patience = self.settings.patience
+        limit_s = patience.limit_s(plan)
+        return plan if limit_s is None else given_up(plan, limit_s, patience.shape)
+
+    def _own_planner(self, planner: Planner) -> Planner:
+        """Return the planner of this episode: one for all routes that share one, so that call indexes go on."""
+        if not isinstance(planner, Simulation | GroundedSimulation):
+            return planner
+        own = self._planners.get(planner)
+        if own is None:
+            settings = self.settings
+            own = planner.variant(settings.seed, settings.severity, settings.randomize)
+            self._planners[planner] = own
+        return own
+
+
+class Episodes:
+    """All declared episodes of one proxy.
+
+    Args:
+        count_max: bound on them.
+        forget: called with the id of each episode that begins or ends: calls under that id start at 0 again.
+    """
+
+    def __init__(self, count_max: int, forget: Callable[[str], None]) -> None:
+        self._count_max = count_max
+        self._forget = forget
+        self._runs: dict[str, EpisodeRun] = {}
+
+    def __len__(self) -> int:
+        return len(self._runs)
+
+    def __iter__(self) -> Iterator[EpisodeRun]:
+        return iter(self._runs.values())
+
+    def get(self, episode: str) -> EpisodeRun | None:
+        """Return an episode; None if no such episode is declared."""
+        return self._runs.get(episode)
+
+    def declare(self, episode: str, settings: EpisodeSettings, now_unix_s: float) -> EpisodeRun:
+        """Begin an episode.
+
+        Raises:
+            EpisodeExistsError: if one of that id is declared.
+            TooManyEpisodesError: if as many as are kept at once are.
+        """
+        if episode in self._runs:
+            raise EpisodeExistsError(
+                f"episode {episode!r} is declared already; end it first, or choose another id"
+            )
+        if len(self._runs) >= self._count_max:
+            raise TooManyEpisodesError(
+                f"{self._count_max} episodes are declared, which is the most at once; end those that are over"
+            )
+        run = self._runs[episode] = EpisodeRun(episode, settings, now_unix_s)
+        self._forget(episode)
+        return run
+
+    def end(self, episode: str) -> EpisodeRun | None:
+        """End an episode and return it as it was; None if no such episode is declared."""
+        run = self._runs.pop(episode, None)
+        if run is not None:
+            self._forget(episode)
+        return run

@@ -1,0 +1,117 @@
+"""Makes the record of each call once and hands it to all that want it: counters, the account of its episode, the disk."""
+
+import asyncio
+
+from earthwire.proxy.call_counters import CallCounters
+from earthwire.proxy.call_record import FinishedCall
+from earthwire.proxy.episodes import Episodes
+from earthwire.proxy.headers import first_value
+from earthwire.proxy.recorder import BATCH_COUNT_MAX, BATCH_PERIOD_S, Recorder
+from earthwire.proxy.served_record import ServedRecord
+from earthwire.traces.record import TraceRecord
+from earthwire.traces.request_key import request_key
+
+_NANOSECONDS_PER_SECOND = 1e9
+
+
+class ObservedCalls:
+    """Takes calls in the place of a recorder, where somebody wants to know more of them than a file holds.
+
+    As with the recorder, records are made some dozens at a time, which costs half as much as one by one.
+
+    Args:
+        loop: the running loop.
+        recorder: writes the records; None to write none.
+        episodes: whose accounts calls are added to.
+        counters: count all calls.
+    """
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        recorder: Recorder | None,
+        episodes: Episodes,
+        counters: CallCounters,
+    ) -> None:
+        self._loop = loop
+        self._recorder = recorder
+        self._episodes = episodes
+        self._counters = counters
+        self._queue: list[TraceRecord | FinishedCall] = []
+        self._handle: asyncio.TimerHandle | None = None
+
+    @property
+    def full(self) -> bool:
+        """Whether no further record should be made before `room` has returned."""
+        return self._recorder is not None and self._recorder.full
+
+    async def room(self) -> None:
+        """Wait until there is room for records."""
+        if self._recorder is not None:
+            await self._recorder.room()
+
+    def add(self, record: TraceRecord | FinishedCall) -> None:
+        """Take a record, or a call to make one of."""
+        queue = self._queue
+        queue.append(record)
+        if len(queue) >= BATCH_COUNT_MAX:
+            self.settle()
+        elif self._handle is None:
+            self._handle = self._loop.call_later(BATCH_PERIOD_S, self._settle_due)
+
+    def settle(self) -> None:
+        """Hand on what is waiting; counters and accounts are up to date then."""
+        queue, self._queue = self._queue, []
+        for taken in queue:
+            if isinstance(taken, FinishedCall):
+                made = taken.record()
+                self._account(taken, made)
+                self._hand_on(made)
+            else:
+                self._account_record(taken)
+                self._hand_on(taken)
+
+    def close(self) -> None:
+        """Hand on what is waiting, for the last time; the recorder is closed by its owner."""
+        if self._handle is not None:
+            self._handle.cancel()
+            self._handle = None
+        self.settle()
+
+    def _hand_on(self, record: ServedRecord | TraceRecord) -> None:
+        self._counters.add(record)
+        if self._recorder is not None:
+            self._recorder.add(record)
+
+    def _settle_due(self) -> None:
+        self._handle = None
+        self.settle()
+
+    def _account(self, call: FinishedCall, record: ServedRecord) -> None:
+        context = call.performance.context
+        run = context.run
+        if run is None:
+            return
+        account = run.account
+        wall_s = call.ended_s - context.request.arrival_s
+        wants_key = account.attempts.has_open_calls or record.outcome != "ok"
+        account.add(record, wall_s, call.ended_s, _arguments_of(call) if wants_key else None)
+
+    def _account_record(self, record: TraceRecord) -> None:
+        run = None if record.episode is None else self._episodes.get(record.episode)
+        if run is None:
+            return
+        duration_s = (record.duration_ns or 0) / _NANOSECONDS_PER_SECOND
+        end_s = (record.start_time_unix_nano or 0) / _NANOSECONDS_PER_SECOND + duration_s
+        run.account.add(record, duration_s, end_s, record.request_key)
+
+
+def _arguments_of(call: FinishedCall) -> str | None:
+    """Return the key of a call's request; None where its body is not known."""
+    context = call.performance.context
+    request = context.request
+    body = request.body.kept() if request.body.received_bytes else b""
+    if body is None:
+        return None
+    content_type = first_value(request.headers.fields, b"content-type")
+    return request_key(request.line.method, context.target, body, content_type)
