@@ -13,6 +13,7 @@ from earthwire.fault_models.outcome import OutcomeCounts, OutcomeLaw, add_counts
 from earthwire.fault_models.profile import Profile, Provenance, ToolLaws
 from earthwire.fault_models.rate_limit import RateLimit
 from earthwire.fault_models.regime import RegimeLaw, RunHistory
+from earthwire.grounding.cells import Cells
 from earthwire.grounding.censoring import limits_as_latencies
 from earthwire.grounding.donor_sessions import donor_sessions
 from earthwire.grounding.engine import Engine, choose_engine, with_engine
@@ -24,7 +25,7 @@ from earthwire.grounding.rate_limits import rate_limits
 from earthwire.grounding.regimes import age_hazards, histories
 from earthwire.grounding.sessions import SessionFit, fit_sessions, session_levels
 from earthwire.grounding.tables import Tables
-from earthwire.grounding.tally import CLOCK_STEPS_S, Cells, Tally, tally
+from earthwire.grounding.tally import CLOCK_STEPS_S, Tally, tally
 from earthwire.traces.calls import Calls, IntArray
 
 _CLOCK_CALLS_MIN = 20

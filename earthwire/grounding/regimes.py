@@ -13,8 +13,9 @@ from scipy import special
 
 from earthwire.fault_models.outcome import OutcomeLaw
 from earthwire.fault_models.regime import AGE_BINS, HAZARD_PRIOR_CALLS, AgeHazards, HazardCounts, RunHistory
+from earthwire.grounding.cells import Cells
 from earthwire.grounding.outcome_mix import faults
-from earthwire.grounding.tally import NOT_DRAWN, Cells, Tally
+from earthwire.grounding.tally import NOT_DRAWN, Tally
 from earthwire.traces.calls import BoolArray, Calls, IntArray
 from earthwire.traces.outcome_kind import is_fault
 

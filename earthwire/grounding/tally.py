@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from earthwire.fault_models.outcome import START
 from earthwire.fault_models.regime import AGE_BINS
-from earthwire.traces.calls import Calls, FloatArray, IntArray
+from earthwire.grounding.cells import Cells, add_groups, count_cells, starts_of, sum_cells
+from earthwire.traces.calls import BoolArray, Calls, FloatArray, IntArray
 from earthwire.traces.outcome_kind import is_fault
 
 BIN_WIDTH = 0.01
@@ -25,22 +25,8 @@ CLOCK_STEPS_S = (1.0, 0.1, 0.01, 0.001, 0.0001)
 """Steps of a recorder's clock that are looked for, in seconds, coarsest first."""
 
 _STEP_TOLERANCE = 1e-3
-
-
-@dataclass(frozen=True, slots=True)
-class Cells:
-    """Integer sums by integer keys.
-
-    Rows of `keys`, shape (n_cells, n_key_columns), are unique and sorted; `counts` has shape (n_cells,), or
-    (n_cells, n_sums) where several things are summed.
-    """
-
-    keys: IntArray
-    counts: IntArray
-
-    def select(self, rows: npt.NDArray[np.bool_]) -> "Cells":
-        """Return the cells of a mask."""
-        return Cells(self.keys[rows], self.counts[rows])
+_AGE_BIN = np.array([0, *(min(age.bit_length() - 1, AGE_BINS - 1) for age in range(1, 1 << AGE_BINS))])
+"""Bin of each age: the whole part of its logarithm to base 2."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,19 +65,20 @@ def tally(calls: Calls) -> Tally:
     """Count one shard of calls, which holds whole sessions."""
     kind_names = (*calls.kind_names, START)
     not_drawn = [i for i, name in enumerate(kind_names) if name in NOT_DRAWN]
-    drawn = calls.select(~np.isin(calls.kind, not_drawn))
+    drawn = calls.select(~np.isin(calls.kind, not_drawn)) if not_drawn else calls
     known = drawn.latency_s > 0
     full, cut = drawn.select(known & ~drawn.censored), drawn.select(known & drawn.censored)
-    pairs = count_cells(drawn.tool, drawn.session)
+    bins = latency_bin(full.latency_s)
+    sequences = _sequences(drawn)
     return Tally(
         tool_names=calls.tool_names,
         kind_names=kind_names,
-        latency=count_cells(full.tool, full.kind, latency_bin(full.latency_s)),
-        session_sums=_session_sums(full),
+        latency=count_cells(full.tool, full.kind, bins),
+        session_sums=_session_sums(full, bins),
         censored=count_cells(cut.tool, cut.kind, latency_bin(cut.latency_s)),
-        transitions=count_cells(drawn.tool, previous_kind(drawn, start=len(kind_names) - 1), drawn.kind),
-        hazards=_hazards(drawn),
-        sessions=count_cells(pairs.keys[:, 0]),
+        transitions=_transitions(sequences, start=len(kind_names) - 1),
+        hazards=_hazards(sequences, calls.kind_names),
+        sessions=count_cells(sequences.tool[~sequences.follows]),
         on_step=_on_clock_steps(full),
         calls=len(calls),
         session_count=calls.session_count,
@@ -140,68 +127,73 @@ def bin_log_s(bins: IntArray) -> FloatArray:
     return (bins.astype(np.float64) + 0.5) * BIN_WIDTH
 
 
-def count_cells(*columns: IntArray) -> Cells:
-    """Count the distinct rows of integer columns of equal length."""
-    keys = np.column_stack(columns)
-    return sum_cells(keys, np.ones(len(keys), dtype=np.int64))
+@dataclass(frozen=True, slots=True)
+class _Sequences:
+    """Calls sorted by session and tool, shape (n,); `follows` where the one before is of the same session and tool."""
+
+    tool: IntArray
+    kind: IntArray
+    follows: BoolArray
+
+    def of_tools(self, wanted: BoolArray) -> "_Sequences":
+        """Return the calls of a mask of tool codes: a sequence is there as a whole or not at all."""
+        rows = wanted[self.tool]
+        return self if rows.all() else _Sequences(self.tool[rows], self.kind[rows], self.follows[rows])
 
 
-def sum_cells(keys: IntArray, counts: IntArray) -> Cells:
-    """Add up the counts, shape (n,) or (n, n_sums), of equal rows of `keys`, shape (n, n_key_columns)."""
-    unique, position = np.unique(keys, axis=0, return_inverse=True)
-    summed = np.zeros((len(unique), *counts.shape[1:]), dtype=np.int64)
-    np.add.at(summed, position.reshape(-1), counts)
-    return Cells(unique.reshape(-1, keys.shape[1]), summed)
-
-
-def previous_kind(calls: Calls, start: int) -> IntArray:
-    """Return the kind of the same tool's previous call in the session; the code `start` where there is none."""
-    order = np.lexsort((np.arange(len(calls)), calls.tool, calls.session))
+def _sequences(calls: Calls) -> _Sequences:
+    order = calls.by_tool_in_session
     tool, session = calls.tool[order], calls.session[order]
-    same = np.zeros(len(calls), dtype=bool)
-    same[1:] = (tool[1:] == tool[:-1]) & (session[1:] == session[:-1])
-    previous = np.empty(len(calls), dtype=np.int64)
-    previous[order] = np.where(same, np.roll(calls.kind[order], 1), start)
-    return previous
+    follows = np.ones(len(order), dtype=bool)
+    follows[starts_of(tool, session)] = False
+    return _Sequences(tool, calls.kind[order], follows)
 
 
-def _hazards(calls: Calls) -> Cells:
+def _transitions(calls: _Sequences, start: int) -> Cells:
+    """Count outcome kinds by that of the same tool's previous call in the session; `start` where there is none."""
+    previous = np.full(len(calls.kind), start, dtype=np.int64)
+    np.copyto(previous[1:], calls.kind[:-1], where=calls.follows[1:])
+    return count_cells(calls.tool, previous, calls.kind)
+
+
+def _hazards(calls: _Sequences, kind_names: Sequence[str]) -> Cells:
     """Count how runs of faults, and of other calls, go on or end; only for tools that failed at all."""
-    is_bad = np.array([is_fault(name) for name in calls.kind_names], dtype=bool)
-    failed = np.zeros(len(calls.tool_names), dtype=bool)
+    is_bad = np.array([is_fault(name) for name in kind_names], dtype=bool)
+    failed = np.zeros(int(calls.tool.max(initial=-1)) + 1, dtype=bool)
     failed[calls.tool[is_bad[calls.kind]]] = True
-    calls = calls.select(failed[calls.tool])
-    order = np.lexsort((np.arange(len(calls)), calls.tool, calls.session))
-    tool, session, kind = calls.tool[order], calls.session[order], calls.kind[order]
-    bad = is_bad[kind]
-    follows = (tool[1:] == tool[:-1]) & (session[1:] == session[:-1])
-    leaves = bad[1:] != bad[:-1]
+    calls = calls.of_tools(failed)
+    bad = is_bad[calls.kind]
+    leaves, follows = bad[1:] != bad[:-1], calls.follows[1:]
     begins = np.concatenate(([True], ~follows | leaves))[: len(bad)]
     at = np.arange(len(bad))
     age = at - np.maximum.accumulate(np.where(begins, at, 0)) + 1
-    bins = np.minimum(np.log2(age).astype(np.int64), AGE_BINS - 1)
-    keys = np.column_stack((tool[:-1], kind[:-1], bins[:-1]))[follows]
-    return sum_cells(keys, np.column_stack((np.ones(len(keys), dtype=np.int64), leaves[follows])))
+    bins = _AGE_BIN[np.minimum(age, len(_AGE_BIN) - 1)]
+    # The last column says whether the run ends, so that calls and ends come from one count.
+    seen = count_cells(
+        calls.tool[:-1][follows], calls.kind[:-1][follows], bins[:-1][follows], leaves[follows]
+    )
+    return sum_cells(seen.keys[:, :3], np.column_stack((seen.counts, seen.counts * seen.keys[:, 3])))
 
 
-def _session_sums(calls: Calls) -> Cells:
-    bins = latency_bin(calls.latency_s)
-    keys = np.column_stack((calls.tool, calls.kind, calls.session))
-    by_session = sum_cells(keys, np.column_stack((np.ones(len(bins), dtype=np.int64), bins, bins**2)))
-    n, total, squares = by_session.counts.T
+def _session_sums(calls: Calls, bins: IntArray) -> Cells:
+    seen = count_cells(calls.tool, calls.kind, calls.session, bins)
+    binned, count = seen.keys[:, 3], seen.counts
+    starts = starts_of(*seen.keys[:, :3].T)
+    n, total, squares = add_groups(np.column_stack((count, count * binned, count * binned**2)), starts).T
     between = np.rint(total.astype(float) ** 2 / np.maximum(n, 1)).astype(np.int64)
     sums = np.column_stack((n, total, squares, between, n**2, np.ones_like(n)))
-    return sum_cells(by_session.keys[:, :2], sums)
+    return sum_cells(seen.keys[starts, :2], sums)
 
 
 def _on_clock_steps(calls: Calls) -> Cells:
     """Count the whole multiples of each step; what is a multiple of a coarse step is one of the finer ones too."""
     parts = []
-    for i, step_s in enumerate(CLOCK_STEPS_S):
-        in_steps = calls.latency_s / step_s
-        on_step = np.abs(in_steps - np.round(in_steps)) < _STEP_TOLERANCE
-        tools = calls.tool[on_step & (in_steps > 0.5)]
-        parts.append(np.column_stack((tools, np.full(len(tools), i))))
+    latency_s, tool = calls.latency_s, calls.tool
+    for i in reversed(range(len(CLOCK_STEPS_S))):
+        in_steps = latency_s / CLOCK_STEPS_S[i]
+        on_step = (np.abs(in_steps - np.round(in_steps)) < _STEP_TOLERANCE) & (in_steps > 0.5)
+        latency_s, tool = latency_s[on_step], tool[on_step]
+        parts.append(np.column_stack((tool, np.full(len(tool), i))))
     keys = np.concatenate(parts)
     return sum_cells(keys, np.ones(len(keys), dtype=np.int64))
 

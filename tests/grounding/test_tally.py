@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from earthwire.fault_models.outcome import START
-from earthwire.grounding.tally import Cells, Tally, bin_log_s, latency_bin, merge, tally
+from earthwire.grounding.cells import Cells
+from earthwire.grounding.tally import Tally, bin_log_s, latency_bin, merge, tally
 from earthwire.traces.calls import Calls
 from tests.grounding.synthetic import calls_of, make_calls
 
