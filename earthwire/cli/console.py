@@ -18,7 +18,15 @@ EXIT_BAD_INPUT = 2
 EXIT_INSUFFICIENT_DATA = 3
 """The verdict is ``insufficient data``."""
 
-EXIT_OF_VERDICT = {"pass": EXIT_OK, "fail": EXIT_FAIL, "insufficient data": EXIT_INSUFFICIENT_DATA}
+EXIT_INVALID = 4
+"""The verdict is ``INVALID``: the proxy was too late by its own doing for its recording to be judged."""
+
+EXIT_OF_VERDICT = {
+    "pass": EXIT_OK,
+    "fail": EXIT_FAIL,
+    "insufficient data": EXIT_INSUFFICIENT_DATA,
+    "INVALID": EXIT_INVALID,
+}
 
 PIPED_COLUMNS = 160
 """Width of what is not printed on a terminal: there is nobody to make the window wider, so nothing is cut."""

@@ -10,6 +10,7 @@ import numpy as np
 
 from earthwire.cli.console import LateStatus, messages
 from earthwire.fault_models.profile import Provenance, Source
+from earthwire.grounding.lag import LagReport, LagTally
 from earthwire.grounding.payloads import PayloadBank
 from earthwire.traces.calls import Calls, calls_from_records
 from earthwire.traces.errors import BadLineHandler, TraceFileError
@@ -28,11 +29,13 @@ class LoadedTraces:
         calls: all calls, in columns.
         payloads: what the recorded responses looked like.
         provenance: files, counts and what they cannot tell.
+        lag: how late the proxy was that recorded them; None where no proxy of ours did.
     """
 
     calls: Calls
     payloads: PayloadBank
     provenance: Provenance
+    lag: LagReport | None
 
 
 def load_traces(paths: Iterable[Path], skip_bad_lines: bool, status: LateStatus) -> LoadedTraces:
@@ -47,6 +50,7 @@ def load_traces(paths: Iterable[Path], skip_bad_lines: bool, status: LateStatus)
         TraceFileError: if a file, or a record in it, cannot be read, or nothing was read at all.
     """
     bank = PayloadBank()
+    lag = LagTally()
     sources: list[Source] = []
     cannot_tell: dict[str, None] = {}
     found = find_sources(paths).files
@@ -60,6 +64,7 @@ def load_traces(paths: Iterable[Path], skip_bad_lines: bool, status: LateStatus)
             ):
                 count += 1
                 bank.add(record)
+                lag.add(record)
                 yield record
             sources.append(Source(path.name, known.name, _sha256(path), count))
             cannot_tell.update(dict.fromkeys(known.cannot_tell))
@@ -75,7 +80,7 @@ def load_traces(paths: Iterable[Path], skip_bad_lines: bool, status: LateStatus)
         latency_measure=calls.measure,
         cannot_tell=tuple(cannot_tell),
     )
-    return LoadedTraces(calls, bank, provenance)
+    return LoadedTraces(calls, bank, provenance, lag.report())
 
 
 def _reporter() -> BadLineHandler:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from earthwire.cli.console import EXIT_OF_VERDICT, fail, late_status, messages, output, percent
+from earthwire.cli.console import EXIT_OF_VERDICT, fail, late_status, messages, milliseconds, output, percent
 
 if TYPE_CHECKING:
     from earthwire.grounding.verify import VerifyReport
@@ -37,7 +37,8 @@ def verify(
 ) -> None:
     """Compare the proxy's own recording (or any simulation) with traces of the real tools.
 
-    Exit code 0: pass. 1: fail. 2: bad input. 3: insufficient data.
+    Exit code 0: pass. 1: fail. 2: bad input. 3: insufficient data. 4: INVALID, since the proxy that recorded the
+    simulated calls was overloaded: late by its own doing with more than 1 % of them.
     """
     import msgspec
 
@@ -46,14 +47,17 @@ def verify(
 
     with late_status() as status:
         recorded = load_traces(real, skip_bad_lines, status).calls
-        simulated = load_traces(sim, skip_bad_lines, status).calls
+        loaded = load_traces(sim, skip_bad_lines, status)
+        simulated = loaded.calls
         names = (", ".join(map(str, real)), ", ".join(map(str, sim)))
-        report = compare(recorded, simulated, names, repeats, seed, status)
+        report = compare(recorded, simulated, names, repeats, seed, status, loaded.lag)
     if as_json:
         print(msgspec.json.encode(report).decode())
     else:
         _print(report, rows)
-    if correct is not None:
+    if correct is not None and report.verdict == "INVALID":
+        messages().print("the profile is not corrected by a run that is INVALID")
+    elif correct is not None:
         _correct(correct, corrected or correct, recorded, simulated)
     raise typer.Exit(EXIT_OF_VERDICT[report.verdict])
 
@@ -108,6 +112,13 @@ def _print(report: "VerifyReport", rows: int) -> None:
         soft_wrap=True,
     )
     _print_tools(report, rows)
+    if report.lag is not None:
+        lag = report.lag
+        console.print(
+            f"lag of the proxy itself: p50 {milliseconds(lag.p50_s)}, p99 {milliseconds(lag.p99_s)}, worst "
+            f"{milliseconds(lag.worst_s)}; {percent(lag.distorted_share)} of {lag.calls:,} calls distorted",
+            soft_wrap=True,
+        )
     for reason in report.reasons:
         console.print(f"  {reason}", markup=False, soft_wrap=True)
     console.print(f"verdict: {report.verdict}")

@@ -4,7 +4,8 @@ from typing import Literal
 
 from earthwire.grounding.outcome_mix import Rate, rates_agree
 
-Verdict = Literal["pass", "fail", "insufficient data"]
+Verdict = Literal["pass", "fail", "insufficient data", "INVALID"]
+"""Of a run that is ``INVALID`` nothing can be said: what was recorded is not what was simulated."""
 
 TAIL_RANGE = (0.8, 1.25)
 """Where the ratio of simulated to recorded p99 must lie."""
@@ -27,8 +28,19 @@ def tail_failures(p99_ratio: float | None) -> list[str]:
     return [f"p99 is {p99_ratio:.2f} times the recorded one, outside {list(TAIL_RANGE)}"]
 
 
-def verdict(shortage: list[str], failures: list[str], unresolved: list[str]) -> Verdict:
-    """Return the verdict: too little data to ask, a criterion that fails, one that cannot be told, or a pass."""
+def verdict(
+    shortage: list[str], failures: list[str], unresolved: list[str], invalid: list[str] | None = None
+) -> Verdict:
+    """Return the verdict; each argument holds the reasons for one.
+
+    Args:
+        shortage: there is too little data to ask.
+        failures: criteria that fail.
+        unresolved: criteria that cannot be told.
+        invalid: the recording is not of what was simulated.
+    """
+    if invalid:
+        return "INVALID"
     if shortage:
         return "insufficient data"
     if failures:

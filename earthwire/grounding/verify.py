@@ -19,6 +19,7 @@ from earthwire.grounding.fidelity import (
     SIDE_CALLS_MIN,
     SIDE_SESSIONS_MIN,
 )
+from earthwire.grounding.lag import LagReport, lag_problems
 from earthwire.grounding.outcome_mix import Rate, fault_rate, kind_shares, mean_run_length, rates_agree
 from earthwire.grounding.rivals import mock
 from earthwire.grounding.verdict import Verdict, rate_failures, tail_failures, verdict
@@ -63,6 +64,7 @@ class VerifyReport(msgspec.Struct, frozen=True, kw_only=True):
         p_value: of the classifier's score, by permuting whole sessions; small means told apart.
         tools: comparison of each tool with enough calls on both sides, most calls first.
         left_out: tools that only one side has.
+        lag: how late the proxy was that recorded the simulated calls; None where that is not known.
     """
 
     real: str
@@ -88,6 +90,7 @@ class VerifyReport(msgspec.Struct, frozen=True, kw_only=True):
     run_length_simulated: float | None
     tools: list[ToolComparison]
     left_out: list[str]
+    lag: LagReport | None
     verdict: Verdict
     reasons: list[str]
 
@@ -99,6 +102,7 @@ def verify(
     repeats: int = 5,
     seed: int = 0,
     progress: Callable[[str], None] = lambda _: None,
+    lag: LagReport | None = None,
 ) -> VerifyReport:
     """Compare two sets of calls.
 
@@ -108,6 +112,7 @@ def verify(
         repeats: splits of the real sessions for the floor.
         seed: of splits and classifiers.
         progress: is told what is being done.
+        lag: of the simulated calls; beyond the bounds of `earthwire.grounding.lag` the run is not judged.
     """
     real, simulated, left_out = _common(real, simulated)
     timed_real, timed_simulated = real.timed(), simulated.timed()
@@ -120,6 +125,7 @@ def verify(
     real_rate, simulated_rate = fault_rate(real, CONFIDENCE), fault_rate(simulated, CONFIDENCE)
     ratios = _ratios(timed_real, timed_simulated)
     failures = _failures(scores, real_rate, simulated_rate, ratios.get("p99"))
+    invalid = lag_problems(lag)
     return VerifyReport(
         real=names[0],
         simulated=names[1],
@@ -144,8 +150,9 @@ def verify(
         run_length_simulated=mean_run_length(simulated),
         tools=tools,
         left_out=left_out,
-        verdict=verdict(shortage, failures, unresolved),
-        reasons=shortage + failures + unresolved or ["every criterion is met"],
+        lag=lag,
+        verdict=verdict(shortage, failures, unresolved, invalid),
+        reasons=invalid + shortage + failures + unresolved or ["every criterion is met"],
     )
 
 

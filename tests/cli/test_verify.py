@@ -87,6 +87,25 @@ def test_a_shifted_copy_fails(
     assert any(text.startswith(reason) for text in values["reasons"])
 
 
+def test_a_recording_of_an_overloaded_proxy_is_invalid_and_corrects_nothing(
+    traces: Path, simulation: Path, profile: Path, tmp_path: Path, run: Run
+) -> None:
+    """One call in fifty 3 s late by the proxy's own doing; the same recording without the lag passes."""
+    path = tmp_path / "overloaded.jsonl"
+    with JsonlWriter(path) as writer:
+        for number, record in enumerate(read_traces(simulation)):
+            lag_ns = 3 * 10**9 if number % 50 == 0 else 10**5
+            writer.write(msgspec.structs.replace(record, proxy_lag_ns=lag_ns))
+    before = profile.read_bytes()
+    result = run("verify", "--real", traces, "--sim", path, "--repeats", "1", "--correct", profile)
+    assert result.returncode == 4, result.stdout
+    assert "lag of the proxy itself: p50 0.1 ms, p99 3 s, worst 3 s; 2.0 % of 2,000 calls" in result.stdout
+    assert "it was overloaded; serve with more --workers" in result.stdout
+    assert result.stdout.rstrip().endswith("verdict: INVALID")
+    assert "not corrected" in result.stderr
+    assert profile.read_bytes() == before
+
+
 def test_few_sessions_are_insufficient_data(traces: Path, few_traces: Path, run: Run) -> None:
     result = run("verify", "--real", traces, "--sim", few_traces)
     assert result.returncode == 3
