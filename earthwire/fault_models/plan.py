@@ -7,7 +7,7 @@ A plan is decided by pure code (`draw`) and performed by one shell (`earthwire.p
    upstream's own time counts inside the plan, never on top of it.
 3. Nothing follows an `Abort`.
 4. `Forward` stands first where the upstream is to see the request at all. Without it the upstream is never called.
-5. At most one head is sent: either `Head` (ours), or that of `RelayHead` or `RelayDamaged` (the upstream's).
+5. At most one head is sent: either `Head` (ours), or the upstream's, by `RelayHead`, `RelayDamaged` or `RelayAnswer`.
 """
 
 import hashlib
@@ -60,6 +60,20 @@ class RelayDamaged(msgspec.Struct, frozen=True, tag="relay_damaged", gc=False):
     aim: str | None = None
 
 
+class RelayAnswer(msgspec.Struct, frozen=True, tag="relay_answer", gc=False):
+    """Pass on the response to a request of JSON-RPC, of which only the answer itself is due at a time.
+
+    In a stream of events, what the server says before its answer passes at once: the client may have to react to it.
+    The answer leaves no earlier than `last_byte_s`; with `damage` its text is damaged, inside a message that stays
+    whole. It stands in place of both `RelayHead` and `RelayBody`; a response that is no stream begins no earlier than
+    `first_byte_s`.
+    """
+
+    first_byte_s: float = 0.0
+    last_byte_s: float = 0.0
+    damage: RelayDamaged | None = None
+
+
 class Head(msgspec.Struct, frozen=True, tag="head"):
     """Send a status line and headers of our own.
 
@@ -88,7 +102,7 @@ class Abort(msgspec.Struct, frozen=True, tag="abort", gc=False):
     how: AbortHow
 
 
-Step = Forward | Wait | RelayHead | RelayBody | RelayDamaged | Head | Body | Abort
+Step = Forward | Wait | RelayHead | RelayBody | RelayDamaged | RelayAnswer | Head | Body | Abort
 
 
 class Plan(msgspec.Struct, frozen=True):

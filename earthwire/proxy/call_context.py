@@ -4,6 +4,7 @@ import msgspec
 
 from earthwire.fault_models.call import Drawn
 from earthwire.proxy.episodes import EpisodeRun
+from earthwire.proxy.mcp.call import McpCall
 from earthwire.proxy.request import Request
 from earthwire.proxy.routes import Route
 
@@ -22,6 +23,7 @@ class CallContext(msgspec.Struct, frozen=True):
         drawn: what is planned.
         lag_s: how late the proxy's own loop was at its start.
         run: its episode, if that was declared, else None.
+        mcp: what it says where it calls an MCP server, else None.
     """
 
     request: Request
@@ -34,3 +36,4 @@ class CallContext(msgspec.Struct, frozen=True):
     drawn: Drawn
     lag_s: float = 0.0
     run: EpisodeRun | None = None
+    mcp: McpCall | None = None

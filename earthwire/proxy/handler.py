@@ -5,6 +5,7 @@ import time
 from functools import lru_cache
 
 from earthwire.fault_models.call import Call
+from earthwire.fault_models.grounded import GroundedSimulation
 from earthwire.proxy.call_context import CallContext
 from earthwire.proxy.call_record import (
     CLASSIFIED_BYTES_MAX,
@@ -18,6 +19,9 @@ from earthwire.proxy.clock import RealClock
 from earthwire.proxy.episodes import EpisodeRun, Episodes
 from earthwire.proxy.kept_bodies import with_bodies
 from earthwire.proxy.limits import Limits
+from earthwire.proxy.mcp.call import McpCall
+from earthwire.proxy.mcp.receive import receive
+from earthwire.proxy.mcp.record import mcp_record
 from earthwire.proxy.perform import Performance
 from earthwire.proxy.planner import Planner
 from earthwire.proxy.recorder import Recorder
@@ -78,6 +82,7 @@ class Handler:
         self._limits = limits
         self._recorder = recorder
         self._keep_bodies = keep_bodies
+        self._observer = planner if isinstance(planner, GroundedSimulation) else None
         self._kept_bytes_max = limits.kept_body_bytes_max if keep_bodies else CLASSIFIED_BYTES_MAX
         # Agents call few targets many times.
         self._lead = lru_cache(_TARGETS_REMEMBERED)(self._destination)
@@ -124,16 +129,21 @@ class Handler:
         """Answer one request and record it; tell whether the connection can serve another."""
         try:
             destination, tool = self._lead(request.line.method, request.line.target)
-            episode = destination.episode or self._episode_of(request)
+            if destination.route.mcp is not None:
+                context = await self._mcp_context(client, request, destination)
+                request = context.request
+            else:
+                episode = destination.episode or self._episode_of(request)
+                context = self._context(request, destination, tool, episode)
         except RequestRefusedError as refusal:
             self._refuse(client, request, refusal)
             return False
-        context = self._context(request, destination, tool, episode)
         if self._keep_bodies or context.run is not None:
             request.body.keep(self._limits.kept_body_bytes_max)
         if request.headers.expects_continue and not request.body.received_bytes:
             client.transport.write(_CONTINUE)
-        writer = response_writer(client, request, self._kept_bytes_max)
+        kept_bytes_max = self._kept_bytes_max if context.mcp is None else self._limits.kept_body_bytes_max
+        writer = response_writer(client, request, kept_bytes_max)
         plan, clock = context.drawn.plan, self._clock
         if context.run is not None:
             plan, clock = context.run.performed(plan), context.run.clock(clock, request.arrival_s)
@@ -141,7 +151,7 @@ class Handler:
         self.inflight_count += 1
         ending: Ending | None = None
         try:
-            await performance.run(plan.steps)
+            await performance.run(plan.steps if context.mcp is None else context.mcp.steps(plan))
         except (UpstreamError, RequestRefusedError, ClientLeftError, asyncio.CancelledError) as error:
             ending = self._ending_of_failure(client, request, performance, error)
         finally:
@@ -238,12 +248,36 @@ class Handler:
         destination = self._routes.destination(target)
         return destination, self._tool_of(method, destination.path)
 
-    def _context(self, request: Request, destination: Destination, tool: str, episode: str) -> CallContext:
+    async def _mcp_context(
+        self, client: ClientConnection, request: Request, destination: Destination
+    ) -> CallContext:
+        """Read a request to an MCP server, which alone tells its tool, and perhaps its episode."""
+        server = destination.route.mcp
+        assert server is not None, "it leads to an MCP server"
+        if request.headers.expects_continue and not request.body.received_bytes:
+            client.transport.write(_CONTINUE)
+        received = await receive(request, server, self._limits)
+        episode = destination.episode or request.headers.episode or received.episode
+        episode = self._episode_of(request) if episode is None else self._routes.check_episode(episode)
+        call = McpCall(server, received, self._observer)
+        return self._context(received.request, destination, call.tool, episode, call)
+
+    def _context(
+        self,
+        request: Request,
+        destination: Destination,
+        tool: str,
+        episode: str,
+        mcp: McpCall | None = None,
+    ) -> CallContext:
         route, draws_as = destination.route, episode
         run, seq, at_s = self._place(episode, request.arrival_s)
         if run is not None:
             route, draws_as = run.route(route), run.settings.draws_as
-        drawn = route.planner.draw(Call(draws_as, tool, request.line.method, destination.target, at_s))
+        if mcp is None:
+            drawn = route.planner.draw(Call(draws_as, tool, request.line.method, destination.target, at_s))
+        else:
+            drawn = mcp.draw(route.planner, Call(draws_as, tool, at_s=at_s))
         return CallContext(
             request,
             episode,
@@ -255,6 +289,7 @@ class Handler:
             drawn,
             self._clock.lag_s,
             run,
+            mcp,
         )
 
     def _episode_of(self, request: Request) -> str:
@@ -287,7 +322,11 @@ class Handler:
         if ended_s is None or _outlived_its_bytes(performance, ending):
             ended_s = time.monotonic()
         call = FinishedCall(performance, ending, ended_s, self._epoch_ns, self._clock.lag_s)
-        if self._keep_bodies:
+        if performance.context.mcp is not None:
+            record = mcp_record(call, keep_bodies=self._keep_bodies)
+            if record is not None:
+                recorder.add(record)
+        elif self._keep_bodies:
             # At once, so that no body waits in memory.
             recorder.add(with_bodies(call.record().trace_record(), performance, self._kept_bytes_max))
         else:

@@ -8,6 +8,7 @@ from earthwire.fault_models.plan import (
     Forward,
     Head,
     Plan,
+    RelayAnswer,
     RelayBody,
     RelayDamaged,
     RelayHead,
@@ -19,6 +20,7 @@ from earthwire.proxy.client_side import ClientConnection
 from earthwire.proxy.clock import Clock
 from earthwire.proxy.exchange import Exchange, ResponseHead
 from earthwire.proxy.limits import Limits
+from earthwire.proxy.mcp.relay_answer import relay_answer
 from earthwire.proxy.relay import Tail, relay_part, relay_whole
 from earthwire.proxy.relay_damaged import damaged_response, read_part
 from earthwire.proxy.response_writer import ResponseWriter
@@ -91,6 +93,8 @@ class Performance(msgspec.Struct, eq=False):
                 await self._flush()
             elif isinstance(step, RelayDamaged):
                 await self._relay_damaged(step)
+            elif isinstance(step, RelayAnswer):
+                await relay_answer(self, step)
             elif isinstance(step, Abort):
                 await self._abort(step)
         self.writer.flush()

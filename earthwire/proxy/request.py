@@ -30,6 +30,7 @@ class RequestHeaders(msgspec.Struct, frozen=True):
         http_1_0: the client speaks HTTP/1.0: no chunks, no 1xx.
         expects_continue: the client waits for ``100 Continue`` before it sends the body.
         episode: value of the episode header, or None.
+        host: value of Host, or None.
     """
 
     fields: Fields
@@ -40,6 +41,7 @@ class RequestHeaders(msgspec.Struct, frozen=True):
     http_1_0: bool
     expects_continue: bool
     episode: str | None
+    host: bytes | None = None
 
 
 class Request(msgspec.Struct, frozen=True):

@@ -96,6 +96,7 @@ class RequestHeadReader:
             version == "1.0",
             b"expect" in special and _expects_continue(special[b"expect"], version),
             episodes[-1].decode("latin-1") if episodes else None,
+            special[b"host"][0] if b"host" in special else None,
         )
 
     def _refusal(self, error: httptools.HttpParserError, head: bytes) -> RequestRefusedError:

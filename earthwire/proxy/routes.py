@@ -1,7 +1,8 @@
 """From the target of a request to the episode, the upstream and the path there.
 
 ``/e/<episode>`` and ``/t/<name>`` are prefixes of ours, in this order, each optional; what follows them is the path at
-the upstream. The episode may come in the header ``x-earthwire-episode`` instead.
+the upstream. ``/m/<name>/mcp`` is the endpoint of an MCP server. The episode may come in the header
+``x-earthwire-episode`` instead.
 """
 
 import re
@@ -11,6 +12,7 @@ import msgspec
 
 from earthwire.proxy.exchange import Source
 from earthwire.proxy.limits import Limits
+from earthwire.proxy.mcp.server import McpServer
 from earthwire.proxy.planner import Planner
 from earthwire.proxy.refusal import RequestRefusedError
 
@@ -26,11 +28,13 @@ class Route(msgspec.Struct, frozen=True):
         name: what it is called in ``/t/<name>``.
         source: where its calls go.
         planner: what draws their plans.
+        mcp: the MCP server that it is, or None.
     """
 
     name: str
     source: Source
     planner: Planner
+    mcp: McpServer | None = None
 
 
 class Destination(msgspec.Struct, frozen=True):
@@ -55,10 +59,14 @@ class Routes:
     Args:
         routes: by name; a single one is also served without ``/t/<name>``.
         limits: bound on episode ids.
+        mcp_routes: MCP servers by name, served at ``/m/<name>/mcp``.
     """
 
-    def __init__(self, routes: Mapping[str, Route], limits: Limits) -> None:
+    def __init__(
+        self, routes: Mapping[str, Route], limits: Limits, mcp_routes: Mapping[str, Route] | None = None
+    ) -> None:
         self._routes = dict(routes)
+        self._mcp_routes = dict(mcp_routes or {})
         self._only = next(iter(self._routes.values())) if len(self._routes) == 1 else None
         self._limits = limits
 
@@ -84,12 +92,21 @@ class Routes:
             RequestRefusedError: 404 if no upstream is served there, 400 if its episode is not well-formed.
         """
         episode, rest = self._cut_episode(target)
+        server = self._mcp_route(rest)
+        if server is not None and server.mcp is not None:
+            return Destination(server, episode, server.mcp.target, server.mcp.target.partition("?")[0])
         route, rest = self._cut_route(rest)
         return Destination(route, episode, rest, rest.partition("?")[0])
 
     def _cut_episode(self, target: str) -> tuple[str | None, str]:
         found = _cut_prefix(target, "/e/")
         return (None, target) if found is None else (self.check_episode(found[0]), found[1])
+
+    def _mcp_route(self, target: str) -> Route | None:
+        found = _cut_prefix(target, "/m/") if self._mcp_routes else None
+        if found is None or found[1].partition("?")[0].rstrip("/") != "/mcp":
+            return None
+        return self._mcp_routes.get(found[0])
 
     def _cut_route(self, target: str) -> tuple[Route, str]:
         found = _cut_prefix(target, "/t/")
@@ -98,7 +115,9 @@ class Routes:
         if self._only is not None:
             # An upstream alone may have paths of its own that begin with /t/.
             return self._only, target
-        shown = ", ".join(f"/t/{name}" for name in sorted(self._routes)[:_NAMES_SHOWN_MAX])
+        served = [f"/t/{name}" for name in sorted(self._routes)]
+        served += [f"/m/{name}/mcp" for name in sorted(self._mcp_routes)]
+        shown = ", ".join(served[:_NAMES_SHOWN_MAX])
         raise RequestRefusedError(
             404, "no_route", f"no upstream is served at {target[:200]!r}; there is {shown}"
         )

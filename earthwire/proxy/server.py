@@ -20,6 +20,7 @@ from earthwire.proxy.exchange import Source
 from earthwire.proxy.handler import Handler
 from earthwire.proxy.heartbeat import Heartbeat
 from earthwire.proxy.limits import Limits
+from earthwire.proxy.mcp.server import McpConfig, McpServer
 from earthwire.proxy.pass_through import PassThrough
 from earthwire.proxy.planner import Planner
 from earthwire.proxy.recorder import Recorder
@@ -47,6 +48,7 @@ class ServeConfig(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         upstreams: name to the URL of a live upstream, or to recordings that answer in its place; a single one is
             also served at ``/``.
+        mcp: name to an MCP server behind ``/m/<name>/mcp``.
         host: address to listen on.
         port: TCP port; 0 for any free one.
         allow_public: listen on an address that other machines can reach.
@@ -57,6 +59,7 @@ class ServeConfig(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     upstreams: dict[str, str | ReplayConfig]
+    mcp: dict[str, McpConfig] = {}
     host: str = "127.0.0.1"
     port: int = DEFAULT_PORT
     allow_public: bool = False
@@ -90,6 +93,7 @@ class Proxy:
         self._clock = RealClock(self._loop)
         self._heartbeat: Heartbeat | None = None
         self._heads = RequestHeadReader(config.limits)
+        self._mcp_servers: dict[str, McpServer] = {}
         self.sources = self._make_sources()
         self._recorder: Recorder | None = None
         self._server: asyncio.Server | None = None
@@ -170,12 +174,18 @@ class Proxy:
                 )
 
     def _make_sources(self) -> dict[str, Source]:
-        if not self.config.upstreams:
+        if not self.config.upstreams and not self.config.mcp:
             raise ServeError("no upstream is given; name at least one, such as http://127.0.0.1:8000")
         try:
-            return {
+            sources = {
                 name: self._make_source(name, upstream) for name, upstream in self.config.upstreams.items()
             }
+            for name, config in self.config.mcp.items():
+                server = self._mcp_servers[name] = McpServer(name, config)
+                sources[_mcp_name(name)] = LiveSource(
+                    parse_upstream(server.base_url), self.config.limits, self._watchdog, self._tls()
+                )
+            return sources
         except ValueError as error:
             raise ServeError(str(error)) from error
 
@@ -188,22 +198,29 @@ class Proxy:
         return ReplaySource(upstream, live, self.config.limits, self._warn)
 
     def _live_source(self, url: str) -> LiveSource:
-        ca_path = self.config.upstream_ca
-        try:
-            tls = None if ca_path is None else ssl.create_default_context(cafile=ca_path)
-        except OSError as error:  # An SSLError is one of them.
-            raise ServeError(f"{ca_path}: not a PEM file of certificate authorities ({error})") from error
+        tls = self._tls()
         if isinstance(self._planner, GroundedSimulation):
             return TimedSource(parse_upstream(url), self.config.limits, self._watchdog, tls, self._planner)
         return LiveSource(parse_upstream(url), self.config.limits, self._watchdog, tls)
+
+    def _tls(self) -> ssl.SSLContext | None:
+        ca_path = self.config.upstream_ca
+        try:
+            return None if ca_path is None else ssl.create_default_context(cafile=ca_path)
+        except OSError as error:  # An SSLError is one of them.
+            raise ServeError(f"{ca_path}: not a PEM file of certificate authorities ({error})") from error
 
     def _make_handler(self) -> Handler:
         config = self.config
         if config.record_path is not None:
             self._recorder = Recorder(config.record_path, self._loop, config.limits.records_queued_max)
-        routes = {name: Route(name, source, self._planner_of(name)) for name, source in self.sources.items()}
+        routes = {name: Route(name, self.sources[name], self._planner_of(name)) for name in config.upstreams}
+        mcp_routes = {
+            name: Route(_mcp_name(name), self.sources[_mcp_name(name)], self._planner, server)
+            for name, server in self._mcp_servers.items()
+        }
         return Handler(
-            Routes(routes, config.limits),
+            Routes(routes, config.limits, mcp_routes),
             self._planner,
             self._clock,
             config.limits,
@@ -308,6 +325,11 @@ def _stop_signals(stop: asyncio.Event) -> Iterator[None]:
     finally:
         for number in signals:
             loop.remove_signal_handler(number)
+
+
+def _mcp_name(name: str) -> str:
+    """Return what the route of an MCP server is called: apart from the upstreams, which may have the same names."""
+    return f"m/{name}"
 
 
 def _check_host(config: ServeConfig) -> None:

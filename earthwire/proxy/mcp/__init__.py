@@ -1,0 +1,58 @@
+"""The Model Context Protocol: what its messages mean, where a fault surfaces in it, and the thin shells that act."""
+
+from earthwire.proxy.mcp.message import (
+    EPISODE_META_KEY,
+    STATELESS_VERSION,
+    ClientMessage,
+    MessageKind,
+    RequestId,
+    cancelled_id,
+    is_batch,
+    read_client_message,
+)
+from earthwire.proxy.mcp.reply import Reply, content_texts, read_reply, reply_bytes
+from earthwire.proxy.mcp.server import AnswerHabits, McpConfig, McpServer
+from earthwire.proxy.mcp.surface import (
+    ASSUMED_CODE,
+    DEFAULT_LAYERS,
+    LAYERS,
+    TOOL_CALL,
+    BelowProtocol,
+    Layer,
+    OwnReply,
+    RelayReply,
+    Surfaced,
+    layer_of,
+    may_be_drawn,
+    surfaced,
+)
+
+__all__ = [
+    "ASSUMED_CODE",
+    "DEFAULT_LAYERS",
+    "EPISODE_META_KEY",
+    "LAYERS",
+    "STATELESS_VERSION",
+    "TOOL_CALL",
+    "AnswerHabits",
+    "BelowProtocol",
+    "ClientMessage",
+    "Layer",
+    "McpConfig",
+    "McpServer",
+    "MessageKind",
+    "OwnReply",
+    "RelayReply",
+    "Reply",
+    "RequestId",
+    "Surfaced",
+    "cancelled_id",
+    "content_texts",
+    "is_batch",
+    "layer_of",
+    "may_be_drawn",
+    "read_client_message",
+    "read_reply",
+    "reply_bytes",
+    "surfaced",
+]

@@ -1,0 +1,128 @@
+"""The trace record of an MCP call: what the client got, as HTTP status, JSON-RPC code, `isError`, schema validity."""
+
+import hashlib
+
+import msgspec
+
+from earthwire.proxy.call_record import FinishedCall
+from earthwire.proxy.mcp.call import McpCall
+from earthwire.proxy.mcp.message import ClientMessage
+from earthwire.proxy.mcp.reply import Reply, read_reply, reply_bytes
+from earthwire.proxy.mcp.surface import TOOL_CALL, TOOLS_LIST
+from earthwire.traces.body_class import is_event_stream
+from earthwire.traces.record import TraceRecord
+from earthwire.traces.redaction import redact_body
+
+_ERROR_CHARACTERS_MAX = 1000
+_TRACEPARENT_PARTS = 4
+
+
+def mcp_record(call: FinishedCall, *, keep_bodies: bool) -> TraceRecord | None:
+    """Return the record of a finished call; None for what is no request: notifications, streams, the end of a session.
+
+    Args:
+        call: that is over.
+        keep_bodies: the record holds the answer, redacted.
+    """
+    met = call.performance.context.mcp
+    assert met is not None, "it is a call of MCP"
+    message = met.message
+    if message is None or message.kind != "request":
+        return None
+    record = call.record().trace_record()
+    reply = (met.reply or _reply_sent(call)) if call.performance.writer.complete else None
+    if reply is not None and message.method == TOOLS_LIST:
+        met.server.schemas.learn(reply)
+    return with_reply(record, message, reply, _notes(met, message, reply), keep_bodies=keep_bodies)
+
+
+def with_reply(
+    record: TraceRecord,
+    message: ClientMessage,
+    reply: Reply | None,
+    notes: dict[str, object],
+    *,
+    keep_bodies: bool,
+) -> TraceRecord:
+    """Return a record with what an MCP request and its answer say.
+
+    Args:
+        record: with times, plan and transport.
+        message: the request.
+        reply: the answer; None where the client got none that could be read.
+        notes: what has no field of its own, by name.
+        keep_bodies: the record holds the answer, redacted.
+    """
+    trace_id, parent_id = _trace_context(message)
+    record = msgspec.structs.replace(
+        record,
+        gen_ai_tool_name=message.name if message.method == TOOL_CALL else None,
+        mcp_method_name=message.method,
+        jsonrpc_request_id=str(message.id),
+        trace_id=trace_id,
+        parent_span_id=parent_id,
+        attributes=_json(record.attributes, notes),
+    )
+    if reply is None:
+        return record
+    outcome = (
+        reply.outcome if record.outcome in ("ok", "tool_error", "rpc_error", "unknown") else record.outcome
+    )
+    failed = outcome in ("tool_error", "rpc_error")
+    kept = (
+        redact_body(reply_bytes(reply, message.id or 0).decode(), "application/json") if keep_bodies else None
+    )
+    return msgspec.structs.replace(
+        record,
+        outcome=outcome,
+        rpc_response_status_code=None if reply.code is None else str(reply.code),
+        error_type=record.error_type or ("tool_error" if outcome == "tool_error" else None),
+        error_message=redact_body(reply.text[:_ERROR_CHARACTERS_MAX], None)
+        if failed
+        else record.error_message,
+        response_body=kept,
+        response_body_encoding=None if kept is None else "utf-8",
+        body_class="json_object",
+    )
+
+
+def _reply_sent(call: FinishedCall) -> Reply | None:
+    """Return the answer that went over the wire whole, if it did."""
+    writer = call.performance.writer
+    if (
+        not writer.complete
+        or writer.body_bytes > writer.kept_bytes_max
+        or is_event_stream(writer.content_type)
+    ):
+        return None
+    return read_reply(writer.kept_body())
+
+
+def _notes(met: McpCall, message: ClientMessage, reply: Reply | None) -> dict[str, object]:
+    is_valid = None
+    if reply is not None and message.method == TOOL_CALL and message.name is not None:
+        is_valid = met.server.schemas.holds(message.name, reply)
+    notes: dict[str, object] = {
+        "earthwire.mcp.session": _digest(met.received.session_id),
+        "mcp.protocol.version": met.received.protocol_version,
+        "earthwire.mcp.schema_valid": is_valid,
+    }
+    return {name: value for name, value in notes.items() if value is not None}
+
+
+def _digest(session_id: str | None) -> str | None:
+    """Return what tells sessions apart; the id itself would let a reader of the record take the session over."""
+    return None if session_id is None else hashlib.blake2b(session_id.encode(), digest_size=8).hexdigest()
+
+
+def _json(attributes: str | None, notes: dict[str, object]) -> str | None:
+    if not notes:
+        return attributes
+    known = msgspec.json.decode(attributes, type=dict[str, object]) if attributes else {}
+    return msgspec.json.encode({**known, **notes}).decode()
+
+
+def _trace_context(message: ClientMessage) -> tuple[str | None, str | None]:
+    """Return trace id and parent span id of a W3C ``traceparent`` in the message."""
+    parts = message.meta.get("traceparent", "").split("-")
+    return (parts[1], parts[2]) if len(parts) == _TRACEPARENT_PARTS else (None, None)

@@ -1,0 +1,118 @@
+"""One MCP server behind the proxy: where it is, what is simulated of it, and what its answers look like."""
+
+from typing import Final
+from urllib.parse import urlsplit
+
+import msgspec
+
+from earthwire.proxy.exchange import ResponseHead
+from earthwire.proxy.headers import Fields
+from earthwire.proxy.mcp.message import ClientMessage
+from earthwire.proxy.mcp.schemas import OutputSchemas
+from earthwire.proxy.mcp.surface import DEFAULT_LAYERS, TOOL_CALL, Layer, may_be_drawn
+from earthwire.proxy.mcp.tool_names import ToolNames
+from earthwire.traces.body_class import is_event_stream
+
+_NOT_REPEATED: Final = (
+    b"content-length",
+    b"content-type",
+    b"content-encoding",
+    b"date",
+    b"last-modified",
+    b"etag",
+)
+_DEFAULT_HEADERS: Final = (("date", ""),)
+
+
+class McpConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """What is simulated of one MCP server.
+
+    Attributes:
+        url: its streamable HTTP endpoint.
+        layers: where faults may surface.
+        methods: requests that faults are drawn for; what holds a session together is never among them.
+        tool_keys: of the profile, those with most calls first.
+        recorded_server: what the traces call the server, or None to find out.
+        is_public: the proxy is meant to be reached under other names than those of this machine.
+    """
+
+    url: str
+    layers: tuple[Layer, ...] = DEFAULT_LAYERS
+    methods: tuple[str, ...] = (TOOL_CALL,)
+    tool_keys: tuple[str, ...] = ()
+    recorded_server: str | None = None
+    is_public: bool = False
+
+
+class AnswerHabits:
+    """How a server frames its answers, learned from those that pass, so that ours look alike.
+
+    Attributes:
+        as_events: it answers with a stream of events.
+        headers: that it sends with every answer.
+    """
+
+    __slots__ = ("as_events", "headers")
+
+    def __init__(self) -> None:
+        self.as_events = False
+        self.headers: tuple[tuple[str, str], ...] = _DEFAULT_HEADERS
+
+    def learn(self, head: ResponseHead) -> None:
+        """Take note of the head of a good answer."""
+        if head.status != 200:
+            return
+        self.as_events = is_event_stream(head.content_type)
+        self.headers = (*_DEFAULT_HEADERS, *_repeated(head.fields))
+
+
+class McpServer:
+    """One MCP server, as long as the proxy runs.
+
+    Attributes:
+        name: what it is called in ``/m/<name>/mcp``.
+        base_url: scheme and authority of its endpoint.
+        target: path and query of its endpoint.
+        origin: what it takes for its own in the Origin header.
+        config: what is simulated of it.
+        habits: how it frames its answers.
+        schemas: what it promises of the structured content of its tools.
+
+    Args:
+        name: of the server.
+        config: what is simulated of it.
+
+    Raises:
+        ValueError: if a method must never be drawn.
+    """
+
+    def __init__(self, name: str, config: McpConfig) -> None:
+        wrong = [method for method in config.methods if not may_be_drawn(method)]
+        if wrong:
+            raise ValueError(f"mcp server {name!r}: {wrong[0]} holds sessions together and never has faults")
+        parts = urlsplit(config.url)
+        self.name = name
+        self.base_url = f"{parts.scheme}://{parts.netloc}"
+        self.origin = self.base_url
+        self.target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        self.config = config
+        self.habits = AnswerHabits()
+        self.schemas = OutputSchemas()
+        self._names = ToolNames(name, config.tool_keys, config.recorded_server)
+
+    def tool_key(self, message: ClientMessage) -> str:
+        """Return the key that a request belongs to: that of its tool, else of its method."""
+        is_tool = message.method == TOOL_CALL and message.name
+        return self._names.key(message.name if is_tool and message.name else message.method or "message")
+
+    def is_drawn(self, message: ClientMessage) -> bool:
+        """Tell whether a fault may be drawn for a message."""
+        return message.kind == "request" and message.method in self.config.methods
+
+
+def _repeated(fields: Fields) -> list[tuple[str, str]]:
+    return [
+        (name.decode("latin-1"), value.decode("latin-1"))
+        for name, value in fields
+        if name.lower() not in _NOT_REPEATED
+    ]
