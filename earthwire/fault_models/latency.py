@@ -71,7 +71,7 @@ class LatencyTable(msgspec.Struct, frozen=True):
             return quantiles[-1]
         low, high = quantiles[i - 1], quantiles[i]
         share = (u - LEVELS[i - 1]) / (LEVELS[i] - LEVELS[i - 1])
-        return low * math.exp(share * math.log(high / low))
+        return low * (high / low) ** share
 
     def probability(self, latency_s: float) -> float:
         """Return the probability of a latency of at most `latency_s` seconds: the inverse of `quantile_s`.

@@ -12,7 +12,7 @@ from typing import Self
 import msgspec
 
 from earthwire.fault_models.call import Call, Drawn
-from earthwire.fault_models.delivery import deliver
+from earthwire.fault_models.delivery import RELAYED_KINDS, deliver
 from earthwire.fault_models.family import Family, RankSource, ToolModel
 from earthwire.fault_models.latency import LatencyTable
 from earthwire.fault_models.matching import ToolMatcher
@@ -114,11 +114,12 @@ class Simulation:
         latency_s = 0.0 if table is None else table.quantile_s(rank)
         if isinstance(stream.outcomes, SevereOutcomes):
             latency_s = severe_latency_s(stream.latency, kind, stream.outcomes.recorded, rank, self.severity)
-        latency_s = _in_clock_steps(latency_s, model.resolution_s)
+        if model.resolution_s:
+            latency_s = _in_clock_steps(latency_s, model.resolution_s)
         first_s = latency_s
         if model.first_byte is not None:
             first_s *= model.first_byte.share(rank, u[_FIRST_BYTE])
-        response = model.response(kind, u[_PAYLOAD], call.target)
+        response = None if kind in RELAYED_KINDS else model.response(kind, u[_PAYLOAD], call.target)
         steps = deliver(kind, first_s, latency_s, response, u[_DAMAGE], model.payload)
         if stream.outcomes.wait_s is not None:
             steps = with_retry_after(steps, stream.outcomes.wait_s)
@@ -201,5 +202,5 @@ def _checked_severity(severity: float) -> float:
 
 
 def _in_clock_steps(latency_s: float, step_s: float) -> float:
-    """Return the latency as the recorder's clock would have shown it; 0, and any where there is no step, stays."""
-    return max(round(latency_s / step_s), 1) * step_s if step_s and latency_s else latency_s
+    """Return the latency as the recorder's clock would have shown it; 0 stays."""
+    return max(round(latency_s / step_s), 1) * step_s if latency_s else 0.0

@@ -3,16 +3,16 @@
 A counter-based generator (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC'11) has no state that
 calls could share: any call's numbers can be computed at any time, in any order, in any process. The keyed function
 here is BLAKE2b (RFC 7693) rather than the Philox of that paper: one hash yields the eight uniforms of a call in
-0.7 µs of plain Python, where numpy's Philox takes 9 µs to set up for a single call.
+1 µs of plain Python, where numpy's Philox takes 9 µs to set up for a single call.
 """
 
 import hashlib
 import struct
 from enum import IntEnum
 
-_UNPACK = struct.Struct("<8Q").unpack
+_UNPACK = struct.Struct("<8I").unpack
 _PACK = struct.Struct("<Q").pack
-_TO_UNIT = 2.0**-52
+_CELL = 2.0**-32
 
 
 class Purpose(IntEnum):
@@ -42,21 +42,21 @@ class UniformStream:
         # Lengths go in front of the parts, so that ("ab", "c") and ("a", "bc") are different streams.
         material = b"".join(_PACK(len(part)) + part for part in (str(seed).encode(), *map(str.encode, scope)))
         key = hashlib.blake2b(material, digest_size=32).digest()
-        self._keyed = hashlib.blake2b(key=key, digest_size=64)
+        self._keyed = hashlib.blake2b(key=key, digest_size=32)
 
     def at(self, index: int) -> tuple[float, ...]:
         """Return the 8 uniforms of call `index`, each in the open interval (0, 1), by `Purpose`."""
         keyed = self._keyed.copy()
         keyed.update(_PACK(index))
-        # 52 bits and a half: the middle of a cell is exact in a double, so neither 0 nor 1 can come out.
+        # 32 bits and a half: the middle of a cell is exact in a double, so neither 0 nor 1 can come out.
         a, b, c, d, e, f, g, h = _UNPACK(keyed.digest())
         return (
-            ((a >> 12) + 0.5) * _TO_UNIT,
-            ((b >> 12) + 0.5) * _TO_UNIT,
-            ((c >> 12) + 0.5) * _TO_UNIT,
-            ((d >> 12) + 0.5) * _TO_UNIT,
-            ((e >> 12) + 0.5) * _TO_UNIT,
-            ((f >> 12) + 0.5) * _TO_UNIT,
-            ((g >> 12) + 0.5) * _TO_UNIT,
-            ((h >> 12) + 0.5) * _TO_UNIT,
+            (a + 0.5) * _CELL,
+            (b + 0.5) * _CELL,
+            (c + 0.5) * _CELL,
+            (d + 0.5) * _CELL,
+            (e + 0.5) * _CELL,
+            (f + 0.5) * _CELL,
+            (g + 0.5) * _CELL,
+            (h + 0.5) * _CELL,
         )
