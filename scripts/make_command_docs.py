@@ -27,8 +27,19 @@ def page() -> str:
     """Return the text of the page."""
     command = typer.main.get_command(app)
     assert isinstance(command, typer.core.TyperGroup)
-    sections = [_section(name, command.commands[name]) for name in command.commands]
+    sections = [_section(name, one) for name, one in commands(command).items()]
     return "\n".join([_HEAD, *sections])
+
+
+def commands(group: typer.core.TyperGroup, prefix: str = "") -> dict[str, typer.core.TyperCommand]:
+    """Return every command by its name, those of groups after the name of their group."""
+    found = {}
+    for name, command in group.commands.items():
+        if isinstance(command, typer.core.TyperGroup):
+            found.update(commands(command, f"{prefix}{name} "))
+        else:
+            found[f"{prefix}{name}"] = command
+    return found
 
 
 def _section(name: str, command: typer.core.TyperCommand) -> str:

@@ -4,7 +4,19 @@ import sys
 
 import typer
 
-from earthwire.cli import calibrate, demo, fidelity, import_traces, record, serve, show, verify
+from earthwire.cli import (
+    calibrate,
+    demo,
+    fidelity,
+    import_traces,
+    profiles,
+    recipes,
+    record,
+    schema,
+    serve,
+    show,
+    verify,
+)
 from earthwire.cli.console import fail
 from earthwire.config.located_yaml import FileError
 from earthwire.traces.errors import TraceFileError
@@ -30,6 +42,9 @@ app.command("show")(show.show)
 app.command("fidelity")(fidelity.fidelity)
 app.command("verify")(verify.verify)
 app.command("serve")(serve.serve)
+app.command("schema")(schema.schema)
+app.add_typer(recipes.app, name="recipes", help="Recipes that come with the package: list, show, diff.")
+app.add_typer(profiles.app, name="profiles", help="Profiles that come with the package: list, show.")
 
 
 def main() -> None:

@@ -82,6 +82,11 @@ from earthwire.config.recipe import (
 from earthwire.config.recipe_hash import (
     recipe_hash,
 )
+from earthwire.config.recipe_values import (
+    FlatValue,
+    differences,
+    flat_values,
+)
 from earthwire.config.shipped import (
     UnknownNameError,
     is_shipped_name,
@@ -116,6 +121,7 @@ __all__ = [
     "ExpectedFaultSection",
     "FileError",
     "FirstByteSection",
+    "FlatValue",
     "Language",
     "LanguageSection",
     "LatencySection",
@@ -155,6 +161,8 @@ __all__ = [
     "TyposSection",
     "UnknownNameError",
     "WhitespaceSection",
+    "differences",
+    "flat_values",
     "illustrated",
     "is_shipped_name",
     "profile_path",

@@ -1,0 +1,137 @@
+"""``earthwire recipes``: the recipes that come with the package, and what any two of them differ in."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from earthwire.cli.console import fail, output
+
+if TYPE_CHECKING:
+    from earthwire.config.recipe import RecipeFile
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
+RecipeName = Annotated[str, typer.Argument(help="Name of a shipped recipe, or path of a file.")]
+
+
+@app.command("list")
+def list_recipes(as_json: AsJson = False) -> None:
+    """List the shipped recipes. They are versioned, and a released version never changes: compare runs by the hash."""
+    from earthwire.config.recipe import read_recipe
+    from earthwire.config.shipped import shipped_recipes
+
+    rows = {name: _values(read_recipe(path)) for name, path in shipped_recipes().items()}
+    if as_json:
+        print(json.dumps(rows))
+    else:
+        _print(rows)
+
+
+@app.command("show")
+def show(recipe: RecipeName, as_json: AsJson = False) -> None:
+    """Print a recipe as it is written, after its hash; with --json the keys that it sets and its hash."""
+    from earthwire.config.recipe_values import flat_values
+
+    path, read = _read(recipe)
+    if as_json:
+        print(json.dumps({**_values(read), "keys": flat_values(read)}))
+        return
+    console = output()
+    console.print(f"{path} (hash {_hash(read)})", markup=False, soft_wrap=True)
+    console.print(path.read_text("utf-8"), markup=False, soft_wrap=True, end="")
+
+
+@app.command("diff")
+def diff(
+    before: RecipeName,
+    after: Annotated[str, typer.Argument(help="Name or path of the other one.")],
+    as_json: AsJson = False,
+) -> None:
+    """Print the keys in which two recipes differ, whatever their order and comments. Exit code 1 if they do."""
+    from earthwire.config.recipe_values import differences
+
+    found = differences(_read(before)[1], _read(after)[1])
+    if as_json:
+        print(json.dumps({key: {"before": old, "after": new} for key, (old, new) in found.items()}))
+    else:
+        _print_differences(found, before, after)
+    raise typer.Exit(1 if found else 0)
+
+
+def _read(recipe: str) -> "tuple[Path, RecipeFile]":
+    from earthwire.config.recipe import read_recipe
+    from earthwire.config.shipped import UnknownNameError, recipe_path
+
+    try:
+        path = recipe_path(recipe)
+    except UnknownNameError as error:
+        fail(str(error))
+    return path, read_recipe(path)
+
+
+def _hash(recipe: "RecipeFile") -> str:
+    """Return the hash of a recipe together with the profile that it names, where that can be read."""
+    from earthwire.config.profile_file import read_profile
+    from earthwire.config.recipe_hash import recipe_hash
+    from earthwire.config.shipped import profile_path
+    from earthwire.fault_models.profile import profile_hash
+
+    if recipe.profile is None:
+        return recipe_hash(recipe)
+    return recipe_hash(recipe, {recipe.profile: profile_hash(read_profile(profile_path(recipe.profile)))})
+
+
+def _values(recipe: "RecipeFile") -> dict[str, object]:
+    channels = [
+        name for name in type(recipe.channels).model_fields if getattr(recipe.channels, name) is not None
+    ]
+    return {
+        "name": recipe.name,
+        "version": recipe.version,
+        "hash": _hash(recipe),
+        "profile": recipe.profile,
+        "severity": recipe.severity,
+        "channels": channels,
+        "description": recipe.description,
+    }
+
+
+def _print(rows: dict[str, dict[str, object]]) -> None:
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for heading in ("name", "version", "hash", "profile", "channels"):
+        table.add_column(heading, no_wrap=True)
+    table.add_column("description", overflow="fold")
+    for name, row in rows.items():
+        channels = row["channels"]
+        assert isinstance(channels, list)
+        table.add_row(
+            name,
+            str(row["version"]),
+            str(row["hash"]),
+            str(row["profile"] or "none"),
+            ", ".join(channels) or "none",
+            str(row["description"]),
+        )
+    console = output()
+    console.print(table)
+    console.print("next: earthwire recipes show NAME, earthwire serve NAME --upstream URL")
+
+
+def _print_differences(found: dict[str, tuple[object, object]], before: str, after: str) -> None:
+    console = output()
+    if not found:
+        console.print("no difference: the two do the same")
+    for key, (old, new) in found.items():
+        console.print(f"{key}", markup=False)
+        console.print(f"  {before}: {_shown(old)}", markup=False, soft_wrap=True)
+        console.print(f"  {after}: {_shown(new)}", markup=False, soft_wrap=True)
+
+
+def _shown(value: object) -> str:
+    return "(default)" if value is None else json.dumps(value, ensure_ascii=False)
