@@ -1,6 +1,7 @@
 """``earthwire recipes``: the recipes that come with the package, and what any two of them differ in."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -123,7 +124,7 @@ def _print(rows: dict[str, dict[str, object]]) -> None:
     console.print("next: earthwire recipes show NAME, earthwire serve NAME --upstream URL")
 
 
-def _print_differences(found: dict[str, tuple[object, object]], before: str, after: str) -> None:
+def _print_differences(found: Mapping[str, tuple[object, object]], before: str, after: str) -> None:
     console = output()
     if not found:
         console.print("no difference: the two do the same")
