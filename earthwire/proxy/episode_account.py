@@ -39,7 +39,7 @@ class EpisodeAccount:
         request_body_bytes, response_body_bytes: sizes, as far as they are known.
         outcomes: calls by outcome kind.
         faults_by_layer: calls that ended as a fault, by its layer.
-        injected_count: calls whose response was made by a plan, or damaged by one.
+        injected_count: faults that a plan made.
         tools: calls by tool.
         latency: sums.
         attempts: retries and what they led to.
@@ -70,7 +70,7 @@ class EpisodeAccount:
         self.call_count += 1
         self.request_body_bytes += record.http_request_body_size or 0
         self.response_body_bytes += record.http_response_body_size or 0
-        self.injected_count += record.origin == "injected"
+        self.injected_count += record.origin == "injected" and record.outcome != "ok"
         kind = outcome_kind(
             record.outcome,
             record.http_response_status_code,

@@ -62,7 +62,7 @@ class EpisodeRun:
         started_unix_s: when it was declared.
     """
 
-    __slots__ = ("_routes", "account", "episode", "settings", "started_unix_s")
+    __slots__ = ("_planners", "_routes", "account", "episode", "settings", "started_unix_s")
 
     def __init__(self, episode: str, settings: EpisodeSettings, started_unix_s: float) -> None:
         self.episode = episode

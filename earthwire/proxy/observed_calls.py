@@ -1,4 +1,4 @@
-"""Makes the record of each call once and hands it to all that want it: counters, the account of its episode, the disk."""
+"""Makes the record of each call once, for all that want it: counters, the account of its episode, the disk."""
 
 import asyncio
 
@@ -20,7 +20,6 @@ class ObservedCalls:
     As with the recorder, records are made some dozens at a time, which costs half as much as one by one.
 
     Args:
-        loop: the running loop.
         recorder: writes the records; None to write none.
         episodes: whose accounts calls are added to.
         counters: count all calls.
@@ -28,12 +27,11 @@ class ObservedCalls:
 
     def __init__(
         self,
-        loop: asyncio.AbstractEventLoop,
         recorder: Recorder | None,
         episodes: Episodes,
         counters: CallCounters,
     ) -> None:
-        self._loop = loop
+        self._loop = asyncio.get_running_loop()
         self._recorder = recorder
         self._episodes = episodes
         self._counters = counters

@@ -1,0 +1,69 @@
+"""Answers of the admin side: JSON, and errors in the one form that the proxy uses."""
+
+from collections.abc import Awaitable, Callable, Mapping
+
+from aiohttp import web
+from pydantic import BaseModel, ValidationError
+
+from earthwire.proxy.refusal import error_body
+
+_PROBLEMS_SHOWN_MAX = 20
+_SHOWN_CHARACTERS_MAX = 60
+
+_Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def json_answer(
+    model: BaseModel, status: int = 200, headers: Mapping[str, str] | None = None
+) -> web.Response:
+    """Return a model as JSON."""
+    return web.Response(
+        status=status, text=model.model_dump_json(), content_type="application/json", headers=headers
+    )
+
+
+def error_answer(
+    status: int, code: str, text: str, headers: Mapping[str, str] | None = None, **details: object
+) -> web.Response:
+    """Return an error as JSON.
+
+    Args:
+        status: HTTP status.
+        code: short stable name of the reason.
+        text: what is wrong and what to do about it.
+        headers: further headers.
+        details: further members.
+    """
+    return web.Response(
+        status=status,
+        body=error_body(code, text, **details),
+        content_type="application/json",
+        headers=headers,
+    )
+
+
+def invalid_answer(error: ValidationError) -> web.Response:
+    """Return what is wrong with a body or a query: one sentence a problem, each with place, value and rule."""
+    problems = [
+        f"{'.'.join(map(str, detail['loc'])) or 'body'}: {_shown(detail['input'])}: {detail['msg']}"
+        for detail in error.errors(include_url=False)[:_PROBLEMS_SHOWN_MAX]
+    ]
+    return error_answer(400, "invalid", "; ".join(problems), problems=problems)
+
+
+@web.middleware
+async def errors_as_json(request: web.Request, handler: _Handler) -> web.StreamResponse:
+    """Answer what aiohttp itself refuses, such as an unknown path, in the same form as everything else."""
+    try:
+        return await handler(request)
+    except web.HTTPException as error:
+        headers = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else None
+        code = (error.reason or "error").lower().replace(" ", "_")
+        return error_answer(
+            error.status, code, f"{request.method} {request.path[:200]}: {error.reason}", headers
+        )
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= _SHOWN_CHARACTERS_MAX else text[:_SHOWN_CHARACTERS_MAX] + "…"

@@ -1,0 +1,148 @@
+"""The admin API: episodes, health and metrics, on a port of its own in the proxy's loop."""
+
+import secrets
+import time
+
+from aiohttp import web
+from pydantic import ValidationError
+
+from earthwire.proxy.admin.answers import error_answer, errors_as_json, invalid_answer, json_answer
+from earthwire.proxy.admin.guard import Guard
+from earthwire.proxy.admin.metrics import CONTENT_TYPE, exposition
+from earthwire.proxy.admin.models import EpisodeList, EpisodeQuery, EpisodeRequest, Health, HealthWord
+from earthwire.proxy.admin.openapi import document
+from earthwire.proxy.admin.reports import created, report, settings_of
+from earthwire.proxy.admin.subject import Status, Subject
+from earthwire.proxy.episodes import EpisodeExistsError, EpisodeRun, TooManyEpisodesError
+
+BODY_BYTES_MAX = 64 * 1024
+EPISODES_PATH = "/_earthwire/episodes"
+LAG_S_MAX = 1.0
+"""A loop that was this late last is not ready for more calls."""
+
+_ID_BYTES = 9
+
+
+class AdminApi:
+    """The handlers of all paths.
+
+    Args:
+        subject: the proxy.
+    """
+
+    def __init__(self, subject: Subject) -> None:
+        self._subject = subject
+
+    def routes(self) -> list[web.RouteDef]:
+        """Return all routes."""
+        one = EPISODES_PATH + "/{episode}"
+        return [
+            web.get("/healthz", self.healthz, allow_head=False),
+            web.get("/readyz", self.readyz, allow_head=False),
+            web.get("/metrics", self.metrics, allow_head=False),
+            web.get("/_earthwire/openapi.json", self.openapi, allow_head=False),
+            web.get(EPISODES_PATH, self.list_episodes, allow_head=False),
+            web.post(EPISODES_PATH, self.declare),
+            web.get(one, self.read, allow_head=False),
+            web.delete(one, self.end),
+        ]
+
+    async def healthz(self, _: web.Request) -> web.Response:
+        """Say that this process serves its loop."""
+        return json_answer(self._health())
+
+    async def readyz(self, _: web.Request) -> web.Response:
+        """Say whether calls are welcome: 503 while the proxy starts, stops, or lags behind."""
+        health = self._health()
+        return json_answer(health, 200 if health.status == "ok" else 503)
+
+    async def metrics(self, _: web.Request) -> web.Response:
+        """Return the metrics for Prometheus."""
+        return web.Response(body=exposition(self._subject), headers={"Content-Type": CONTENT_TYPE})
+
+    async def openapi(self, _: web.Request) -> web.Response:
+        """Return the OpenAPI document of this API."""
+        return web.json_response(document())
+
+    async def list_episodes(self, request: web.Request) -> web.Response:
+        """Return a part of the declared episodes."""
+        if problem := _repeated(request):
+            return problem
+        try:
+            query = EpisodeQuery.model_validate(dict(request.query))
+        except ValidationError as error:
+            return invalid_answer(error)
+        self._subject.calls.settle()
+        runs = list(self._subject.episodes)
+        part = runs[query.offset : query.offset + query.limit]
+        return json_answer(EpisodeList(total=len(runs), episodes=[report(run) for run in part]))
+
+    async def declare(self, request: web.Request) -> web.Response:
+        """Begin an episode."""
+        if request.content_type != "application/json":
+            return error_answer(
+                415, "not_json", f"Content-Type is {request.content_type!r}; send application/json"
+            )
+        try:
+            wanted = EpisodeRequest.model_validate_json(await request.read())
+        except ValidationError as error:
+            return invalid_answer(error)
+        episode = wanted.id or f"e-{secrets.token_urlsafe(_ID_BYTES)}"
+        try:
+            run = self._subject.episodes.declare(episode, settings_of(wanted), time.time())
+        except EpisodeExistsError as error:
+            return error_answer(409, "episode_exists", str(error))
+        except TooManyEpisodesError as error:
+            return error_answer(429, "too_many_episodes", str(error))
+        return json_answer(created(run, self._subject), 201, {"Location": f"{EPISODES_PATH}/{episode}"})
+
+    async def read(self, request: web.Request) -> web.Response:
+        """Return what became of an episode so far."""
+        self._subject.calls.settle()
+        episode = request.match_info["episode"]
+        return _answer_of(self._subject.episodes.get(episode), episode)
+
+    async def end(self, request: web.Request) -> web.Response:
+        """End an episode and return what became of it."""
+        self._subject.calls.settle()
+        episode = request.match_info["episode"]
+        return _answer_of(self._subject.episodes.end(episode), episode)
+
+    def _health(self) -> Health:
+        status = self._subject.status()
+        return Health(
+            status=_word_of(status),
+            inflight=status.inflight_count,
+            connections=status.connection_count,
+            episodes=len(self._subject.episodes),
+            lag_s=max(status.lag_s, 0.0),
+        )
+
+
+def _word_of(status: Status) -> HealthWord:
+    if status.is_stopping:
+        return "stopping"
+    if not status.is_ready:
+        return "starting"
+    return "lagging" if status.lag_s > LAG_S_MAX else "ok"
+
+
+def make_app(subject: Subject, guard: Guard) -> web.Application:
+    """Return the admin side as an aiohttp application."""
+    app = web.Application(middlewares=[guard.middleware(), errors_as_json], client_max_size=BODY_BYTES_MAX)
+    app.add_routes(AdminApi(subject).routes())
+    return app
+
+
+def _answer_of(run: EpisodeRun | None, episode: str) -> web.Response:
+    if run is None:
+        text = f"no episode {episode[:200]!r} is declared; POST {EPISODES_PATH} declares one"
+        return error_answer(404, "no_such_episode", text)
+    return json_answer(report(run))
+
+
+def _repeated(request: web.Request) -> web.Response | None:
+    twice = {name for name in request.query if len(request.query.getall(name)) > 1}
+    if not twice:
+        return None
+    return error_answer(400, "invalid", f"{', '.join(sorted(twice))}: given more than once; once is enough")

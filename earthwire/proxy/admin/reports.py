@@ -1,0 +1,97 @@
+"""From a declared episode to what the admin API says of it."""
+
+from earthwire.fault_models.virtual_time import Patience
+from earthwire.proxy.admin.models import (
+    Attempts,
+    EpisodeCreated,
+    EpisodeReport,
+    EpisodeRequest,
+    Faults,
+    Latency,
+)
+from earthwire.proxy.admin.subject import Subject
+from earthwire.proxy.episode_account import EpisodeAccount
+from earthwire.proxy.episodes import EpisodeRun, EpisodeSettings
+from earthwire.proxy.headers import EPISODE_HEADER
+from earthwire.proxy.routes import DEFAULT_EPISODE
+from earthwire.traces.outcome_kind import is_fault
+
+
+def settings_of(request: EpisodeRequest) -> EpisodeSettings:
+    """Return the settings that a request asks for."""
+    return EpisodeSettings(
+        draws_as=request.draws_as or request.id or DEFAULT_EPISODE,
+        seed=request.seed,
+        severity=request.severity,
+        randomize=request.randomize,
+        clock=request.clock,
+        speed=request.speed,
+        patience=Patience(request.client_timeout_s, request.timeout_shape),
+    )
+
+
+def created(run: EpisodeRun, subject: Subject) -> EpisodeCreated:
+    """Return how an agent reaches an episode."""
+    base_url = f"{subject.base_url}/e/{run.episode}"
+    return EpisodeCreated(
+        id=run.episode,
+        draws_as=run.settings.draws_as,
+        seed=run.settings.seed,
+        clock=run.settings.clock,
+        base_url=base_url,
+        base_urls={name: f"{base_url}/t/{name}" for name in subject.routes},
+        headers={EPISODE_HEADER.decode(): run.episode},
+    )
+
+
+def report(run: EpisodeRun) -> EpisodeReport:
+    """Return what became of an episode so far."""
+    settings, account = run.settings, run.account
+    latency = account.latency
+    return EpisodeReport(
+        id=run.episode,
+        draws_as=settings.draws_as,
+        seed=settings.seed,
+        severity=settings.severity,
+        randomize=settings.randomize,
+        clock=settings.clock,
+        speed=settings.speed,
+        client_timeout_s=settings.patience.timeout_s,
+        timeout_shape=settings.patience.shape,
+        started_unix_s=run.started_unix_s,
+        calls=account.call_count,
+        outcomes=dict(account.outcomes),
+        tools=dict(account.tools),
+        faults=_faults(account),
+        latency=Latency(
+            intended_s=latency.intended_s, achieved_s=latency.achieved_s, virtual_s=latency.virtual_s
+        ),
+        attempts=_attempts(account),
+        request_body_bytes=account.request_body_bytes,
+        response_body_bytes=account.response_body_bytes,
+    )
+
+
+def _faults(account: EpisodeAccount) -> Faults:
+    by_kind = {kind: count for kind, count in account.outcomes.items() if is_fault(kind)}
+    return Faults(
+        count=sum(by_kind.values()),
+        by_kind=by_kind,
+        by_layer=dict(account.faults_by_layer),
+        injected=account.injected_count,
+    )
+
+
+def _attempts(account: EpisodeAccount) -> Attempts:
+    counts = account.attempts.counts
+    return Attempts(
+        attempts=counts.attempts,
+        logical_calls=counts.logical_calls,
+        retries=counts.retries,
+        recovered=counts.recovered,
+        gave_up=counts.gave_up,
+        attempt_failure_rate=counts.attempt_failure_rate,
+        logical_failure_rate=counts.logical_failure_rate,
+        duplicate_effects=counts.duplicate_effects,
+        possible_duplicate_effects=counts.possible_duplicate_effects,
+    )

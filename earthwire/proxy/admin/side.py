@@ -1,0 +1,72 @@
+"""Joins the admin side to the proxy that it belongs to."""
+
+from earthwire.proxy.admin.listener import AdminListener
+from earthwire.proxy.admin.subject import Status, Subject
+from earthwire.proxy.admin_config import AdminConfig
+from earthwire.proxy.call_counters import CallCounters
+from earthwire.proxy.clock import RealClock
+from earthwire.proxy.handler import Handler
+from earthwire.proxy.observed_calls import ObservedCalls
+from earthwire.proxy.recorder import Recorder
+
+
+class AdminSide:
+    """The admin side of one proxy: from now on all of its finished calls are counted.
+
+    Args:
+        config: where it is to listen.
+        handler: of the proxy's calls.
+        recorder: of the proxy, or None.
+        clock: of the proxy.
+    """
+
+    def __init__(
+        self, config: AdminConfig, handler: Handler, recorder: Recorder | None, clock: RealClock
+    ) -> None:
+        self._config = config
+        self._handler = handler
+        self._recorder = recorder
+        self._clock = clock
+        self._counters = CallCounters()
+        self._calls = ObservedCalls(recorder, handler.episodes, self._counters)
+        self._listener: AdminListener | None = None
+        handler.observe(self._calls)
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port where it listens, once started."""
+        assert self._listener is not None, "it was started"
+        return self._listener.host, self._listener.port
+
+    async def start(self, base_url: str, routes: tuple[str, ...]) -> None:
+        """Listen.
+
+        Args:
+            base_url: where the proxy takes calls, without a final slash.
+            routes: names of its upstreams.
+
+        Raises:
+            OSError: if the address cannot be listened on.
+        """
+        handler = self._handler
+        subject = Subject(base_url, routes, handler.episodes, self._calls, self._counters, self._status)
+        self._listener = AdminListener(self._config, subject)
+        await self._listener.start()
+
+    async def stop(self) -> None:
+        """Stop listening, and hand the last calls on to the recorder."""
+        if self._listener is not None:
+            await self._listener.stop()
+        self._calls.close()
+
+    def _status(self) -> Status:
+        handler, recorder = self._handler, self._recorder
+        return Status(
+            not handler.stopping,
+            handler.stopping,
+            handler.inflight_count,
+            len(handler.clients),
+            self._clock.lag_s,
+            0 if recorder is None else recorder.record_count,
+            0 if recorder is None else recorder.written_count,
+        )

@@ -1,0 +1,50 @@
+"""What the admin side sees of the proxy that it belongs to."""
+
+from collections.abc import Callable
+
+import msgspec
+
+from earthwire.proxy.call_counters import CallCounters
+from earthwire.proxy.episodes import Episodes
+from earthwire.proxy.observed_calls import ObservedCalls
+
+
+class Status(msgspec.Struct, frozen=True):
+    """How the proxy is at this moment.
+
+    Attributes:
+        is_ready: it takes calls.
+        is_stopping: it takes no new ones any more.
+        inflight_count: calls under way.
+        connection_count: client connections.
+        lag_s: how late its own loop was last.
+        record_count, written_count: trace records made, and those that are with the operating system.
+    """
+
+    is_ready: bool
+    is_stopping: bool
+    inflight_count: int
+    connection_count: int
+    lag_s: float
+    record_count: int
+    written_count: int
+
+
+class Subject(msgspec.Struct, frozen=True):
+    """One proxy, as far as it can be asked and told something.
+
+    Attributes:
+        base_url: where its calls go, without a final slash.
+        routes: names of its upstreams.
+        episodes: those that are declared.
+        calls: hands finished calls to accounts and counters.
+        counters: of all calls.
+        status: tells how it is.
+    """
+
+    base_url: str
+    routes: tuple[str, ...]
+    episodes: Episodes
+    calls: ObservedCalls
+    counters: CallCounters
+    status: Callable[[], Status]
