@@ -15,13 +15,14 @@ from earthwire.proxy.call_record import (
     origin_of,
 )
 from earthwire.proxy.client_side import ClientConnection, ClientLeftError
-from earthwire.proxy.clock import RealClock
+from earthwire.proxy.clock import Clock, RealClock
 from earthwire.proxy.episodes import EpisodeRun, Episodes
 from earthwire.proxy.kept_bodies import with_bodies
 from earthwire.proxy.limits import Limits
 from earthwire.proxy.mcp.call import McpCall
 from earthwire.proxy.mcp.receive import receive
 from earthwire.proxy.mcp.record import mcp_record
+from earthwire.proxy.observed_calls import ObservedCalls
 from earthwire.proxy.perform import Performance
 from earthwire.proxy.planner import Planner
 from earthwire.proxy.recorder import Recorder
@@ -80,7 +81,7 @@ class Handler:
         self._routes = routes
         self._clock = clock
         self._limits = limits
-        self._recorder = recorder
+        self._recorder: Recorder | ObservedCalls | None = recorder
         self._keep_bodies = keep_bodies
         self._observer = planner if isinstance(planner, GroundedSimulation) else None
         self._kept_bytes_max = limits.kept_body_bytes_max if keep_bodies else CLASSIFIED_BYTES_MAX
@@ -95,6 +96,10 @@ class Handler:
         self.no_clients.set()
         self.inflight_count = 0
         self.stopping = False
+
+    def observe(self, calls: ObservedCalls) -> None:
+        """Hand finished calls to `calls` from now on, which passes them on to the recorder."""
+        self._recorder = calls
 
     async def serve(self, client: ClientConnection) -> None:
         """Serve the requests of one connection, in order, until it ends."""
@@ -144,7 +149,8 @@ class Handler:
             client.transport.write(_CONTINUE)
         kept_bytes_max = self._kept_bytes_max if context.mcp is None else self._limits.kept_body_bytes_max
         writer = response_writer(client, request, kept_bytes_max)
-        plan, clock = context.drawn.plan, self._clock
+        plan = context.drawn.plan
+        clock: Clock = self._clock
         if context.run is not None:
             plan, clock = context.run.performed(plan), context.run.clock(clock, request.arrival_s)
         performance = Performance(client, context, plan, clock, self._limits, writer)
@@ -297,10 +303,9 @@ class Handler:
         return DEFAULT_EPISODE if episode is None else self._routes.check_episode(episode)
 
     def forget(self, episode: str) -> None:
-        """Start an episode anew: its calls count from 0 again, under every planner."""
+        """Start an episode anew: its calls and recordings count from 0 again."""
         self._episodes.pop(episode, None)
-        for planner in self._routes.planners:
-            planner.forget(episode)
+        self._routes.forget(episode)
 
     def _place(self, episode: str, arrival_s: float) -> tuple[EpisodeRun | None, int, float]:
         """Return a call's episode, if declared, its number in it and its time since the episode's first call."""
