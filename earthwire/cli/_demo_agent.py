@@ -15,7 +15,8 @@ from aiohttp import web
 from earthwire.config.profile_file import read_profile
 from earthwire.fault_models.profile import Profile
 from earthwire.fault_models.simulation import Simulation
-from earthwire.proxy.server import ServeConfig, running_proxy
+from earthwire.proxy.serve_config import ServeConfig
+from earthwire.proxy.server import running_proxy
 from earthwire.traces.formats import read_traces
 from earthwire.traces.record import Outcome, TraceRecord
 

@@ -16,7 +16,8 @@ from earthwire.fault_models.outcome_path import RegimeClock
 if TYPE_CHECKING:
     from earthwire.proxy.planner import Planner
     from earthwire.proxy.replay_upstream import ReplayConfig
-    from earthwire.proxy.server import Proxy, ServeConfig
+    from earthwire.proxy.serve_config import ServeConfig
+    from earthwire.proxy.server import Proxy
 
 
 def serve(
@@ -132,7 +133,8 @@ def start(
     from earthwire.cli.upstream_fit import fit_sentences, observe_recording
     from earthwire.fault_models.grounded import GroundedSimulation
     from earthwire.fault_models.simulation import Simulation
-    from earthwire.proxy.server import ServeError, run
+    from earthwire.proxy.serve_config import ServeError
+    from earthwire.proxy.server import run
 
     planner = _planner(recipe)
     if client_timeout_s is not None and isinstance(planner, Simulation):
@@ -247,7 +249,7 @@ def _planner(recipe: RecipeFile) -> "Planner":
 
 def _serve_config(recipe: RecipeFile) -> "ServeConfig":
     from earthwire.proxy.replay_upstream import ReplayConfig
-    from earthwire.proxy.server import ServeConfig
+    from earthwire.proxy.serve_config import ServeConfig
 
     record = recipe.record
     upstreams: dict[str, str | ReplayConfig] = {name: route.upstream for name, route in recipe.routes.items()}

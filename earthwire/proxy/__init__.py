@@ -4,7 +4,8 @@ from earthwire.proxy.limits import Limits
 from earthwire.proxy.pass_through import PassThrough
 from earthwire.proxy.planner import Planner
 from earthwire.proxy.replay_upstream import MissPolicy, ReplayConfig, ReplayTiming
-from earthwire.proxy.server import Proxy, ServeConfig, ServeError, run, running_proxy, serve
+from earthwire.proxy.serve_config import ServeConfig, ServeError
+from earthwire.proxy.server import Proxy, run, running_proxy, serve
 
 __all__ = [
     "Limits",

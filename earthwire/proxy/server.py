@@ -6,67 +6,30 @@ import errno
 import gc
 import ipaddress
 import signal
-import ssl
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-import msgspec
-
-from earthwire.fault_models.grounded import GroundedSimulation
+from earthwire.proxy.admin_config import AdminConfig
+from earthwire.proxy.assembly import Assembly
 from earthwire.proxy.client_side import ClientConnection
 from earthwire.proxy.clock import RealClock
 from earthwire.proxy.exchange import Source
 from earthwire.proxy.handler import Handler
 from earthwire.proxy.heartbeat import Heartbeat
-from earthwire.proxy.limits import Limits
-from earthwire.proxy.mcp.server import McpConfig, McpServer
-from earthwire.proxy.pass_through import PassThrough
 from earthwire.proxy.planner import Planner
 from earthwire.proxy.recorder import Recorder
 from earthwire.proxy.refusal import UpstreamError, error_body, error_response
-from earthwire.proxy.replay_upstream import ReplayConfig, ReplaySource
 from earthwire.proxy.request_head import RequestHeadReader
-from earthwire.proxy.routes import Route, Routes
-from earthwire.proxy.timed_source import TimedSource
-from earthwire.proxy.upstream import LiveSource, parse_upstream
+from earthwire.proxy.serve_config import ServeConfig, ServeError
 from earthwire.proxy.watchdog import Watchdog
 
+if TYPE_CHECKING:
+    from earthwire.proxy.admin.side import AdminSide
+
 BACKLOG_COUNT = 16_384
-DEFAULT_PORT = 8900
 # Rare full collections: with thousands of calls in flight each of them would stop the loop for milliseconds.
 _GC_THRESHOLDS = (100_000, 50, 50)
-
-
-class ServeError(RuntimeError):
-    """The proxy cannot start; the text says why and what to do."""
-
-
-class ServeConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """What a proxy serves, and where.
-
-    Attributes:
-        upstreams: name to the URL of a live upstream, or to recordings that answer in its place; a single one is
-            also served at ``/``.
-        mcp: name to an MCP server behind ``/m/<name>/mcp``.
-        host: address to listen on.
-        port: TCP port; 0 for any free one.
-        allow_public: listen on an address that other machines can reach.
-        record_path: JSONL file that trace records are appended to, or None.
-        keep_bodies: records hold URL, headers and bodies, redacted.
-        upstream_ca: PEM file of the authorities that https upstreams are verified against, instead of the system's.
-        limits: bounds.
-    """
-
-    upstreams: dict[str, str | ReplayConfig]
-    mcp: dict[str, McpConfig] = {}
-    host: str = "127.0.0.1"
-    port: int = DEFAULT_PORT
-    allow_public: bool = False
-    record_path: Path | None = None
-    keep_bodies: bool = False
-    upstream_ca: Path | None = None
-    limits: Limits = Limits()
 
 
 class Proxy:
@@ -75,6 +38,7 @@ class Proxy:
     Attributes:
         host, port: where it listens, once started.
         sources: what answers its calls, by upstream.
+        admin: its admin side, once started, if it has one.
 
     Args:
         config: what is served.
@@ -93,11 +57,16 @@ class Proxy:
         self._clock = RealClock(self._loop)
         self._heartbeat: Heartbeat | None = None
         self._heads = RequestHeadReader(config.limits)
-        self._mcp_servers: dict[str, McpServer] = {}
-        self.sources = self._make_sources()
+        self._assembly = Assembly(config, planner, self._watchdog, warn)
         self._recorder: Recorder | None = None
+        self.admin: AdminSide | None = None
         self._server: asyncio.Server | None = None
         self._handler: Handler | None = None
+
+    @property
+    def sources(self) -> dict[str, Source]:
+        """What answers its calls, by upstream."""
+        return self._assembly.sources
 
     @property
     def connection_count(self) -> int:
@@ -128,6 +97,8 @@ class Proxy:
             raise ServeError(_listen_problem(self.config, error)) from error
         self.port = self._server.sockets[0].getsockname()[1]
         self._heartbeat = Heartbeat(self._loop, self._clock)
+        if self.config.admin is not None:
+            await self._start_admin(self.config.admin)
 
     async def stop(self) -> None:
         """Take no new calls, let those in flight end within a bound, and write all records."""
@@ -144,9 +115,23 @@ class Proxy:
         for client in list(handler.clients):
             client.abort()
         await handler.no_clients.wait()
+        if self.admin is not None:
+            await self.admin.stop()
         self._release()
         # Transports that were aborted close their sockets in the next turn of the loop.
         await asyncio.sleep(0)
+
+    async def _start_admin(self, config: AdminConfig) -> None:
+        # Here, since most proxies have no admin side, and its libraries take a fifth of a second to load.
+        from earthwire.proxy.admin.side import AdminSide
+
+        assert self._handler is not None
+        self.admin = AdminSide(config, self._handler, self._recorder, self._clock)
+        try:
+            await self.admin.start(f"http://{self.host}:{self.port}", tuple(self.config.upstreams))
+        except OSError as error:
+            await self.stop()
+            raise ServeError(f"the admin side: {_listen_problem(config, error)}") from error
 
     def _new_client(self) -> ClientConnection:
         return ClientConnection(self._loop, self.config.limits, self._watchdog, self._heads, self._serve)
@@ -173,66 +158,18 @@ class Proxy:
                     f"upstream {name!r} does not answer yet: {error.text}; calls to it get {error.status}"
                 )
 
-    def _make_sources(self) -> dict[str, Source]:
-        if not self.config.upstreams and not self.config.mcp:
-            raise ServeError("no upstream is given; name at least one, such as http://127.0.0.1:8000")
-        try:
-            sources = {
-                name: self._make_source(name, upstream) for name, upstream in self.config.upstreams.items()
-            }
-            for name, config in self.config.mcp.items():
-                server = self._mcp_servers[name] = McpServer(name, config)
-                sources[_mcp_name(name)] = LiveSource(
-                    parse_upstream(server.base_url), self.config.limits, self._watchdog, self._tls()
-                )
-            return sources
-        except ValueError as error:
-            raise ServeError(str(error)) from error
-
-    def _make_source(self, name: str, upstream: str | ReplayConfig) -> Source:
-        if isinstance(upstream, str):
-            return self._live_source(upstream)
-        if upstream.miss == "forward" and upstream.url is None:
-            raise ServeError(f"upstream {name!r}: the miss policy 'forward' needs the URL of a live upstream")
-        live = None if upstream.url is None else self._live_source(upstream.url)
-        return ReplaySource(upstream, live, self.config.limits, self._warn)
-
-    def _live_source(self, url: str) -> LiveSource:
-        tls = self._tls()
-        if isinstance(self._planner, GroundedSimulation):
-            return TimedSource(parse_upstream(url), self.config.limits, self._watchdog, tls, self._planner)
-        return LiveSource(parse_upstream(url), self.config.limits, self._watchdog, tls)
-
-    def _tls(self) -> ssl.SSLContext | None:
-        ca_path = self.config.upstream_ca
-        try:
-            return None if ca_path is None else ssl.create_default_context(cafile=ca_path)
-        except OSError as error:  # An SSLError is one of them.
-            raise ServeError(f"{ca_path}: not a PEM file of certificate authorities ({error})") from error
-
     def _make_handler(self) -> Handler:
         config = self.config
         if config.record_path is not None:
             self._recorder = Recorder(config.record_path, self._loop, config.limits.records_queued_max)
-        routes = {name: Route(name, self.sources[name], self._planner_of(name)) for name in config.upstreams}
-        mcp_routes = {
-            name: Route(_mcp_name(name), self.sources[_mcp_name(name)], self._planner, server)
-            for name, server in self._mcp_servers.items()
-        }
         return Handler(
-            Routes(routes, config.limits, mcp_routes),
+            self._assembly.routes(),
             self._planner,
             self._clock,
             config.limits,
             self._recorder,
             config.keep_bodies,
         )
-
-    def _planner_of(self, name: str) -> Planner:
-        """Return what draws the plans of one upstream; recordings with their own timing leave nothing to draw."""
-        upstream = self.config.upstreams[name]
-        is_timed = isinstance(upstream, ReplayConfig) and upstream.timing == "recorded"
-        return PassThrough() if is_timed else self._planner
 
     def _release(self) -> None:
         for source in self.sources.values():
@@ -327,11 +264,6 @@ def _stop_signals(stop: asyncio.Event) -> Iterator[None]:
             loop.remove_signal_handler(number)
 
 
-def _mcp_name(name: str) -> str:
-    """Return what the route of an MCP server is called: apart from the upstreams, which may have the same names."""
-    return f"m/{name}"
-
-
 def _check_host(config: ServeConfig) -> None:
     if config.allow_public or config.host == "localhost":
         return
@@ -346,7 +278,7 @@ def _check_host(config: ServeConfig) -> None:
         )
 
 
-def _listen_problem(config: ServeConfig, error: OSError) -> str:
+def _listen_problem(config: ServeConfig | AdminConfig, error: OSError) -> str:
     if error.errno == errno.EADDRINUSE:
         return (
             f"port {config.port} on {config.host} is in use; choose another with --port, or see who has it with "

@@ -1,0 +1,100 @@
+"""From what is to be served to the sources that answer and the routes that lead there."""
+
+import ssl
+from collections.abc import Callable
+
+from earthwire.fault_models.grounded import GroundedSimulation
+from earthwire.proxy.exchange import Source
+from earthwire.proxy.mcp.server import McpServer
+from earthwire.proxy.pass_through import PassThrough
+from earthwire.proxy.planner import Planner
+from earthwire.proxy.replay_upstream import ReplayConfig, ReplaySource
+from earthwire.proxy.routes import Route, Routes
+from earthwire.proxy.serve_config import ServeConfig, ServeError
+from earthwire.proxy.timed_source import TimedSource
+from earthwire.proxy.upstream import LiveSource, parse_upstream
+from earthwire.proxy.watchdog import Watchdog
+
+
+class Assembly:
+    """The sources of one configuration, and what draws for each of them.
+
+    Attributes:
+        sources: what answers calls, by the name of its route.
+
+    Args:
+        config: what is served.
+        planner: decides what happens to each call.
+        watchdog: enforces the coarse timeouts.
+        warn: takes warnings.
+
+    Raises:
+        ServeError: if an upstream is not one.
+    """
+
+    def __init__(
+        self, config: ServeConfig, planner: Planner, watchdog: Watchdog, warn: Callable[[str], None]
+    ) -> None:
+        self._config = config
+        self._planner = planner
+        self._watchdog = watchdog
+        self._warn = warn
+        if not config.upstreams and not config.mcp:
+            raise ServeError("no upstream is given; name at least one, such as http://127.0.0.1:8000")
+        try:
+            self._mcp_servers = {name: McpServer(name, server) for name, server in config.mcp.items()}
+            self.sources = self._make_sources()
+        except ValueError as error:
+            raise ServeError(str(error)) from error
+
+    def routes(self) -> Routes:
+        """Return where targets lead."""
+        config = self._config
+        routes = {name: Route(name, self.sources[name], self._planner_of(name)) for name in config.upstreams}
+        mcp_routes = {
+            name: Route(_mcp_name(name), self.sources[_mcp_name(name)], self._planner, server)
+            for name, server in self._mcp_servers.items()
+        }
+        return Routes(routes, config.limits, mcp_routes)
+
+    def _make_sources(self) -> dict[str, Source]:
+        sources = {
+            name: self._make_source(name, upstream) for name, upstream in self._config.upstreams.items()
+        }
+        limits, watchdog = self._config.limits, self._watchdog
+        for name, server in self._mcp_servers.items():
+            upstream = parse_upstream(server.base_url)
+            sources[_mcp_name(name)] = LiveSource(upstream, limits, watchdog, self._tls())
+        return sources
+
+    def _make_source(self, name: str, upstream: str | ReplayConfig) -> Source:
+        if isinstance(upstream, str):
+            return self._live_source(upstream)
+        if upstream.miss == "forward" and upstream.url is None:
+            raise ServeError(f"upstream {name!r}: the miss policy 'forward' needs the URL of a live upstream")
+        live = None if upstream.url is None else self._live_source(upstream.url)
+        return ReplaySource(upstream, live, self._config.limits, self._warn)
+
+    def _live_source(self, url: str) -> LiveSource:
+        upstream, limits, tls = parse_upstream(url), self._config.limits, self._tls()
+        if isinstance(self._planner, GroundedSimulation):
+            return TimedSource(upstream, limits, self._watchdog, tls, self._planner)
+        return LiveSource(upstream, limits, self._watchdog, tls)
+
+    def _tls(self) -> ssl.SSLContext | None:
+        ca_path = self._config.upstream_ca
+        try:
+            return None if ca_path is None else ssl.create_default_context(cafile=ca_path)
+        except OSError as error:  # An SSLError is one of them.
+            raise ServeError(f"{ca_path}: not a PEM file of certificate authorities ({error})") from error
+
+    def _planner_of(self, name: str) -> Planner:
+        """Return what draws the plans of one upstream; recordings with their own timing leave nothing to draw."""
+        upstream = self._config.upstreams[name]
+        is_timed = isinstance(upstream, ReplayConfig) and upstream.timing == "recorded"
+        return PassThrough() if is_timed else self._planner
+
+
+def _mcp_name(name: str) -> str:
+    """Return what the route of an MCP server is called: apart from the upstreams, which may have the same names."""
+    return f"m/{name}"

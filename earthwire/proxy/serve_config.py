@@ -1,0 +1,45 @@
+"""What a proxy serves, and where."""
+
+from pathlib import Path
+
+import msgspec
+
+from earthwire.proxy.admin_config import AdminConfig
+from earthwire.proxy.limits import Limits
+from earthwire.proxy.mcp.server import McpConfig
+from earthwire.proxy.replay_upstream import ReplayConfig
+
+DEFAULT_PORT = 8900
+
+
+class ServeError(RuntimeError):
+    """The proxy cannot start; the text says why and what to do."""
+
+
+class ServeConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """What a proxy serves, and where.
+
+    Attributes:
+        upstreams: name to the URL of a live upstream, or to recordings that answer in its place; a single one is
+            also served at ``/``.
+        mcp: name to an MCP server behind ``/m/<name>/mcp``.
+        host: address to listen on.
+        port: TCP port; 0 for any free one.
+        allow_public: listen on an address that other machines can reach.
+        record_path: JSONL file that trace records are appended to, or None.
+        keep_bodies: records hold URL, headers and bodies, redacted.
+        admin: where the admin side listens, or None for no admin side.
+        upstream_ca: PEM file of the authorities that https upstreams are verified against, instead of the system's.
+        limits: bounds.
+    """
+
+    upstreams: dict[str, str | ReplayConfig]
+    mcp: dict[str, McpConfig] = {}
+    host: str = "127.0.0.1"
+    port: int = DEFAULT_PORT
+    allow_public: bool = False
+    record_path: Path | None = None
+    keep_bodies: bool = False
+    admin: AdminConfig | None = None
+    upstream_ca: Path | None = None
+    limits: Limits = Limits()
