@@ -15,6 +15,7 @@ from earthwire.proxy.limits import Limits
 from earthwire.proxy.mcp.server import McpServer
 from earthwire.proxy.planner import Planner
 from earthwire.proxy.refusal import RequestRefusedError
+from earthwire.proxy.replay_upstream import ReplaySource
 
 DEFAULT_EPISODE = "default"
 _EPISODE = re.compile(r"[A-Za-z0-9._~:-]+")
@@ -69,6 +70,12 @@ class Routes:
         self._mcp_routes = dict(mcp_routes or {})
         self._only = next(iter(self._routes.values())) if len(self._routes) == 1 else None
         self._limits = limits
+
+    def forget(self, episode: str) -> None:
+        """Start an episode anew wherever recordings are counted off for it."""
+        for route in self._routes.values():
+            if isinstance(route.source, ReplaySource):
+                route.source.forget(episode)
 
     def check_episode(self, episode: str) -> str:
         """Return an episode id that is well-formed.
