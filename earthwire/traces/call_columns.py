@@ -56,7 +56,6 @@ class CallColumns:
         seq, start_ns: what sorts the calls of a session.
         duration_ns, ttfb_ns, limit_ns: latencies and the time limit that cut them off.
         censored: whether a call outlived its limit.
-        body_bytes: size of the response body.
         position: place of the call in all that is read; decides the order where nothing else tells.
     """
 
@@ -69,11 +68,25 @@ class CallColumns:
     ttfb_ns: FloatArray
     limit_ns: FloatArray
     censored: BoolArray
-    body_bytes: FloatArray
     position: FloatArray
 
     def __len__(self) -> int:
         return len(self.censored)
+
+    def select(self, rows: BoolArray) -> "CallColumns":
+        """Return the calls of a mask, under the same codes."""
+        return CallColumns(
+            tool=Coded(self.tool.names, self.tool.codes[rows]),
+            session=Coded(self.session.names, self.session.codes[rows]),
+            kind=Coded(self.kind.names, self.kind.codes[rows]),
+            seq=self.seq[rows],
+            start_ns=self.start_ns[rows],
+            duration_ns=self.duration_ns[rows],
+            ttfb_ns=self.ttfb_ns[rows],
+            limit_ns=self.limit_ns[rows],
+            censored=self.censored[rows],
+            position=self.position[rows],
+        )
 
 
 def columns_from_records(records: Sequence[TraceRecord], first_position: int = 0) -> CallColumns:
@@ -94,7 +107,6 @@ def columns_from_records(records: Sequence[TraceRecord], first_position: int = 0
         ttfb_ns=_floats(records, "ttfb_ns"),
         limit_ns=_floats(records, "latency_limit_ns"),
         censored=np.array(censoring, dtype=bool),
-        body_bytes=_floats(records, "http_response_body_size"),
         position=first_position + np.arange(len(records), dtype=np.float64),
     )
 

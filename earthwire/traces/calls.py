@@ -53,7 +53,6 @@ class Calls:
         first_byte_s: seconds to the first byte; NaN where unknown.
         censored: True where the call outlived its time limit: `latency_s` is a lower bound then (NaN: not even that).
         start_s: start time in seconds since the epoch; NaN where unknown.
-        body_bytes: size of the response body; NaN where unknown.
         measure: which of the two latencies `latency_s` holds.
     """
 
@@ -67,7 +66,6 @@ class Calls:
     first_byte_s: FloatArray
     censored: BoolArray
     start_s: FloatArray
-    body_bytes: FloatArray
     measure: LatencyMeasure
 
     def __len__(self) -> int:
@@ -115,7 +113,7 @@ class Calls:
         return len(np.unique(self.session))
 
 
-_COLUMNS = ("tool", "session", "kind", "latency_s", "first_byte_s", "censored", "start_s", "body_bytes")
+_COLUMNS = ("tool", "session", "kind", "latency_s", "first_byte_s", "censored", "start_s")
 
 
 def calls_from_records(records: Iterable[TraceRecord]) -> Calls:
@@ -139,7 +137,6 @@ def calls_from_columns(blocks: Sequence[CallColumns]) -> Calls:
         ttfb_ns=joined("ttfb_ns"),
         censored=joined("censored").astype(bool),
         limit_ns=joined("limit_ns"),
-        body_bytes=joined("body_bytes"),
         position=joined("position"),
     )
 
@@ -163,7 +160,6 @@ def assemble(
     ttfb_ns: FloatArray,
     censored: BoolArray,
     limit_ns: FloatArray,
-    body_bytes: FloatArray,
     position: FloatArray | None = None,
 ) -> Calls:
     """Build sorted `Calls` from columns; NaN stands for unknown.
@@ -182,7 +178,6 @@ def assemble(
         ttfb_ns=ttfb_ns,
         limit_ns=limit_ns,
         censored=censored,
-        body_bytes=body_bytes,
         position=np.arange(len(censored), dtype=np.float64) if position is None else position,
     )
     measure = latency_measure(int(np.isfinite(duration_ns).sum()), int(np.isfinite(ttfb_ns).sum()))
@@ -199,7 +194,6 @@ def assemble(
         first_byte_s=ttfb_ns[order] / 1e9,
         censored=censored[order],
         start_s=start_ns[order] / 1e9,
-        body_bytes=body_bytes[order],
         measure=measure,
     )
 

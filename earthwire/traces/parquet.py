@@ -6,7 +6,7 @@ A column that is missing is all unknown. An HTTP status below 100 is unknown too
 
 import difflib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -26,8 +26,10 @@ NAME = "Parquet"
 CANNOT_TELL: tuple[str, ...] = ()
 BATCH_ROWS = 4096
 
+STATUS_MIN = 100
+"""Statuses below are none: browser exports say so in numbers."""
+
 _STATUS = "http_response_status_code"
-_STATUS_MIN = 100
 _HEADER = "http_response_header"
 _MAGIC = b"PAR1"
 
@@ -48,14 +50,14 @@ def read_parquet(path: Path, on_bad_row: BadLineHandler | None = None) -> Iterat
         TraceFileError: if pyarrow is not installed, the file is not Parquet, a column is unknown or of
             another type, or, without `on_bad_row`, at the first bad row.
     """
-    with _open(path) as file:
-        _check_columns(path, file.schema_arrow)
+    with open_parquet(path) as file:
+        check_columns(path, file.schema_arrow)
         row_number = 0
         for batch in file.iter_batches(batch_size=BATCH_ROWS):
             for row in batch.to_pylist():
                 row_number += 1
                 try:
-                    record = record_from_dict(_cleaned(row))
+                    record = record_from_dict(cleaned_row(row))
                 except RecordError as error:
                     bad_row = TraceFileError(path, f"row {row_number}: {error}")
                     bad_row.__cause__ = error
@@ -100,10 +102,19 @@ def _pyarrow(path: Path) -> tuple[ModuleType, ModuleType]:
     return pyarrow, pyarrow.parquet
 
 
-def _open(path: Path) -> "pq.ParquetFile":
+def open_parquet(path: Path, read_as_codes: Sequence[str] = ()) -> "pq.ParquetFile":
+    """Open a file for reading.
+
+    Args:
+        path: the file.
+        read_as_codes: string columns to read as codes into a dictionary.
+
+    Raises:
+        TraceFileError: if pyarrow is not installed or the file is not Parquet.
+    """
     arrow, parquet = _pyarrow(path)
     try:
-        return parquet.ParquetFile(path)
+        return parquet.ParquetFile(path, read_dictionary=list(read_as_codes))
     except OSError as error:
         raise TraceFileError(path, f"cannot be read as Parquet: {error}") from error
     except arrow.ArrowInvalid as error:
@@ -121,9 +132,10 @@ def _batches(records: Iterable[TraceRecord]) -> Iterator[list[dict[str, Any]]]:
         yield rows
 
 
-def _cleaned(row: dict[str, Any]) -> dict[str, Any]:
+def cleaned_row(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a row as the fields of a record."""
     status = row.get(_STATUS)
-    if status is not None and status < _STATUS_MIN:
+    if status is not None and status < STATUS_MIN:
         row[_STATUS] = None
     if isinstance(row.get(_HEADER), list):
         row[_HEADER] = dict(row[_HEADER])
@@ -169,7 +181,8 @@ def _schema(arrow: ModuleType) -> "pa.Schema":
     return arrow.schema([(name, types[kind]) for name, kind in _field_kinds().items()], metadata=metadata)
 
 
-def _check_columns(path: Path, schema: "pa.Schema") -> None:
+def check_columns(path: Path, schema: "pa.Schema") -> None:
+    """Raise `TraceFileError` unless every column is a field of a record, and of its type."""
     kinds = _field_kinds()
     for column in schema:
         if column.name not in kinds:

@@ -44,5 +44,4 @@ def calls_of(tools: list[str], sessions: list[str], kinds: list[str], latency_s:
         ttfb_ns=nothing,
         censored=np.zeros(n, dtype=bool),
         limit_ns=nothing,
-        body_bytes=nothing,
     )

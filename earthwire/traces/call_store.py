@@ -1,0 +1,253 @@
+"""A store for more calls than fit into memory: kept by session, handed out one bucket of whole sessions at a time.
+
+1. A session belongs to one bucket, chosen by the hash of its name. So it does not matter in which order, or in how
+   many pieces, its calls come.
+2. No more than a bounded number of calls is held; beyond it they are moved to files, one a bucket.
+3. Inside a bucket, sessions are in the order of their hashes: the first n of all sessions are a random sample of
+   them that no one else's presence changes.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from threading import Lock
+
+import numpy as np
+import numpy.typing as npt
+
+from earthwire.traces.call_columns import (
+    CallColumns,
+    FloatArray,
+    HashArray,
+    IntArray,
+    LatencyMeasure,
+    latency_ns,
+)
+from earthwire.traces.calls import Calls, start_key
+from earthwire.traces.session_names import SessionNames
+
+BUCKET_BITS = 6
+BUCKETS = 1 << BUCKET_BITS
+CALLS_HELD_MAX = 6_000_000
+"""Calls in memory, of 49 bytes each; beyond that they go to files."""
+SESSION_NAMES_MAX = 500_000
+"""Names that are kept, those of the sessions with the lowest hashes."""
+
+_CALL = np.dtype(
+    [
+        ("session", np.uint64),
+        ("seq", np.float64),
+        ("start", np.float64),
+        ("latency_s", np.float64),
+        ("first_byte_s", np.float64),
+        ("tool", np.int32),
+        ("kind", np.int32),
+        ("censored", np.bool_),
+    ]
+)
+_CallArray = npt.NDArray[np.void]
+
+
+class CallStore:
+    """Calls by session; `add` may be called from several threads, and `bucket` once nothing more is added.
+
+    Args:
+        folder: an empty folder for what does not fit into memory; the caller removes it.
+        measure: which of the two times is the latency.
+        calls_held_max: calls in memory.
+        session_names_max: names of sessions in memory.
+
+    Attributes:
+        measure: as given.
+        call_count: number of calls.
+        first_start_ns, last_start_ns: of all calls; infinite where no start time is known.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        measure: LatencyMeasure,
+        calls_held_max: int = CALLS_HELD_MAX,
+        session_names_max: int = SESSION_NAMES_MAX,
+    ) -> None:
+        self.measure: LatencyMeasure = measure
+        self.call_count = 0
+        self.first_start_ns, self.last_start_ns = np.inf, -np.inf
+        self._folder = folder
+        self._calls_held_max = calls_held_max
+        self._lock = Lock()
+        self._held: list[list[_CallArray]] = [[] for _ in range(BUCKETS)]
+        self._held_count = 0
+        self._tools: dict[str, int] = {}
+        self._kinds: dict[str, int] = {}
+        self._answering: set[str] = set()
+        self._sessions = SessionNames(BUCKETS, session_names_max)
+
+    @property
+    def tool_names(self) -> tuple[str, ...]:
+        """Names of the tools, sorted: what the codes of a bucket stand for."""
+        return tuple(sorted(self._tools))
+
+    @property
+    def kind_names(self) -> tuple[str, ...]:
+        """Names of the outcome kinds, sorted: what the codes of a bucket stand for."""
+        return tuple(sorted(self._kinds))
+
+    @property
+    def answering_tools(self) -> frozenset[str]:
+        """Tools with an ``ok`` call that was seen to its end."""
+        return frozenset(self._answering)
+
+    @property
+    def named_bucket_count(self) -> int:
+        """Number of leading buckets whose sessions have names."""
+        return self._sessions.bucket_count
+
+    def session_name(self, hashed: int) -> str:
+        """Return the name of a session of the leading buckets that have names."""
+        return self._sessions.name(hashed)
+
+    def add(self, columns: CallColumns) -> None:
+        """Add calls. What is handed out does not depend on how they are split and in which order they come."""
+        with self._lock:
+            tool = _registered(columns.tool.names, self._tools)
+            kind = _registered(columns.kind.names, self._kinds)
+            session = self._sessions.hashes(columns.session.names)
+            asked = [name not in self._answering for name in columns.tool.names]
+        calls = _stored(columns, tool, kind, session, self.measure)
+        answering = _answering(columns, calls["latency_s"], np.array(asked, dtype=bool))
+        parts = _by_bucket(calls, columns, session)
+        with self._lock:
+            self._answering |= answering
+            self._note_times(columns.start_ns)
+            for held, part in zip(self._held, parts, strict=True):
+                if len(part):
+                    held.append(part)
+            self.call_count += len(calls)
+            self._held_count += len(calls)
+            if self._held_count > self._calls_held_max:
+                self._move_to_files()
+
+    def bucket(self, number: int) -> tuple[Calls, HashArray]:
+        """Return the calls of one bucket, sessions in the order of their hashes, and the hash of each session code.
+
+        The sessions have no names; see `session_name`. A bucket can be had once: it is not kept.
+        """
+        calls = self._taken(number)
+        tool, kind = _ranks(self._tools)[calls["tool"]], _ranks(self._kinds)[calls["kind"]]
+        order = _in_order(calls, tool, kind)
+        session, start = calls["session"][order], calls["start"][order]
+        begins = np.ones(len(session), dtype=bool)
+        begins[1:] = session[1:] != session[:-1]
+        columns = Calls(
+            tool_names=self.tool_names,
+            session_names=(),
+            kind_names=self.kind_names,
+            tool=tool[order],
+            session=np.cumsum(begins) - 1,
+            kind=kind[order],
+            latency_s=calls["latency_s"][order],
+            first_byte_s=calls["first_byte_s"][order],
+            censored=calls["censored"][order],
+            start_s=np.where(start >= 0, start, np.nan) / 1e9,
+            measure=self.measure,
+        )
+        return columns, session[begins]
+
+    def _note_times(self, start_ns: FloatArray) -> None:
+        if np.isnan(start_ns).all():
+            return
+        self.first_start_ns = min(self.first_start_ns, float(np.nanmin(start_ns)))
+        self.last_start_ns = max(self.last_start_ns, float(np.nanmax(start_ns)))
+
+    def _move_to_files(self) -> None:
+        for number, held in enumerate(self._held):
+            with (self._folder / f"{number}.calls").open("ab") as file:
+                for part in held:
+                    part.tofile(file)
+            held.clear()
+        self._held_count = 0
+
+    def _taken(self, number: int) -> _CallArray:
+        held = self._held[number]
+        self._held[number] = []
+        path = self._folder / f"{number}.calls"
+        if path.exists():
+            held.append(np.fromfile(path, dtype=_CALL))
+            path.unlink()
+        return np.concatenate(held) if held else np.zeros(0, dtype=_CALL)
+
+
+def _registered(names: Sequence[str], known: dict[str, int]) -> npt.NDArray[np.int32]:
+    return np.array([known.setdefault(name, len(known)) for name in names], dtype=np.int32)
+
+
+def _ranks(known: dict[str, int]) -> IntArray:
+    """Return for each code the place of its name among the sorted names."""
+    ranks = np.empty(len(known), dtype=np.int64)
+    ranks[[known[name] for name in sorted(known)]] = np.arange(len(known))
+    return ranks
+
+
+def _stored(
+    columns: CallColumns,
+    tool: npt.NDArray[np.int32],
+    kind: npt.NDArray[np.int32],
+    session: HashArray,
+    measure: LatencyMeasure,
+) -> _CallArray:
+    calls = np.empty(len(columns), dtype=_CALL)
+    calls["session"] = session[columns.session.codes]
+    calls["seq"] = np.nan_to_num(columns.seq)
+    calls["start"] = start_key(columns)
+    calls["latency_s"] = latency_ns(columns, measure) / 1e9
+    calls["first_byte_s"] = columns.ttfb_ns / 1e9
+    calls["tool"] = tool[columns.tool.codes]
+    calls["kind"] = kind[columns.kind.codes]
+    calls["censored"] = columns.censored
+    return calls
+
+
+def _by_bucket(calls: _CallArray, columns: CallColumns, session: HashArray) -> list[_CallArray]:
+    bucket = (session >> np.uint64(64 - BUCKET_BITS)).astype(np.uint8)[columns.session.codes]
+    ends = np.cumsum(np.bincount(bucket, minlength=BUCKETS))
+    return np.split(calls.take(np.argsort(bucket, kind="stable")), ends[:-1])
+
+
+def _answering(columns: CallColumns, latency_s: FloatArray, asked: npt.NDArray[np.bool_]) -> set[str]:
+    """Return those of the tools asked for that have an ``ok`` call that was seen to its end."""
+    if not asked.any() or "ok" not in columns.kind.names:
+        return set()
+    ended = (columns.kind.codes == columns.kind.names.index("ok")) & (latency_s > 0) & ~columns.censored
+    ended &= asked[columns.tool.codes]
+    return {columns.tool.names[code] for code in np.unique(columns.tool.codes[ended])}
+
+
+def _in_order(calls: _CallArray, tool: IntArray, kind: IntArray) -> IntArray:
+    """Return the positions of a bucket's calls by session, `seq` and start time; what still ties, by what it holds."""
+    order = _by_session(calls["session"])
+    session, seq, start = calls["session"][order], calls["seq"][order], calls["start"][order]
+    same = session[1:] == session[:-1]
+    rises = (seq[1:] > seq[:-1]) | ((seq[1:] == seq[:-1]) & (start[1:] > start[:-1]))
+    wrong = np.flatnonzero(same & ~rises)
+    if not len(wrong):
+        return order
+    # Calls of a session mostly come in order. Only where they do not is it worth a sort by five columns.
+    where = np.flatnonzero(np.isin(session, session[wrong]))
+    rows = order[where]
+    keys = (calls["latency_s"], kind, tool, calls["start"], calls["seq"], calls["session"])
+    order[where] = rows[np.lexsort([key[rows] for key in keys])]
+    return order
+
+
+def _by_session(session: HashArray) -> IntArray:
+    """Return positions sorted by session hash, of equal ones the first first.
+
+    One sort of numbers that hold their own positions is ten times as fast as a sort of positions. A position takes
+    the place of the lowest bits of the hash; the highest are the same in all of a bucket.
+    """
+    mask = np.uint64((1 << len(session).bit_length()) - 1)
+    keys = np.sort(((session << np.uint64(BUCKET_BITS)) & ~mask) | np.arange(len(session), dtype=np.uint64))
+    order = (keys & mask).astype(np.int64)
+    found = session[order]
+    # Two sessions that agree in all the bits that were left would lie in each other's way.
+    return order if (found[1:] >= found[:-1]).all() else np.argsort(session, kind="stable")

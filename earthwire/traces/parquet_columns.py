@@ -1,0 +1,292 @@
+"""Parquet straight into columns: reads only what fitting needs, row group by row group, without making records.
+
+Rows are checked like records: where a batch holds a value that no record may have, its bad rows are told or left out as
+`read_parquet` does. Columns that are not read are not checked.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, get_args
+
+import numpy as np
+
+from earthwire.traces.call_columns import (
+    CUT_OFF,
+    NO_SESSION,
+    BoolArray,
+    CallColumns,
+    Coded,
+    FloatArray,
+    IntArray,
+)
+from earthwire.traces.errors import BadLineHandler, TraceFileError, report_bad_line
+from earthwire.traces.outcome_kind import outcome_kind
+from earthwire.traces.parquet import STATUS_MIN, check_columns, cleaned_row, open_parquet
+from earthwire.traces.record import (
+    BODY_CLASSES,
+    OUTCOMES,
+    Censoring,
+    RecordError,
+    TraceRecord,
+    record_from_dict,
+)
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+BATCH_ROWS = 1 << 18
+_STATUS = "http_response_status_code"
+_STATUS_MAX = 999
+
+_NAMES = (
+    "tool",
+    "session_id",
+    "latency_censoring",
+    "outcome",
+    "body_class",
+    "rpc_response_status_code",
+    "error_type",
+)
+_NUMBERS = ("seq", "start_time_unix_nano", "duration_ns", "ttfb_ns", "latency_limit_ns", _STATUS)
+_PAYLOAD = (
+    "chunk_gaps_ns",
+    "content_type",
+    "declared_content_length",
+    "error_message",
+    "http_response_body_size",
+    "http_response_header",
+    "response_body",
+    "response_body_encoding",
+    "response_body_truncated",
+    "retry_after_s",
+    "url_full",
+    "url_template",
+)
+_READ_AS_CODES = (*_NAMES, "content_type", "error_message", "response_body", "url_template")
+_ALLOWED = {"latency_censoring": get_args(Censoring), "outcome": OUTCOMES, "body_class": BODY_CLASSES}
+_REFINED = ("http_error", "rpc_error", "malformed", "semantic_error")
+"""Outcomes whose kind depends on other columns."""
+_SPEAKING = ("response_body", "http_response_header", "error_type")
+"""Columns that make even an ``ok`` row say something of payloads."""
+
+ChooseRows = Callable[[CallColumns], BoolArray]
+"""Tells which calls' records are wanted, shape (n_calls,)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ParquetShape:
+    """What a file's footer tells.
+
+    Attributes:
+        path: the file.
+        row_counts: of each row group.
+        known_total, known_first: rows whose time to the last and to the first byte is known.
+        columns: columns that hold anything.
+    """
+
+    path: Path
+    row_counts: tuple[int, ...]
+    known_total: int
+    known_first: int
+    columns: tuple[str, ...]
+
+    @property
+    def row_count(self) -> int:
+        """Rows of the file."""
+        return sum(self.row_counts)
+
+
+@dataclass(frozen=True, slots=True)
+class ParquetBlock:
+    """One batch of rows.
+
+    Attributes:
+        calls: its good rows, in columns.
+        records: those of them that were chosen.
+        row_count: rows that were read, good or bad.
+    """
+
+    calls: CallColumns
+    records: list[TraceRecord]
+    row_count: int
+
+
+def parquet_shape(path: Path) -> ParquetShape:
+    """Read the footer of a file.
+
+    Raises:
+        TraceFileError: as `read_parquet` does.
+    """
+    with open_parquet(path) as file:
+        check_columns(path, file.schema_arrow)
+        groups = range(file.metadata.num_row_groups)
+        known = {name: _known_count(file, name) for name in file.schema_arrow.names}
+        return ParquetShape(
+            path=path,
+            row_counts=tuple(file.metadata.row_group(i).num_rows for i in groups),
+            known_total=known.get("duration_ns", 0),
+            known_first=known.get("ttfb_ns", 0),
+            columns=tuple(name for name, count in known.items() if count),
+        )
+
+
+def read_row_group(
+    shape: ParquetShape,
+    group: int,
+    first_position: int,
+    choose: ChooseRows,
+    on_bad_row: BadLineHandler | None = None,
+) -> Iterator[ParquetBlock]:
+    """Yield the rows of one row group in batches; several may be read at once, each in a thread of its own.
+
+    Args:
+        shape: of the file.
+        group: number of the row group.
+        first_position: position of the first row of the file.
+        choose: tells which rows' records are wanted, with what payloads need; ``ok`` rows that hold nothing of that
+            kind are never made records.
+        on_bad_row: called with the error of each row that is left out.
+
+    Raises:
+        TraceFileError: without `on_bad_row`, at the first bad row.
+    """
+    wanted = [name for name in (*_NAMES, *_NUMBERS, *_PAYLOAD) if name in shape.columns]
+    first_row = sum(shape.row_counts[:group])
+    with open_parquet(shape.path, [name for name in _READ_AS_CODES if name in wanted]) as file:
+        for batch in file.iter_batches(BATCH_ROWS, row_groups=[group], columns=wanted, use_threads=False):
+            rows = np.arange(first_row, first_row + len(batch))
+            first_row += len(batch)
+            good = _good_rows(shape.path, batch, rows, on_bad_row)
+            if not good.all():
+                batch, rows = batch.filter(good), rows[good]
+            calls = _columns(batch, (first_position + rows).astype(np.float64))
+            yield ParquetBlock(calls, _chosen_records(batch, calls, choose), len(good))
+
+
+def _known_count(file: "pq.ParquetFile", name: str) -> int:
+    """Return how many values of a column are known; where the footer does not tell, they are counted."""
+    leaf = next(i for i in range(len(file.schema)) if file.schema.column(i).path.split(".")[0] == name)
+    total = 0
+    for i in range(file.metadata.num_row_groups):
+        chunk = file.metadata.row_group(i).column(leaf)
+        statistics = chunk.statistics
+        if statistics is not None and statistics.has_null_count:
+            total += chunk.num_values - statistics.null_count
+        else:
+            column = file.read_row_group(i, columns=[name]).column(0)
+            total += len(column) - column.null_count
+    return total
+
+
+def _good_rows(
+    path: Path, batch: "pa.RecordBatch", rows: IntArray, on_bad_row: BadLineHandler | None
+) -> BoolArray:
+    """Return which rows hold what a record may hold; only those that look bad are looked at one by one."""
+    good = np.ones(len(batch), dtype=bool)
+    for i in np.flatnonzero(_looks_bad(batch)).tolist():
+        try:
+            record_from_dict(cleaned_row(batch.slice(i, 1).to_pylist()[0]))
+        except RecordError as error:
+            bad_row = TraceFileError(path, f"row {rows[i] + 1}: {error}")
+            bad_row.__cause__ = error
+            report_bad_line(bad_row, on_bad_row)
+            good[i] = False
+    return good
+
+
+def _looks_bad(batch: "pa.RecordBatch") -> BoolArray:
+    bad = np.zeros(len(batch), dtype=bool)
+    names, tool = _codes(batch, "tool", "")
+    bad |= np.array([not name for name in names], dtype=bool)[tool]
+    for field, allowed in _ALLOWED.items():
+        names, codes = _codes(batch, field, allowed[0])
+        wrong = np.array([name not in allowed for name in names], dtype=bool)
+        if wrong.any():
+            bad |= wrong[codes]
+    for field in _NUMBERS:
+        values = _numbers(batch, field)
+        bad |= values > _STATUS_MAX if field == _STATUS else values < 0
+    return bad
+
+
+def _columns(batch: "pa.RecordBatch", position: FloatArray) -> CallColumns:
+    session_names, session = _codes(batch, "session_id", NO_SESSION)
+    censoring_names, censoring = _codes(batch, "latency_censoring", "none")
+    return CallColumns(
+        tool=Coded(*_codes(batch, "tool", "")),
+        session=Coded(tuple(name or NO_SESSION for name in session_names), session),
+        kind=_kinds(batch),
+        seq=_numbers(batch, "seq"),
+        start_ns=_numbers(batch, "start_time_unix_nano"),
+        duration_ns=_numbers(batch, "duration_ns"),
+        ttfb_ns=_numbers(batch, "ttfb_ns"),
+        limit_ns=_numbers(batch, "latency_limit_ns"),
+        censored=np.array([name in CUT_OFF for name in censoring_names], dtype=bool)[censoring],
+        position=position,
+    )
+
+
+def _kinds(batch: "pa.RecordBatch") -> Coded:
+    """Return the outcome kinds: those that depend on the outcome alone from a table, the others one by one."""
+    outcomes, outcome = _codes(batch, "outcome", "unknown")
+    kinds: dict[str, int] = {}
+    plain = [-1 if name in _REFINED else kinds.setdefault(name, len(kinds)) for name in outcomes]
+    kind = np.array(plain, dtype=np.int32)[outcome]
+    rows = np.flatnonzero(kind < 0)
+    if not len(rows):
+        return Coded(tuple(kinds), kind)
+    status = _numbers(batch, _STATUS)[rows]
+    columns = [outcome[rows], np.where(status >= STATUS_MIN, status, 0).astype(np.int64)]
+    names: list[tuple[str, ...]] = []
+    for field in ("body_class", "rpc_response_status_code", "error_type"):
+        of_field, codes = _codes(batch, field, "")
+        names.append(of_field)
+        columns.append(codes[rows])
+    width = (len(outcomes), _STATUS_MAX + 1, *map(len, names))
+    combined, first, which = np.unique(
+        np.ravel_multi_index(columns, width), return_index=True, return_inverse=True
+    )
+    refined = np.empty(len(combined), dtype=np.int32)
+    for i, row in enumerate(first.tolist()):
+        told = [of_field[codes[row]] or None for of_field, codes in zip(names, columns[2:], strict=True)]
+        name = outcome_kind(outcomes[columns[0][row]], int(columns[1][row]) or None, *told)
+        refined[i] = kinds.setdefault(name, len(kinds))
+    kind[rows] = refined[which]
+    return Coded(tuple(kinds), kind)
+
+
+def _chosen_records(batch: "pa.RecordBatch", calls: CallColumns, choose: ChooseRows) -> list[TraceRecord]:
+    """Return the records of the rows that say something of payloads, as far as they are chosen."""
+    speaks = np.array([name != "ok" for name in calls.kind.names], dtype=bool)[calls.kind.codes]
+    for field in _SPEAKING:
+        if field in batch.schema.names and batch.column(field).null_count < len(batch):
+            speaks |= batch.column(field).is_valid().to_numpy(zero_copy_only=False)
+    if not speaks.any():
+        return []
+    speaks[speaks] = choose(calls.select(speaks))
+    return [record_from_dict(cleaned_row(row)) for row in batch.filter(speaks).to_pylist()]
+
+
+def _codes(batch: "pa.RecordBatch", name: str, unknown: str) -> tuple[tuple[str, ...], IntArray]:
+    """Return a string column as names and codes; where it is null, or not there, it is `unknown`."""
+    if name not in batch.schema.names:
+        return (unknown,), np.zeros(len(batch), dtype=np.int32)
+    column = batch.column(name)
+    if not hasattr(column, "indices"):
+        column = column.dictionary_encode()
+    names = tuple(column.dictionary.to_pylist())
+    if column.null_count:
+        return (*names, unknown), column.indices.fill_null(len(names)).to_numpy()
+    return names, column.indices.to_numpy()
+
+
+def _numbers(batch: "pa.RecordBatch", name: str) -> FloatArray:
+    """Return an integer column; NaN where it is null or not there."""
+    if name not in batch.schema.names:
+        return np.full(len(batch), np.nan)
+    column = batch.column(name)
+    if hasattr(column, "indices"):
+        column = column.dictionary_decode()
+    return np.asarray(column.to_numpy(zero_copy_only=False), dtype=np.float64)
