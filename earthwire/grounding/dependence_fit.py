@@ -78,7 +78,7 @@ def _across_tools(
     total, n = np.bincount(owner, weights=cell_sum), np.bincount(owner, weights=cell_count)
     products = (total**2 - np.bincount(owner, weights=cell_sum**2)) / 2
     pairs = (n**2 - np.bincount(owner, weights=cell_count**2)) / 2
-    return products, pairs, n
+    return products, pairs, n.astype(np.float64)
 
 
 def _constant_and_decay(

@@ -81,12 +81,32 @@ class Finding:
     cycles: list[list[Cycle]]
 
 
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """A tool's limit and the windows that it was read from: its own, or those of its upstream where it has too few.
+
+    Attributes:
+        limit: of the tool.
+        quota_cycles: windows that the quota rests on.
+        own_cycles: windows of the tool itself, of each sequence.
+    """
+
+    limit: RateLimit
+    quota_cycles: list[list[Cycle]]
+    own_cycles: list[list[Cycle]]
+
+
 def rate_limits(calls: Calls) -> dict[int, RateLimit]:
     """Return the limit of each tool code for which one was found."""
+    return {tool: evidence.limit for tool, evidence in limit_evidence(calls).items()}
+
+
+def limit_evidence(calls: Calls) -> dict[int, Evidence]:
+    """Return the limit, with what it rests on, of each tool code for which one was found."""
     groups: dict[str, dict[int, list[Sequence]]] = {}
     for tool, sequences in _refused_sequences(calls).items():
         groups.setdefault(upstream(calls.tool_names[tool]), {})[tool] = sequences
-    found: dict[int, RateLimit] = {}
+    found: dict[int, Evidence] = {}
     for tools in groups.values():
         found |= _of_group(tools)
     return found
@@ -109,18 +129,28 @@ def find_limit(sequences: list[Sequence]) -> Finding | None:
     return best if best.quota <= QUOTA_CALLS_SHARE_MAX * sum(map(len, refused)) else None
 
 
-def window_s(cycles: list[list[Cycle]]) -> float | None:
-    """Return the length of a window in seconds, or None where start times do not tell.
+def window_bounds_s(cycles: list[list[Cycle]]) -> tuple[list[float], list[float]]:
+    """Return the times that the window is longer than, and those that it is no longer than.
 
     A window is longer than the time to its last refusal, and no longer than the time to the next call that passes.
-    The one usual length inside these bounds is taken, else their middle where they are near to each other.
 
     Args:
         cycles: of each sequence, in order.
     """
     lows = [c.last_refused_s - c.opened_s for part in cycles for c in part if c.full]
     highs = [b.opened_s - a.opened_s for part in cycles for a, b in pairwise(part) if a.full]
-    lows, highs = [x for x in lows if x >= 0], [x for x in highs if x > 0]
+    return [x for x in lows if x >= 0], [x for x in highs if x > 0]
+
+
+def window_s(cycles: list[list[Cycle]]) -> float | None:
+    """Return the length of a window in seconds, or None where start times do not tell.
+
+    The one usual length inside the bounds is taken, else their middle where they are near to each other.
+
+    Args:
+        cycles: of each sequence, in order.
+    """
+    lows, highs = window_bounds_s(cycles)
     if not lows or not highs:
         return None
     low, high = max(lows), min(highs)
@@ -133,13 +163,39 @@ def window_s(cycles: list[list[Cycle]]) -> float | None:
     return float(f"{(low + high) / 2:.4g}") if high <= _BOUNDS_RATIO_MAX * low else None
 
 
-def _of_group(tools: dict[int, list[Sequence]]) -> dict[int, RateLimit]:
+def quota_weights(passed: IntArray, quotas: IntArray) -> FloatArray:
+    """Return the log likelihood ratio of each quota against a geometric number of passes, shape (n_quotas,).
+
+    Args:
+        passed: calls that passed in each full window, at least 1.
+        quotas: to be weighed.
+    """
+    leave = min(len(passed) / passed.sum(), 1.0 - 1e-9)
+    geometric = np.maximum((1.0 - leave) ** (passed - 1) * leave, 1e-12)
+    distance = np.abs(passed - quotas[:, None])
+    near = np.maximum(1, np.round(_NEAR_SHARE * quotas))[:, None]
+    limited = np.where(distance == 0, _EXACT, np.where(distance <= near, _NEAR / (2 * near), 0.0))
+    evidence: FloatArray = np.log((limited + _ANY * geometric) / geometric).sum(axis=1)
+    return evidence
+
+
+def passes_of_full(cycles: list[list[Cycle]]) -> IntArray:
+    """Return how many calls passed in each full window."""
+    return np.array([c.passed for part in cycles for c in part if c.full and c.passed], dtype=np.int64)
+
+
+def window_lengths(cycles: list[list[Cycle]]) -> list[int]:
+    """Return the calls of the windows that were seen from end to end."""
+    return [c.passed + c.refused for part in cycles for c in part[:-1] if c.full]
+
+
+def _of_group(tools: dict[int, list[Sequence]]) -> dict[int, Evidence]:
     """Return the limits of the tools of one upstream: each by itself where it can, the others together."""
-    found: dict[int, RateLimit] = {}
+    found: dict[int, Evidence] = {}
     for tool, sequences in tools.items():
         finding = find_limit(sequences)
         if finding is not None:
-            found[tool] = _limit(finding, finding.cycles, "tool")
+            found[tool] = Evidence(_limit(finding, finding.cycles, "tool"), finding.cycles, finding.cycles)
     rest = {
         tool: sequences
         for tool, sequences in tools.items()
@@ -155,12 +211,12 @@ def _of_group(tools: dict[int, list[Sequence]]) -> dict[int, RateLimit]:
         own = pooled.cycles[at : at + len(sequences)]
         at += len(sequences)
         if _belongs(own, pooled.quota):
-            found[tool] = _limit(pooled, own, "server")
+            found[tool] = Evidence(_limit(pooled, own, "server"), pooled.cycles, own)
     return found
 
 
 def _limit(finding: Finding, own: list[list[Cycle]], support: Support) -> RateLimit:
-    lengths = _window_lengths(own) or _window_lengths(finding.cycles)
+    lengths = window_lengths(own) or window_lengths(finding.cycles)
     return RateLimit(
         quota=finding.quota,
         window_calls=round(float(np.median(lengths))) if lengths else None,
@@ -171,11 +227,6 @@ def _limit(finding: Finding, own: list[list[Cycle]], support: Support) -> RateLi
     )
 
 
-def _window_lengths(cycles: list[list[Cycle]]) -> list[int]:
-    """Return the calls of the windows that were seen from end to end."""
-    return [c.passed + c.refused for part in cycles for c in part[:-1] if c.full]
-
-
 def _belongs(own: list[list[Cycle]], quota: int) -> bool:
     passed = [cycle.passed for part in own for cycle in part if cycle.full]
     return bool(passed) and abs(float(np.median(passed)) - quota) <= max(1.0, _QUOTA_SPREAD_MAX * quota)
@@ -183,18 +234,13 @@ def _belongs(own: list[list[Cycle]], quota: int) -> bool:
 
 def _weigh(cycles: list[list[Cycle]]) -> Finding | None:
     """Return the evidence for the typical number of passes as a quota; None where there are too few windows."""
-    passed = np.array([c.passed for part in cycles for c in part if c.full and c.passed], dtype=np.int64)
+    passed = passes_of_full(cycles)
     if len(passed) < CYCLES_MIN:
         return None
     quota = int(np.median(passed))
     if quota < QUOTA_MIN:
         return None
-    leave = min(len(passed) / passed.sum(), 1.0 - 1e-9)
-    geometric = np.maximum((1.0 - leave) ** (passed - 1) * leave, 1e-12)
-    distance = np.abs(passed - quota)
-    near = max(1, round(_NEAR_SHARE * quota))
-    limited = np.where(distance == 0, _EXACT, np.where(distance <= near, _NEAR / (2 * near), 0.0))
-    evidence = float(np.log((limited + _ANY * geometric) / geometric).sum())
+    evidence = float(quota_weights(passed, np.array([quota]))[0])
     return Finding(quota, evidence - float(np.log(len(_INTERRUPTION_SHARES))), cycles)
 
 
