@@ -21,6 +21,7 @@ from earthwire.proxy.request_rules import (
     body_length,
     check_folding,
     check_host,
+    check_request_line,
     check_target,
     check_version,
     connect_refusal,
@@ -65,6 +66,7 @@ class RequestHeadReader:
             except httptools.HttpParserError as error:
                 raise self._refusal(error, head) from error
             line, headers = self._line(parsed), self._read_headers(parsed)
+            check_request_line(head, parsed.method, parsed.target, parsed.version)
             if len(head) <= _REMEMBERED_BYTES_MAX and _VERSION.match(rest):
                 _remember(self._lines, start, line)
                 _remember(self._headers, rest, headers)

@@ -68,6 +68,17 @@ def check_incomplete_head(data: bytes | bytearray, limits: Limits) -> None:
         )
 
 
+def check_request_line(head: bytes, method: bytes, target: bytes, version: str) -> None:
+    """Refuse a request line that says more than what was read in it: other blanks, line ends or protocols.
+
+    Raises:
+        RequestRefusedError: 400.
+    """
+    if not head.startswith(b"%b %b HTTP/%b\r\n" % (method, target, version.encode("ascii"))):
+        text = "the request line is not METHOD, one space, target, one space, HTTP/1.1 and CRLF"
+        raise RequestRefusedError(400, "bad_request_line", text)
+
+
 def check_target(method: bytes, target: bytes, limits: Limits) -> bytes:
     """Return the request target in origin form (``/path?query``), or ``*``.
 

@@ -118,6 +118,9 @@ class LiveSource:
         first_line = f"{method}{self._before_target}{target}{self._after_target}"
         data = first_line.encode("ascii") + headers.forwarded
         whole = body.complete
+        if body.error is not None:
+            # Refused before anything was sent: the upstream need not see the beginning of it.
+            raise body.error
         if body is not NO_BODY:
             start = body.take()
             data += chunk(start) if headers.chunked else start
