@@ -38,6 +38,7 @@ from earthwire.config.payload_sections import (
     payload_section,
     response_section,
 )
+from earthwire.config.stream_section import StreamSection, stream_law, stream_section
 from earthwire.fault_models.dependence import Dependence, SessionLevels
 from earthwire.fault_models.donors import DonorRanks
 from earthwire.fault_models.outcome import OutcomeCounts
@@ -118,6 +119,7 @@ class LawsSection(Section):
     session_levels: SessionLevelsSection | None = None
     donor_ranks: DonorRanksSection | None = None
     first_byte: FirstByteSection | None = None
+    stream: StreamSection | None = None
     resolution_ms: Annotated[float, Field(ge=0.0, le=1e9)] = 0.0
     responses: dict[str, list[ResponseSection]] = {}
     regime: RegimeSection | None = None
@@ -269,6 +271,7 @@ def _laws(section: LawsSection) -> ToolLaws:
         regime=None if section.regime is None else regime_law(section.regime),
         rate_limit=None if section.rate_limit is None else rate_limit(section.rate_limit),
         payload=NO_PAYLOAD_LAW if section.payload is None else payload_law(section.payload),
+        stream=None if section.stream is None else stream_law(section.stream),
     )
 
 
@@ -314,6 +317,8 @@ def _section(laws: ToolLaws) -> dict[str, object]:
         }
     if laws.first_byte is not None:
         section["first_byte"] = first_byte_section(laws.first_byte)
+    if laws.stream is not None:
+        section["stream"] = stream_section(laws.stream)
     if laws.resolution_s:
         section["resolution_ms"] = milliseconds(laws.resolution_s)
     if laws.responses:

@@ -44,11 +44,13 @@ from earthwire.fault_models.plan import (
     Body,
     Forward,
     Head,
+    PieceCut,
     Plan,
     RelayAnswer,
     RelayBody,
     RelayDamaged,
     RelayHead,
+    RelayPieces,
     Step,
     Support,
     Wait,
@@ -76,6 +78,14 @@ from earthwire.fault_models.severity import (
 )
 from earthwire.fault_models.simulation import STREAMS_MAX, Simulation, TooManyStreamsError
 from earthwire.fault_models.slots import Slot
+from earthwire.fault_models.stream import (
+    CHUNK_LEVELS,
+    CHUNKS_MAX,
+    GAP_LEVELS,
+    StreamLaw,
+    piece_due_s,
+    streamed,
+)
 from earthwire.fault_models.uniforms import Purpose, UniformStream
 from earthwire.fault_models.upstream_law import CALLS_MIN, INFEASIBLE_MAX, LogHistogram, WaitLaw
 from earthwire.fault_models.virtual_time import (
@@ -89,9 +99,12 @@ from earthwire.fault_models.virtual_time import (
 
 __all__ = [
     "CALLS_MIN",
+    "CHUNKS_MAX",
+    "CHUNK_LEVELS",
     "CLASS_OF_KIND",
     "DONORS_MIN",
     "EXACT_SESSIONS_MIN",
+    "GAP_LEVELS",
     "INFEASIBLE_MAX",
     "KAPPA",
     "LEVELS",
@@ -136,6 +149,7 @@ __all__ = [
     "Overlay",
     "Patience",
     "PayloadLaw",
+    "PieceCut",
     "Plan",
     "Profile",
     "Provenance",
@@ -147,12 +161,14 @@ __all__ = [
     "RelayBody",
     "RelayDamaged",
     "RelayHead",
+    "RelayPieces",
     "SessionLevels",
     "SevereOutcomes",
     "Simulation",
     "Slot",
     "Source",
     "Step",
+    "StreamLaw",
     "Support",
     "TimeMeter",
     "TimeoutShape",
@@ -179,10 +195,12 @@ __all__ = [
     "open_meter",
     "open_severe",
     "overlay_count",
+    "piece_due_s",
     "plain_response",
     "plan_digest",
     "profile_hash",
     "severe_latency_s",
+    "streamed",
     "timeout_share",
     "with_retry_after",
     "without_refusals",

@@ -46,6 +46,7 @@ class ToolModel:
         first_byte: its own law of the first byte or that of all tools; None where unknown.
         resolution_s: step of the recorder's clock.
         payload: its own payload law or that of all tools.
+        stream: how its streamed responses come; of an unknown tool that of all tools; None where none was recorded.
     """
 
     __slots__ = (
@@ -59,6 +60,7 @@ class ToolModel:
         "payload",
         "ranks",
         "resolution_s",
+        "stream",
     )
 
     def __init__(
@@ -79,6 +81,7 @@ class ToolModel:
         self.ranks = ranks
         self.first_byte = (laws.first_byte if laws is not None else None) or family.profile.overall.first_byte
         self.resolution_s = (laws or family.profile.overall).resolution_s
+        self.stream = (laws or family.profile.overall).stream
 
     def latency(self, kind: str) -> LatencyTable | None:
         """Return the latency table of an outcome kind, its own or adopted; None if there is none at all."""

@@ -12,7 +12,7 @@ from typing import Self
 import msgspec
 
 from earthwire.fault_models.call import Call, Drawn
-from earthwire.fault_models.plan import Plan, RelayBody, Step, Wait
+from earthwire.fault_models.plan import Plan, RelayBody, RelayPieces, Step, Wait
 from earthwire.fault_models.simulation import Simulation
 from earthwire.fault_models.upstream_law import CALLS_MIN, INFEASIBLE_MAX, LogHistogram, WaitLaw
 
@@ -85,7 +85,7 @@ class GroundedSimulation:
         """Return the plan of the next call of this tool in this episode; see `Simulation.draw`."""
         drawn = self.simulation.draw(call)
         upstream = self._upstreams.get(call.tool)
-        if upstream is None or not any(isinstance(step, RelayBody) for step in drawn.plan.steps):
+        if upstream is None or not any(isinstance(step, RelayBody | RelayPieces) for step in drawn.plan.steps):
             return drawn
         law = self._law(call.tool, drawn.plan.outcome, upstream)
         table = self.simulation.model(call.tool).latency(drawn.plan.outcome)
@@ -156,6 +156,9 @@ def _waiting(plan: Plan, wait_s: float) -> Plan:
             steps.append(Wait(step.until_s * factor))
         elif isinstance(step, RelayBody):
             steps.append(RelayBody(step.last_byte_s * factor, step.fraction))
+        elif isinstance(step, RelayPieces):
+            due_s = tuple(time_s * factor for time_s in step.due_s)
+            steps.append(msgspec.structs.replace(step, due_s=due_s))
         else:
             steps.append(step)
     return msgspec.structs.replace(

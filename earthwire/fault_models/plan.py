@@ -20,6 +20,8 @@ Support = Literal["tool", "server", "global", "assumed"]
 
 AbortHow = Literal["rst", "fin", "hang"]
 
+PieceCut = Literal["events", "parts", "fragments"]
+
 
 class Forward(msgspec.Struct, frozen=True, tag="forward", gc=False):
     """Send the request upstream now; later `Relay` steps pass on what comes back."""
@@ -43,6 +45,20 @@ class RelayBody(msgspec.Struct, frozen=True, tag="relay_body", gc=False):
 
     last_byte_s: float = 0.0
     fraction: float = 1.0
+
+
+class RelayPieces(msgspec.Struct, frozen=True, tag="relay_pieces"):
+    """Pass on the upstream's body in pieces, the first no earlier than ``due_s[0]`` and the last than ``due_s[-1]``.
+
+    What a piece is, `cut` says. ``events``: an event of an event stream, or a chunk as it comes; a body of declared
+    length that is no event stream is passed on as by `RelayBody`. ``parts``: one of ``len(due_s)`` equal parts.
+    ``fragments``: 1 to 16 bytes, as `u` in (0, 1) decides. With more pieces than times several leave at once, with
+    fewer some times are passed over.
+    """
+
+    due_s: tuple[float, ...]
+    cut: PieceCut = "events"
+    u: float = 0.5
 
 
 class RelayDamaged(msgspec.Struct, frozen=True, tag="relay_damaged", gc=False):
@@ -102,7 +118,7 @@ class Abort(msgspec.Struct, frozen=True, tag="abort", gc=False):
     how: AbortHow
 
 
-Step = Forward | Wait | RelayHead | RelayBody | RelayDamaged | RelayAnswer | Head | Body | Abort
+Step = Forward | Wait | RelayHead | RelayBody | RelayPieces | RelayDamaged | RelayAnswer | Head | Body | Abort
 
 
 class Plan(msgspec.Struct, frozen=True):

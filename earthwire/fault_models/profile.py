@@ -13,6 +13,7 @@ from earthwire.fault_models.payload import NO_PAYLOAD_LAW, PayloadLaw
 from earthwire.fault_models.rate_limit import RateLimit
 from earthwire.fault_models.regime import RegimeLaw, UpstreamRegime
 from earthwire.fault_models.slots import Slot
+from earthwire.fault_models.stream import StreamLaw
 
 
 class ErrorResponse(msgspec.Struct, frozen=True):
@@ -46,6 +47,7 @@ class ToolLaws(msgspec.Struct, frozen=True):
         session_levels: how fast and how steady the sessions were that used the tool; None where they are too few.
         donor_ranks: recorded ranks of its calls, where the profile replays donor sessions.
         first_byte: share of the latency until the first byte; None where unknown or as for all tools.
+        stream: how its streamed responses come; None where none was recorded.
         resolution_s: step of the recorder's clock, reproduced in what is drawn; 0 for none.
         responses: recorded responses for each outcome kind.
         regime: when it fails, where that is more than what came last can tell.
@@ -65,6 +67,7 @@ class ToolLaws(msgspec.Struct, frozen=True):
     regime: RegimeLaw | None = None
     rate_limit: RateLimit | None = None
     payload: PayloadLaw = NO_PAYLOAD_LAW
+    stream: StreamLaw | None = None
 
 
 class Source(msgspec.Struct, frozen=True):

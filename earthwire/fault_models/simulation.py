@@ -22,6 +22,7 @@ from earthwire.fault_models.posterior import DrawnLaws
 from earthwire.fault_models.profile import Profile, profile_hash
 from earthwire.fault_models.rate_limit import with_retry_after
 from earthwire.fault_models.severity import SEVERITY_MAX, SevereOutcomes, open_severe, severe_latency_s
+from earthwire.fault_models.stream import streamed
 from earthwire.fault_models.uniforms import Purpose, UniformStream
 
 STREAMS_MAX = 200_000
@@ -30,6 +31,7 @@ STREAMS_MAX = 200_000
 # As plain numbers: looking a member of an enumeration up takes a tenth of a microsecond each time.
 _OUTCOME, _PAYLOAD = int(Purpose.OUTCOME), int(Purpose.PAYLOAD)
 _DAMAGE, _FIRST_BYTE = int(Purpose.DAMAGE), int(Purpose.FIRST_BYTE)
+_GAPS = int(Purpose.GAPS)
 
 
 class TooManyStreamsError(RuntimeError):
@@ -123,6 +125,8 @@ class Simulation:
         steps = deliver(kind, first_s, latency_s, response, u[_DAMAGE], model.payload)
         if stream.outcomes.wait_s is not None:
             steps = with_retry_after(steps, stream.outcomes.wait_s)
+        if model.stream is not None:
+            steps = streamed(steps, model.stream.due_s(rank, u[_GAPS], first_s, latency_s))
         support = "assumed" if table is None else table.support
         return Drawn(index, Plan(kind, first_s, latency_s, steps, support), stream.conditions)
 

@@ -26,6 +26,9 @@ class Purpose(IntEnum):
     DAMAGE = 5
     FIRST_BYTE = 6
     SPARE = 7
+    """Of streams that no call belongs to: phases, overlays."""
+    GAPS = 7
+    """Of calls: number and gaps of the chunks of a stream."""
 
 
 class UniformStream:

@@ -137,6 +137,7 @@ class _Builder:
             first_byte=self._overall_first_byte,
             resolution_s=self._overall_step_s,
             payload=self._payloads.overall(),
+            stream=self._payloads.overall_stream_law(),
         )
 
     def _tool(self, tool: int, name: str) -> ToolLaws:
@@ -156,6 +157,7 @@ class _Builder:
             regime=self._regime(tool, outcomes),
             rate_limit=self._failing.limits.get(tool),
             payload=self._payloads.law(name),
+            stream=self._payloads.stream_law(name),
         )
 
     def _regime(self, tool: int, outcomes: OutcomeCounts) -> RegimeLaw | None:

@@ -12,6 +12,8 @@ import msgspec
 
 from earthwire.fault_models.payload import CUT_BINS, NO_PAYLOAD_LAW, PayloadLaw, cut_bin
 from earthwire.fault_models.profile import ErrorResponse
+from earthwire.fault_models.stream import StreamLaw
+from earthwire.grounding.streams import StreamTally
 from earthwire.grounding.templates import TemplateTally, assumed_echo, echoes_of, key_of, mask
 from earthwire.traces.json_shape import Shape, add_shapes, shape_of, thinned
 from earthwire.traces.label import FaultLabel
@@ -77,11 +79,12 @@ _PART_END = "\x01"
 class _Tool:
     """What was seen of one tool."""
 
-    __slots__ = ("cuts", "header_count", "headers", "kinds", "operators", "shape")
+    __slots__ = ("cuts", "header_count", "headers", "kinds", "operators", "shape", "streams")
 
     def __init__(self) -> None:
         self.kinds: dict[str, dict[_TemplateKey, TemplateTally]] = {}
         self.shape: Shape | None = None
+        self.streams = StreamTally()
         self.cuts = [0] * CUT_BINS
         self.operators: dict[str, Counter[str]] = {}
         self.headers: Counter[tuple[str, str]] = Counter()
@@ -105,6 +108,7 @@ class PayloadBank:
         else:
             _add_damage(tool, found)
         _add_response(tool, record)
+        tool.streams.add(record)
 
     def responses(self, tool: str) -> dict[str, tuple[ErrorResponse, ...]]:
         """Return the most frequent error responses of a tool, by outcome kind."""
@@ -112,6 +116,18 @@ class PayloadBank:
         if seen is None:
             return {}
         return {kind: _most_common(templates) for kind, templates in sorted(seen.kinds.items())}
+
+    def stream_law(self, tool: str) -> StreamLaw | None:
+        """Return how the streamed responses of a tool come; None where too few were recorded."""
+        seen = self._tools.get(tool)
+        return None if seen is None else seen.streams.law()
+
+    def overall_stream_law(self) -> StreamLaw | None:
+        """Return the law of all tools' streams together; None where too few were recorded."""
+        streams = StreamTally()
+        for tool in self._tools.values():
+            streams.join(tool.streams)
+        return streams.law()
 
     def law(self, tool: str) -> PayloadLaw:
         """Return the payload law of a tool."""

@@ -1,11 +1,13 @@
 """From what happened to one call to its trace record."""
 
+from itertools import pairwise
+
 import msgspec
 
 from earthwire.fault_models.plan import Plan, plan_digest
 from earthwire.proxy.episode_time import in_episode_time
 from earthwire.proxy.perform import Performance
-from earthwire.proxy.response_writer import ResponseWriter
+from earthwire.proxy.response_writer import CHUNKS_TIMED_MAX, ResponseWriter
 from earthwire.proxy.served_record import ServedRecord
 from earthwire.traces.body_class import classify_body
 from earthwire.traces.http_outcome import http_outcome
@@ -149,6 +151,7 @@ def _served_record(call: FinishedCall, ending: Ending, body_class: BodyClass | N
         writer.declared_bytes,
         writer.content_type,
         body_class,
+        *_chunks(writer.chunk_times_s),
         context.inflight_count,
         ending.origin,
         context.episode,
@@ -164,6 +167,16 @@ def _served_record(call: FinishedCall, ending: Ending, body_class: BodyClass | N
         int(lag_s * NANOSECONDS_PER_SECOND),
         context.drawn.conditions,
     )
+
+
+def _chunks(times_s: list[float] | None) -> tuple[bool | None, int | None, list[int] | None]:
+    """Return whether a response was a stream, in how many chunks it was sent, and the gaps between them."""
+    if times_s is None:
+        return None, None, None
+    if len(times_s) >= CHUNKS_TIMED_MAX:
+        return True, None, None
+    gaps_ns = [int((after - before) * NANOSECONDS_PER_SECOND) for before, after in pairwise(times_s)]
+    return True, len(times_s), gaps_ns
 
 
 def _is_timed(ending: Ending) -> bool:

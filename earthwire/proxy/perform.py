@@ -12,6 +12,7 @@ from earthwire.fault_models.plan import (
     RelayBody,
     RelayDamaged,
     RelayHead,
+    RelayPieces,
     Step,
     Wait,
 )
@@ -23,6 +24,7 @@ from earthwire.proxy.limits import Limits
 from earthwire.proxy.mcp.relay_answer import relay_answer
 from earthwire.proxy.relay import Tail, relay_part, relay_whole
 from earthwire.proxy.relay_damaged import damaged_response, read_part
+from earthwire.proxy.relay_pieces import relay_pieces
 from earthwire.proxy.response_writer import ResponseWriter
 from earthwire.traces.record import Origin
 
@@ -91,6 +93,8 @@ class Performance(msgspec.Struct, eq=False):
             elif isinstance(step, Body):
                 self.writer.stage(step.data)
                 await self._flush()
+            elif isinstance(step, RelayPieces):
+                await self._relay_pieces(step)
             elif isinstance(step, RelayDamaged):
                 await self._relay_damaged(step)
             elif isinstance(step, RelayAnswer):
@@ -132,6 +136,11 @@ class Performance(msgspec.Struct, eq=False):
             return
         await relay_whole(body, Tail(writer, self.clock, due_s))
         writer.end()
+
+    async def _relay_pieces(self, step: RelayPieces) -> None:
+        body, arrival_s = self._upstream_exchange().body, self.context.request.arrival_s
+        held_bytes_max = self.limits.damaged_body_bytes_max
+        await relay_pieces(body, self.head, self.writer, self.clock, arrival_s, step, held_bytes_max)
 
     async def _relay_damaged(self, step: RelayDamaged) -> None:
         exchange, writer = self._upstream_exchange(), self.writer

@@ -13,8 +13,11 @@ from earthwire.proxy.exchange import ResponseHead
 from earthwire.proxy.headers import serialise
 from earthwire.proxy.request import Request
 from earthwire.proxy.upstream import LAST_CHUNK, chunk
+from earthwire.traces.body_class import is_stream_type
 
 _REASONS = {status.value: status.phrase.encode("ascii") for status in HTTPStatus}
+CHUNKS_TIMED_MAX = 10_000
+
 _CLOSE = b"Connection: close\r\n"
 _KEEP_ALIVE = b"Connection: keep-alive\r\n"
 
@@ -35,6 +38,8 @@ class ResponseWriter(msgspec.Struct, eq=False):
         declared_bytes: Content-Length of that head, or None.
         body_bytes: body bytes staged so far.
         first_byte_s, last_byte_s: when the first and the last bytes were written so far (monotonic), or None.
+        chunk_times_s: when parts of the body of a stream were written (monotonic), the first `CHUNKS_TIMED_MAX` of
+            them; None where the response is no stream.
     """
 
     client: ClientConnection
@@ -48,6 +53,8 @@ class ResponseWriter(msgspec.Struct, eq=False):
     body_bytes: int = 0
     first_byte_s: float | None = None
     last_byte_s: float | None = None
+    chunk_times_s: list[float] | None = None
+    _timed_bytes: int = 0
     _staged: bytes = b""
     _kept: list[bytes] = []
     _bodiless: bool = False
@@ -110,8 +117,16 @@ class ResponseWriter(msgspec.Struct, eq=False):
         self.client.transport.write(staged)
         self._staged = b""
         self.last_byte_s = time.monotonic()
+        if self.chunk_times_s is not None:
+            self._note_chunk(self.last_byte_s)
         if self.first_byte_s is None:
             self.first_byte_s = self.last_byte_s
+
+    def _note_chunk(self, now_s: float) -> None:
+        times_s = self.chunk_times_s
+        if times_s is not None and self.body_bytes > self._timed_bytes and len(times_s) < CHUNKS_TIMED_MAX:
+            times_s.append(now_s)
+        self._timed_bytes = self.body_bytes
 
     def kept_body(self) -> bytes:
         """Return the first bytes of the body: all of it unless `body_bytes` is larger."""
@@ -129,6 +144,8 @@ class ResponseWriter(msgspec.Struct, eq=False):
         return self._bodiless or self.declared_bytes is None or self.body_bytes == self.declared_bytes
 
     def _stage_head(self, start: bytes) -> None:
+        if is_stream_type(self.content_type):
+            self.chunk_times_s = []
         if not self.reusable:
             start += _CLOSE
         elif self.http_1_0:

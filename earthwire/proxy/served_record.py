@@ -36,6 +36,9 @@ class ServedRecord(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     declared_content_length: int | None = None
     content_type: str | None = None
     body_class: BodyClass | None = None
+    stream: bool | None = None
+    chunk_count: int | None = None
+    chunk_gaps_ns: list[int] | None = None
     inflight_at_start: int | None = None
     origin: Origin | None = None
     episode: str | None = None

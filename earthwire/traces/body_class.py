@@ -13,6 +13,7 @@ _HTML = re.compile(
 _SSE_LINE = re.compile(rb"(?:data|event|id|retry):")
 _JSON_TYPE = re.compile(r"[/+]json\b|[/+]x-ndjson\b", re.IGNORECASE)
 _BINARY_TYPE = re.compile(r"(image|audio|video|font)/|octet-stream|[/+](zip|gzip|pdf)\b", re.IGNORECASE)
+_STREAM_TYPE = re.compile(r"text/event-stream\b|application/(x-ndjson|jsonl|x-jsonlines|stream\+json|json-seq)\b")
 _BINARY_SNIFF_BYTES = 4096
 _UTF8_CUT_BYTES_MAX = 3
 
@@ -29,6 +30,11 @@ def is_json_type(content_type: str | None) -> bool:
 def is_event_stream(content_type: str | None) -> bool:
     """Tell whether a content type promises server-sent events."""
     return content_type is not None and content_type.lower().startswith("text/event-stream")
+
+
+def is_stream_type(content_type: str | None) -> bool:
+    """Tell whether a content type promises something that comes bit by bit: events, or JSON by lines."""
+    return content_type is not None and _STREAM_TYPE.match(content_type.strip().lower()) is not None
 
 
 def classify_body(body: bytes, content_type: str | None) -> BodyClass:
