@@ -75,8 +75,6 @@ class StreamLaw(msgspec.Struct, frozen=True):
         memory, innovation = self.gap_memory, math.sqrt(1.0 - self.gap_memory**2)
         if not memory:
             return [_quantile(numbers.next(), GAP_LEVELS, self.gaps) for _ in range(count)]
-        if not memory:
-            return [_quantile(numbers.next(), GAP_LEVELS, self.gaps) for _ in range(count)]
         score = normal_quantile(numbers.next())
         found = []
         for _ in range(count):

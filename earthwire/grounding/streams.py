@@ -3,7 +3,6 @@
 import math
 from collections import Counter
 from itertools import pairwise
-from itertools import pairwise
 
 from earthwire.fault_models.stream import CHUNK_LEVELS, GAP_LEVELS, StreamLaw
 from earthwire.traces.record import TraceRecord
