@@ -1,0 +1,179 @@
+"""Simulated tools without a wire: a Python callable that is as slow and as faulty as the recorded tool.
+
+The plans are those that the proxy draws for the same profile, seed, episode, tool and call index. What the proxy does
+to bytes is done to the callable's result: faults of the connection and of HTTP are raised (`earthwire.tool_errors`),
+damaged bodies are returned. The clock is virtual unless told otherwise: nothing waits, and the episode adds the time up.
+"""
+
+import asyncio
+import functools
+import inspect
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+from earthwire.config.profile_file import read_profile
+from earthwire.config.shipped import profile_path
+from earthwire.fault_models.call import Call, Drawn
+from earthwire.fault_models.delivery import RELAYED_KINDS
+from earthwire.fault_models.plan import Plan
+from earthwire.fault_models.profile import Profile
+from earthwire.fault_models.simulation import Simulation
+from earthwire.fault_models.virtual_time import EpisodeClock, Patience
+from earthwire.plan_result import PlannedCall
+from earthwire.tool_errors import ToolTimeoutError
+
+DEFAULT_EPISODE = "default"
+_PROFILES_KEPT = 8
+
+Tool = TypeVar("Tool", bound=Callable[..., Any])
+Laws = str | Path | Profile | Simulation
+
+
+class SimulatedEpisode:
+    """One agent run in process: the tools that it wraps share its seed, its clock and its account.
+
+    Attributes:
+        name: that plans are drawn under.
+        seed: of its draws.
+        call_count: calls that are over.
+        outcomes: those calls by planned outcome kind.
+        intended_s: latencies as drawn, added up.
+        latency_s: latencies as the agent is to count them, added up: on this episode's clock, within its patience.
+
+    Args:
+        profile: the laws: a profile, the name of a shipped one, the path of a file, or a `Simulation`. One simulation
+            for many episodes saves working out the laws again.
+        seed: of its draws; with a `Simulation`, None stands for its own seed.
+        name: that plans are drawn under; equal seeds and names give equal plans.
+        clock: ``virtual`` waits for nothing, ``real`` as long as drawn, ``scaled`` shorter by `speed`.
+        speed: with ``scaled``, simulated seconds in a real one; positive.
+        client_timeout_s: patience of the agent, in seconds of its clock.
+        severity: of the laws, 1 as recorded; None as the simulation has it.
+    """
+
+    def __init__(
+        self,
+        profile: Laws,
+        seed: int | None = 0,
+        name: str = DEFAULT_EPISODE,
+        *,
+        clock: EpisodeClock = "virtual",
+        speed: float = 1.0,
+        client_timeout_s: float | None = None,
+        severity: float | None = None,
+    ) -> None:
+        if speed <= 0.0:
+            raise ValueError(f"speed is {speed:g}: it has to be positive")
+        self.name = name
+        self._simulation = _simulation(profile).variant(seed, severity)
+        self.seed = self._simulation.seed
+        self._seconds_per_second = {"virtual": 0.0, "real": 1.0, "scaled": 1.0 / speed}[clock]
+        self._patience = Patience(client_timeout_s)
+        self.call_count = 0
+        self.outcomes: Counter[str] = Counter()
+        self.intended_s = 0.0
+        self.latency_s = 0.0
+
+    @property
+    def fault_count(self) -> int:
+        """Calls that were planned to fail."""
+        return sum(count for kind, count in self.outcomes.items() if kind not in RELAYED_KINDS)
+
+    def tool(self, function: Tool, name: str | None = None, target: str = "") -> Tool:
+        """Wrap a callable, sync or async.
+
+        Args:
+            function: stands for the tool itself. It is not called where the plan never asks the tool.
+            name: key of the tool in the profile; without one the callable's own name.
+            target: path and query that error bodies of the tool may repeat.
+        """
+        call = Call(self.name, name or function.__name__, target=target)
+        wrapper = (
+            self._async(function, call)
+            if inspect.iscoroutinefunction(function)
+            else self._sync(function, call)
+        )
+        return cast(Tool, functools.update_wrapper(wrapper, function))
+
+    def draw(self, call: Call) -> Drawn:
+        """Return the plan of the next call of a tool without performing it; nothing is accounted."""
+        return self._simulation.draw(call)
+
+    def _sync(self, function: Callable[..., Any], call: Call) -> Callable[..., Any]:
+        draw, outcomes, tool = self._simulation.draw, self.outcomes, call.tool
+        pace, patience_s = self._seconds_per_second, self._patience.timeout_s
+
+        def simulated(*arguments: Any, **named: Any) -> Any:
+            plan = draw(call).plan
+            kind, latency_s = plan.outcome, plan.last_byte_s
+            if pace == 0.0 and kind in RELAYED_KINDS and (patience_s is None or latency_s <= patience_s):
+                # The usual call, and nothing to wait for: all that is left is to count it.
+                outcomes[kind] += 1
+                self.call_count += 1
+                self.intended_s += latency_s
+                self.latency_s += latency_s
+                return function(*arguments, **named)
+            started_s = time.monotonic()
+            planned = PlannedCall(plan, tool)
+            limit_s = self._account(plan)
+            if planned.is_forwarded:
+                planned.answer(function(*arguments, **named))
+            wait_s = self._wait_s(plan, limit_s, started_s)
+            if wait_s > 0.0:
+                time.sleep(wait_s)
+            return _result(planned, limit_s)
+
+        return simulated
+
+    def _async(self, function: Callable[..., Any], call: Call) -> Callable[..., Any]:
+        async def simulated(*arguments: Any, **named: Any) -> Any:
+            plan = self._simulation.draw(call).plan
+            started_s = time.monotonic()
+            planned = PlannedCall(plan, call.tool)
+            limit_s = self._account(plan)
+            if planned.is_forwarded:
+                planned.answer(await function(*arguments, **named))
+            wait_s = self._wait_s(plan, limit_s, started_s)
+            if wait_s > 0.0:
+                await asyncio.sleep(wait_s)
+            return _result(planned, limit_s)
+
+        return simulated
+
+    def _account(self, plan: Plan) -> float | None:
+        """Count a call; return after how many seconds the agent gives it up, None if it sees its end."""
+        limit_s = self._patience.limit_s(plan)
+        self.call_count += 1
+        self.outcomes[plan.outcome] += 1
+        self.intended_s += plan.last_byte_s
+        self.latency_s += plan.last_byte_s if limit_s is None else limit_s
+        return limit_s
+
+    def _wait_s(self, plan: Plan, limit_s: float | None, started_s: float) -> float:
+        """Return how long to wait until the call is due; the callable's own time counts inside."""
+        due_s = (plan.last_byte_s if limit_s is None else limit_s) * self._seconds_per_second
+        return due_s - (time.monotonic() - started_s) if due_s else 0.0
+
+
+def _result(planned: PlannedCall, limit_s: float | None) -> Any:
+    if limit_s is not None:
+        raise ToolTimeoutError(planned.tool, limit_s)
+    return planned.result()
+
+
+def _simulation(profile: Laws) -> Simulation:
+    if isinstance(profile, Simulation):
+        return profile
+    if isinstance(profile, Profile):
+        return Simulation(profile, 0)
+    path = profile if isinstance(profile, Path) else profile_path(profile)
+    changed_ns = path.stat().st_mtime_ns if path.exists() else 0
+    return _read(path, changed_ns)
+
+
+@functools.lru_cache(_PROFILES_KEPT)
+def _read(path: Path, changed_ns: int) -> Simulation:
+    return Simulation(read_profile(path), 0)
