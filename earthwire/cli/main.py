@@ -9,6 +9,7 @@ from earthwire.cli import (
     demo,
     fidelity,
     import_traces,
+    mcp,
     profiles,
     recipes,
     record,
@@ -43,6 +44,7 @@ app.command("fidelity")(fidelity.fidelity)
 app.command("verify")(verify.verify)
 app.command("serve")(serve.serve)
 app.command("schema")(schema.schema)
+app.add_typer(mcp.app, name="mcp", help="MCP servers over stdio: wrap one, or wrap it in a host's configuration.")
 app.add_typer(recipes.app, name="recipes", help="Recipes that come with the package: list, show, diff.")
 app.add_typer(profiles.app, name="profiles", help="Profiles that come with the package: list, show.")
 

@@ -4,12 +4,12 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
-from urllib.parse import urlsplit
 
 import typer
 
 from earthwire.cli.client_timeouts import ClientTimeout, timeout_sentences
 from earthwire.cli.console import fail, messages
+from earthwire.cli.recipe_planner import mcp_configs, planner_of
 from earthwire.config.recipe import MissPolicy, RecipeFile, ReplaySection, Timing
 from earthwire.fault_models.outcome_path import RegimeClock
 
@@ -34,6 +34,10 @@ def serve(
     upstream: Annotated[
         list[str] | None,
         typer.Option("--upstream", "-u", help="Tool or mock to forward to: URL, or NAME=URL for /t/NAME/…"),
+    ] = None,
+    mcp: Annotated[
+        list[str] | None,
+        typer.Option("--mcp", help="MCP server to forward to: NAME=URL for /m/NAME/mcp; a recipe says more."),
     ] = None,
     replay: Annotated[
         list[Path] | None, typer.Option("--replay", help="Answer from these traces instead of an upstream.")
@@ -104,6 +108,8 @@ def serve(
         options["profile"] = str(profile)
     if upstream:
         options["routes"] = _routes(upstream)
+    if mcp:
+        options["mcp"] = _mcp_servers(mcp)
     if replay:
         options["replay"] = {"traces": [str(path) for path in replay]}
     _set(options, "seed", seed)
@@ -136,7 +142,7 @@ def start(
     from earthwire.proxy.serve_config import ServeError
     from earthwire.proxy.server import run
 
-    planner = _planner(recipe)
+    planner = planner_of(recipe)
     if client_timeout_s is not None and isinstance(planner, Simulation):
         for sentence in timeout_sentences(planner.profile, client_timeout_s):
             messages().print(sentence, markup=False, soft_wrap=True)
@@ -146,7 +152,7 @@ def start(
             fail("--upstream-recording says what an upstream takes by itself; it goes with --ground")
         observe_recording(grounded, upstream_recording)
     try:
-        run(_serve_config(recipe), planner, _announce(recipe, planner), _warn)
+        run(_serve_config(recipe, planner), planner, _announce(recipe, planner), _warn)
     except ServeError as error:
         fail(str(error))
     for sentence in () if grounded is None else fit_sentences(grounded):
@@ -174,6 +180,13 @@ def _routes(upstreams: list[str]) -> dict[str, dict[str, str]]:
             name, url = "upstream", text
         routes[name] = {"upstream": url}
     return routes
+
+
+def _mcp_servers(servers: list[str]) -> dict[str, dict[str, str]]:
+    wrong = [text for text in servers if "=" not in text or "://" in text.partition("=")[0]]
+    if wrong:
+        fail(f"--mcp: {wrong[0]!r} is not NAME=URL, such as files=http://127.0.0.1:8000/mcp")
+    return {name: {"url": url} for name, _, url in (text.partition("=") for text in servers)}
 
 
 def _set(options: dict[str, object], key: str, value: object) -> None:
@@ -212,11 +225,13 @@ def _option_problem(location: tuple[int | str, ...], value: object, message: str
     """Return what is wrong with an option; what a recipe file holds was checked when it was read."""
     match location:
         case ():
-            return "nothing to answer with: give --upstream URL or --replay TRACES"
+            return "nothing to answer with: give --upstream URL, --mcp NAME=URL or --replay TRACES"
         case ("routes", _, "upstream"):
             return f"--upstream: {value!r} is not an http:// or https:// URL"
         case ("routes", name, "[key]"):
             return f"--upstream: {name!r} is no name: 1 to 64 of A-Z a-z 0-9 . _ - are allowed"
+        case ("mcp", name, *_):
+            return f"--mcp: {name!r}, {value!r}: {message}; give NAME=URL, such as files=http://127.0.0.1:8000/mcp"
         case ("profile",):
             return f"--profile: {message.removeprefix('Value error, ')}"
         case ("severity",):
@@ -225,29 +240,7 @@ def _option_problem(location: tuple[int | str, ...], value: object, message: str
             return f"--{location[0]}: {value!r} is not allowed; see --help"
 
 
-def _planner(recipe: RecipeFile) -> "Planner":
-    from earthwire.config.profile_file import read_profile
-    from earthwire.config.shipped import profile_path
-    from earthwire.fault_models.grounded import GroundedSimulation
-    from earthwire.fault_models.simulation import Simulation
-    from earthwire.proxy.pass_through import PassThrough
-
-    if recipe.profile is None:
-        first = next(iter(recipe.routes.values()), None)
-        host = None if first is None else urlsplit(first.upstream).hostname
-        return PassThrough(host or "replay")
-    simulation = Simulation(
-        read_profile(profile_path(recipe.profile)),
-        recipe.seed,
-        recipe.server,
-        regime_clock=recipe.regime_clock,
-        severity=recipe.severity,
-        randomize=recipe.randomize,
-    )
-    return GroundedSimulation(simulation, _warn) if recipe.ground else simulation
-
-
-def _serve_config(recipe: RecipeFile) -> "ServeConfig":
+def _serve_config(recipe: RecipeFile, planner: "Planner") -> "ServeConfig":
     from earthwire.proxy.replay_upstream import ReplayConfig
     from earthwire.proxy.serve_config import ServeConfig
 
@@ -257,6 +250,7 @@ def _serve_config(recipe: RecipeFile) -> "ServeConfig":
         upstreams = {"replay": _replay_config(recipe.replay, recipe)}
     return ServeConfig(
         upstreams=upstreams,
+        mcp=mcp_configs(recipe, planner),
         host=recipe.listen.host,
         port=recipe.listen.port,
         allow_public=recipe.listen.allow_public,
@@ -298,6 +292,8 @@ def _announce(recipe: RecipeFile, planner: "Planner") -> Callable[["Proxy"], Non
             markup=False,
             soft_wrap=True,
         )
+        for name in proxy.config.mcp:
+            messages().print(f"MCP server {name}: {base}/m/{name}/mcp", markup=False, soft_wrap=True)
 
     return announce
 

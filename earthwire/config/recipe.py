@@ -9,6 +9,7 @@ from earthwire.config.channel_sections import ChannelsSection
 from earthwire.config.cost_sections import BudgetSection, CostsSection, ExpectationsSection, RewardSection
 from earthwire.config.located_yaml import Section, read_yaml
 from earthwire.config.shipped import is_shipped_name, shipped_profile_path
+from earthwire.fault_models.layer import MCP_LAYERS, Layer, may_fail
 from earthwire.fault_models.outcome_path import RegimeClock
 from earthwire.fault_models.severity import SEVERITY_MAX
 
@@ -23,6 +24,7 @@ Severity = Annotated[float, Field(ge=0.0, le=SEVERITY_MAX)]
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 RouteName = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
+McpUrl = Annotated[str, Field(pattern=r"^https?://[^/?#]+(/[^#\s]*)?$")]
 Url = Annotated[str, Field(pattern=r"^https?://[^/?#]")]
 
 
@@ -57,12 +59,26 @@ class RouteSection(Section):
     upstream: Annotated[Url, Field(description="Base URL of the tool server or model API.")]
 
 
+McpMethod = Annotated[str, Field(pattern=r"^[A-Za-z_$/]{1,64}$")]
+
+
 class McpServerSection(Section):
     """One MCP server behind the proxy: by URL, or a command that speaks over its standard streams."""
 
-    url: Annotated[Url | None, Field(description="Streamable HTTP endpoint.")] = None
+    url: Annotated[McpUrl | None, Field(description="Streamable HTTP endpoint.")] = None
     command: Annotated[
         list[str] | None, Field(min_length=1, description="Program and arguments of a stdio server.")
+    ] = None
+    layers: Annotated[
+        list[Layer],
+        Field(description="Where faults surface; at `http` and `transport` most clients end the session."),
+    ] = list(MCP_LAYERS)
+    methods: Annotated[
+        list[McpMethod],
+        Field(description="Requests that can fail; what holds a session together never does."),
+    ] = ["tools/call"]
+    server: Annotated[
+        str | None, Field(description="What the profile's tool keys call the server, if not by this name.")
     ] = None
 
     @model_validator(mode="after")
@@ -70,6 +86,14 @@ class McpServerSection(Section):
         if (self.url is None) == (self.command is None):
             raise ValueError("give either `url` or `command`, and not both")
         return self
+
+    @field_validator("methods")
+    @classmethod
+    def _methods_may_fail(cls, value: list[str]) -> list[str]:
+        wrong = [method for method in value if not may_fail(method)]
+        if wrong:
+            raise ValueError(f"{wrong[0]} holds sessions together and never fails here; leave it out")
+        return value
 
 
 class ClockSection(Section):

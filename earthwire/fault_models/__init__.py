@@ -26,6 +26,7 @@ from earthwire.fault_models.first_byte import SHARE_LEVELS, FirstByteLaw
 from earthwire.fault_models.grounded import GroundedSimulation, UpstreamFit
 from earthwire.fault_models.grouping import ancestors
 from earthwire.fault_models.latency import LEVELS, Extrapolation, LatencyTable
+from earthwire.fault_models.layer import LAYERS, MCP_LAYERS, Layer, layer_of, may_fail
 from earthwire.fault_models.matching import ToolMatcher
 from earthwire.fault_models.outcome import (
     KAPPA,
@@ -107,7 +108,9 @@ __all__ = [
     "GAP_LEVELS",
     "INFEASIBLE_MAX",
     "KAPPA",
+    "LAYERS",
     "LEVELS",
+    "MCP_LAYERS",
     "NO_PAYLOAD_LAW",
     "NO_SESSIONS",
     "PASS_THROUGH",
@@ -142,6 +145,7 @@ __all__ = [
     "GroundedSimulation",
     "Head",
     "LatencyTable",
+    "Layer",
     "LogHistogram",
     "Meter",
     "OutcomeCounts",
@@ -189,6 +193,8 @@ __all__ = [
     "effective_share",
     "given_up",
     "join",
+    "layer_of",
+    "may_fail",
     "never_ends",
     "normal_probability",
     "normal_quantile",

@@ -5,10 +5,9 @@ import hashlib
 import msgspec
 
 from earthwire.proxy.call_record import FinishedCall
-from earthwire.proxy.mcp.call import McpCall
 from earthwire.proxy.mcp.message import ClientMessage
 from earthwire.proxy.mcp.reply import Reply, read_reply, reply_bytes
-from earthwire.proxy.mcp.surface import TOOL_CALL, TOOLS_LIST
+from earthwire.proxy.mcp.surface import TOOL_CALL
 from earthwire.traces.body_class import is_event_stream
 from earthwire.traces.record import TraceRecord
 from earthwire.traces.redaction import redact_body
@@ -31,9 +30,10 @@ def mcp_record(call: FinishedCall, *, keep_bodies: bool) -> TraceRecord | None:
         return None
     record = call.record().trace_record()
     reply = (met.reply or _reply_sent(call)) if call.performance.writer.complete else None
-    if reply is not None and message.method == TOOLS_LIST:
-        met.server.schemas.learn(reply)
-    return with_reply(record, message, reply, _notes(met, message, reply), keep_bodies=keep_bodies)
+    notes = mcp_notes(
+        met.server.schemas.judge(message, reply), met.received.session_id, met.received.protocol_version
+    )
+    return with_reply(record, message, reply, notes, keep_bodies=keep_bodies)
 
 
 def with_reply(
@@ -98,14 +98,14 @@ def _reply_sent(call: FinishedCall) -> Reply | None:
     return read_reply(writer.kept_body())
 
 
-def _notes(met: McpCall, message: ClientMessage, reply: Reply | None) -> dict[str, object]:
-    is_valid = None
-    if reply is not None and message.method == TOOL_CALL and message.name is not None:
-        is_valid = met.server.schemas.holds(message.name, reply)
+def mcp_notes(
+    is_schema_valid: bool | None, session_id: str | None = None, protocol_version: str | None = None
+) -> dict[str, object]:
+    """Return what is known of an MCP call and has no field of its own, by name."""
     notes: dict[str, object] = {
-        "earthwire.mcp.session": _digest(met.received.session_id),
-        "mcp.protocol.version": met.received.protocol_version,
-        "earthwire.mcp.schema_valid": is_valid,
+        "earthwire.mcp.session": _digest(session_id),
+        "mcp.protocol.version": protocol_version,
+        "earthwire.mcp.schema_valid": is_schema_valid,
     }
     return {name: value for name, value in notes.items() if value is not None}
 

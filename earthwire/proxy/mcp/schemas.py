@@ -8,7 +8,9 @@ from jsonschema.exceptions import SchemaError, ValidationError
 from referencing import Registry
 from referencing.exceptions import Unresolvable
 
+from earthwire.proxy.mcp.message import ClientMessage
 from earthwire.proxy.mcp.reply import Reply
+from earthwire.proxy.mcp.surface import TOOL_CALL, TOOLS_LIST
 
 TOOLS_MAX = 1000
 """Tools of one server whose schemas are kept."""
@@ -22,6 +24,16 @@ class OutputSchemas:
 
     def __init__(self) -> None:
         self._validators: dict[str, Draft202012Validator] = {}
+
+    def judge(self, message: ClientMessage, reply: Reply | None) -> bool | None:
+        """Take an answer that passed: learn from a tool list, tell whether the answer of a tool is as promised."""
+        if reply is None:
+            return None
+        if message.method == TOOLS_LIST:
+            self.learn(reply)
+        if message.method != TOOL_CALL or message.name is None:
+            return None
+        return self.holds(message.name, reply)
 
     def learn(self, reply: Reply) -> None:
         """Take note of the answer to ``tools/list``."""

@@ -5,12 +5,13 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from earthwire.fault_models.layer import MCP_LAYERS, Layer, may_fail
 from earthwire.proxy.exchange import ResponseHead
 from earthwire.proxy.headers import Fields
 from earthwire.proxy.mcp.message import ClientMessage
 from earthwire.proxy.mcp.schemas import OutputSchemas
-from earthwire.proxy.mcp.surface import DEFAULT_LAYERS, TOOL_CALL, Layer, may_be_drawn
-from earthwire.proxy.mcp.tool_names import ToolNames
+from earthwire.proxy.mcp.surface import TOOL_CALL
+from earthwire.proxy.mcp.tool_names import ToolNames, tool_key
 from earthwire.traces.body_class import is_event_stream
 
 _NOT_REPEATED: Final = (
@@ -37,7 +38,7 @@ class McpConfig(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     url: str
-    layers: tuple[Layer, ...] = DEFAULT_LAYERS
+    layers: tuple[Layer, ...] = MCP_LAYERS
     methods: tuple[str, ...] = (TOOL_CALL,)
     tool_keys: tuple[str, ...] = ()
     recorded_server: str | None = None
@@ -87,7 +88,7 @@ class McpServer:
     """
 
     def __init__(self, name: str, config: McpConfig) -> None:
-        wrong = [method for method in config.methods if not may_be_drawn(method)]
+        wrong = [method for method in config.methods if not may_fail(method)]
         if wrong:
             raise ValueError(f"mcp server {name!r}: {wrong[0]} holds sessions together and never has faults")
         parts = urlsplit(config.url)
@@ -102,8 +103,7 @@ class McpServer:
 
     def tool_key(self, message: ClientMessage) -> str:
         """Return the key that a request belongs to: that of its tool, else of its method."""
-        is_tool = message.method == TOOL_CALL and message.name
-        return self._names.key(message.name if is_tool and message.name else message.method or "message")
+        return tool_key(message, self._names)
 
     def is_drawn(self, message: ClientMessage) -> bool:
         """Tell whether a fault may be drawn for a message."""

@@ -6,24 +6,18 @@ end the whole session at a 503 or a reset, so the lower two are opt-in; where a 
 most servers tell a fault of their own backend: as the result of the tool, with ``isError``.
 """
 
-from typing import Any, Final, Literal, get_args
+from typing import Any, Final
 
 import msgspec
 
-from earthwire.fault_models.delivery import RELAYED_KINDS
+from earthwire.fault_models.layer import Layer, layer_of
 from earthwire.fault_models.plan import Body, Plan, RelayBody, RelayDamaged
 from earthwire.proxy.mcp.message import ClientMessage
 from earthwire.proxy.mcp.reply import Reply, read_reply
 from earthwire.traces.outcome_kind import status_of_kind
 
-Layer = Literal["tool", "jsonrpc", "http", "transport"]
-
-LAYERS: Final[tuple[Layer, ...]] = get_args(Layer)
-DEFAULT_LAYERS: Final[tuple[Layer, ...]] = ("tool", "jsonrpc")
-
 TOOL_CALL: Final = "tools/call"
 TOOLS_LIST: Final = "tools/list"
-_UNTOUCHABLE: Final = ("initialize", "server/discover", "ping")
 
 INTERNAL_ERROR: Final = -32603
 _RESERVED_BY_MCP = range(-32099, -32019)
@@ -68,27 +62,6 @@ class BelowProtocol(msgspec.Struct, frozen=True):
 
 
 Surfaced = RelayReply | OwnReply | BelowProtocol
-
-
-def may_be_drawn(method: str) -> bool:
-    """Tell whether requests of a method may have faults at all: those that hold a session together never do."""
-    return method not in _UNTOUCHABLE and not method.startswith("notifications/")
-
-
-def layer_of(kind: str) -> Layer | None:
-    """Return the layer that an outcome kind belongs to; None for a good answer.
-
-    >>> layer_of("http_5xx:503"), layer_of("tool_error"), layer_of("malformed:html"), layer_of("ok")
-    ('http', 'tool', 'transport', None)
-    """
-    if kind in RELAYED_KINDS:
-        return None
-    family = kind.partition(":")[0]
-    if family.startswith("http_"):
-        return "http"
-    if family in ("tool_error", _SEMANTIC):
-        return "tool"
-    return "jsonrpc" if family == "rpc_error" else "transport"
 
 
 def surfaced(plan: Plan, message: ClientMessage, layers: tuple[Layer, ...]) -> Surfaced:

@@ -2,6 +2,9 @@
 
 from collections.abc import Iterable
 
+from earthwire.proxy.mcp.message import ClientMessage
+from earthwire.proxy.mcp.surface import TOOL_CALL
+
 
 class ToolNames:
     """Finds the key of the tools of one server.
@@ -34,3 +37,10 @@ class ToolNames:
         if own in self._keys:
             return own
         return name if name in self._keys else self._by_name.get(name, own)
+
+
+def tool_key(message: ClientMessage, names: ToolNames) -> str:
+    """Return the key that a request belongs to: that of its tool, else of its method."""
+    if message.method == TOOL_CALL and message.name is not None:
+        return names.key(message.name)
+    return names.key(message.method or "message")

@@ -1,0 +1,69 @@
+"""From a recipe to what draws its plans, and to what is simulated of its MCP servers."""
+
+import sys
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from earthwire.config.recipe import RecipeFile
+
+if TYPE_CHECKING:
+    from earthwire.proxy.mcp.server import McpConfig
+    from earthwire.proxy.planner import Planner
+
+
+def planner_of(recipe: RecipeFile) -> "Planner":
+    """Return what draws the plans of a recipe; without a profile, what passes calls through."""
+    from earthwire.config.profile_file import read_profile
+    from earthwire.config.shipped import profile_path
+    from earthwire.fault_models.grounded import GroundedSimulation
+    from earthwire.fault_models.simulation import Simulation
+    from earthwire.proxy.pass_through import PassThrough
+
+    if recipe.profile is None:
+        first = next(iter(recipe.routes.values()), None)
+        host = None if first is None else urlsplit(first.upstream).hostname
+        return PassThrough(host or "replay")
+    simulation = Simulation(
+        read_profile(profile_path(recipe.profile)),
+        recipe.seed,
+        recipe.server,
+        regime_clock=recipe.regime_clock,
+        severity=recipe.severity,
+        randomize=recipe.randomize,
+    )
+    return GroundedSimulation(simulation, warn) if recipe.ground else simulation
+
+
+def tool_keys(planner: "Planner") -> tuple[str, ...]:
+    """Return the tool keys of the profile behind a planner, those with most calls first."""
+    from earthwire.fault_models.grounded import GroundedSimulation
+    from earthwire.fault_models.simulation import Simulation
+
+    simulation = planner.simulation if isinstance(planner, GroundedSimulation) else planner
+    if not isinstance(simulation, Simulation):
+        return ()
+    tools = simulation.profile.tools
+    return tuple(sorted(tools, key=lambda key: -tools[key].calls))
+
+
+def mcp_configs(recipe: RecipeFile, planner: "Planner") -> dict[str, "McpConfig"]:
+    """Return what is simulated of the recipe's MCP servers that are reached over HTTP."""
+    from earthwire.proxy.mcp.server import McpConfig
+
+    return {
+        name: McpConfig(
+            url=section.url,
+            layers=tuple(section.layers),
+            methods=tuple(section.methods),
+            tool_keys=tool_keys(planner),
+            recorded_server=section.server,
+            is_public=recipe.listen.allow_public,
+        )
+        for name, section in recipe.mcp.items()
+        if section.url is not None
+    }
+
+
+def warn(text: str) -> None:
+    """Print a warning where it does not mix with results."""
+    print(f"earthwire: warning: {text}", file=sys.stderr, flush=True)

@@ -1,0 +1,109 @@
+"""One request over the standard streams: what is drawn for it, and the bytes that its answer becomes."""
+
+from math import floor
+
+import msgspec
+
+from earthwire.fault_models.call import Drawn
+from earthwire.fault_models.damage import Payload, damaged
+from earthwire.fault_models.layer import Layer
+from earthwire.fault_models.plan import PASS_THROUGH, Body, Forward, RelayBody, RelayDamaged
+from earthwire.proxy.mcp.content import damaged_message
+from earthwire.proxy.mcp.message import ClientMessage
+from earthwire.proxy.mcp.reply import Reply, read_reply, reply_bytes
+from earthwire.proxy.mcp.surface import BelowProtocol, OwnReply, RelayReply, Surfaced, surfaced
+
+
+class Line(msgspec.Struct, frozen=True):
+    """What goes to the host in answer to a request.
+
+    Attributes:
+        data: bytes, with a line end unless the server is to die in the middle of the line.
+        ends: the server ends after them.
+        reply: what the host can read of them, or None.
+        is_ours: they are not what the server answered.
+    """
+
+    data: bytes
+    ends: bool = False
+    reply: Reply | None = None
+    is_ours: bool = False
+
+
+class StdioCall(msgspec.Struct, eq=False):
+    """One request of the host.
+
+    Attributes:
+        message: the request.
+        tool: key that it is grouped by.
+        episode: the agent run it belongs to.
+        drawn: what is planned.
+        seq: number of the call in its episode, from 0.
+        arrival_s: when it came (monotonic).
+        met: what the host is to meet.
+    """
+
+    message: ClientMessage
+    tool: str
+    episode: str
+    drawn: Drawn
+    seq: int
+    arrival_s: float
+    met: Surfaced
+
+    @property
+    def is_forwarded(self) -> bool:
+        """Whether the server sees the request."""
+        if isinstance(self.met, BelowProtocol):
+            return isinstance(self.drawn.plan.steps[0], Forward)
+        return isinstance(self.met, RelayReply)
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether the host never gets an answer."""
+        return isinstance(self.met, BelowProtocol) and self.drawn.plan.outcome == "timeout"
+
+    def own_line(self) -> Line | None:
+        """Return what the host gets where the server is not asked; None for nothing at all."""
+        if isinstance(self.met, OwnReply):
+            assert self.message.id is not None, "only requests are answered"
+            data = reply_bytes(self.met.reply, self.message.id)
+            return Line(data + b"\n", reply=read_reply(data), is_ours=True)
+        if self.is_silent:
+            return None
+        garbage = b"".join(step.data for step in self.drawn.plan.steps if isinstance(step, Body))
+        return Line(garbage.rstrip() + b"\n", is_ours=True) if garbage else Line(b"", ends=True, is_ours=True)
+
+    def server_line(self, line: bytes) -> Line:
+        """Return what the host gets of the server's answer.
+
+        Args:
+            line: with its end.
+        """
+        if isinstance(self.met, RelayReply):
+            changed = damaged_message(line, self.met.damage) if self.met.damage is not None else None
+            if changed is None:
+                return Line(line, reply=read_reply(line))
+            return Line(changed + b"\n", reply=read_reply(changed), is_ours=True)
+        for step in self.drawn.plan.steps:
+            if isinstance(step, RelayBody) and step.fraction < 1.0:
+                return Line(line[: floor(step.fraction * (len(line) - 1))], ends=True, is_ours=True)
+            if isinstance(step, RelayDamaged):
+                return _garbage(line, step)
+        return Line(line, reply=read_reply(line))
+
+
+def met_over_stdio(drawn: Drawn, message: ClientMessage, layers: tuple[Layer, ...]) -> Surfaced:
+    """Return what the host meets; there is no HTTP here, so its layer surfaces where closed layers do."""
+    if drawn.plan is PASS_THROUGH:
+        return RelayReply()
+    return surfaced(drawn.plan, message, tuple(layer for layer in layers if layer != "http"))
+
+
+def _garbage(line: bytes, step: RelayDamaged) -> Line:
+    """Return a line that is no message any more."""
+    result = damaged(Payload(line.rstrip(b"\r\n"), "application/json"), step.operator, step.u, step.aim)
+    if result is None:
+        return Line(line, reply=read_reply(line))
+    data = result.body.replace(b"\r", b" ").replace(b"\n", b" ") + b"\n"
+    return Line(data, reply=read_reply(data), is_ours=True)

@@ -1,0 +1,192 @@
+"""A host and a stdio server with the draw between them: takes their lines, and says when which bytes go where."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+
+import msgspec
+
+from earthwire.fault_models.call import Call, Drawn
+from earthwire.fault_models.layer import MCP_LAYERS, Layer
+from earthwire.fault_models.plan import PASS_THROUGH
+from earthwire.proxy.mcp.message import (
+    EPISODE_META_KEY,
+    ClientMessage,
+    RequestId,
+    cancelled_id,
+    is_batch,
+    read_client_message,
+)
+from earthwire.proxy.mcp.record import mcp_notes, with_reply
+from earthwire.proxy.mcp.reply import read_reply
+from earthwire.proxy.mcp.schemas import OutputSchemas
+from earthwire.proxy.mcp.stdio_call import Line, StdioCall, met_over_stdio
+from earthwire.proxy.mcp.stdio_record import stdio_record
+from earthwire.proxy.mcp.surface import TOOL_CALL
+from earthwire.proxy.mcp.tool_names import ToolNames, tool_key
+from earthwire.proxy.planner import Planner
+from earthwire.proxy.routes import DEFAULT_EPISODE
+from earthwire.traces.record import TraceRecord
+
+PENDING_MAX = 10_000
+"""Requests under way whose answers are looked for; beyond, requests pass without a draw."""
+
+Send = Callable[[bytes], Awaitable[None]]
+
+
+class StdioSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """What is simulated between a host and a stdio server.
+
+    Attributes:
+        server: name of the server, for tool keys.
+        layers: where faults may surface.
+        methods: requests that faults are drawn for.
+        tool_keys: of the profile, those with most calls first.
+        recorded_server: what the traces call the server, or None to find out.
+        episode: of messages that name none.
+        time_scale: real seconds in a simulated one; 0 waits for nothing.
+        keep_bodies: records hold the answers, redacted.
+    """
+
+    server: str
+    layers: tuple[Layer, ...] = MCP_LAYERS
+    methods: tuple[str, ...] = (TOOL_CALL,)
+    tool_keys: tuple[str, ...] = ()
+    recorded_server: str | None = None
+    episode: str = DEFAULT_EPISODE
+    time_scale: float = 1.0
+    keep_bodies: bool = False
+
+
+class StdioSession:
+    """Passes lines on; those that answer a request whose plan says so are late, changed, or ours.
+
+    Attributes:
+        broken: set when the plan of a call ends the server.
+
+    Args:
+        settings: what is simulated.
+        planner: draws.
+        to_host, to_server: write bytes, and wait while the reader is slow.
+        record: takes the trace records.
+        warn: takes warnings.
+    """
+
+    def __init__(
+        self,
+        settings: StdioSettings,
+        planner: Planner,
+        to_host: Send,
+        to_server: Send,
+        record: Callable[[TraceRecord], None],
+        warn: Callable[[str], None],
+    ) -> None:
+        self._settings = settings
+        self._planner = planner
+        self._to_host = to_host
+        self._to_server = to_server
+        self._record = record
+        self._warn = warn
+        self._names = ToolNames(settings.server, settings.tool_keys, settings.recorded_server)
+        self._schemas = OutputSchemas()
+        self._pending: dict[RequestId, StdioCall] = {}
+        self._deliveries: dict[RequestId, asyncio.Task[None]] = {}
+        self._call_counts: dict[str, int] = {}
+        self._started_s = time.monotonic()
+        self._epoch_ns = time.time_ns() - time.monotonic_ns()
+        self._has_warned = False
+        self.broken = asyncio.Event()
+
+    async def from_host(self, line: bytes) -> None:
+        """Take one line of the host."""
+        message = read_client_message(line)
+        if message is None:
+            self._warn_of_batch(line)
+        elif message.method == "notifications/cancelled":
+            if not self._cancel(line):
+                return
+        elif message.kind == "request" and message.id not in self._pending and self._has_room:
+            call = self._call(message, time.monotonic())
+            assert message.id is not None, "a request has an id"
+            self._pending[message.id] = call
+            if not call.is_forwarded:
+                own = call.own_line()
+                if own is not None:
+                    self._deliver_later(call, own)
+                return
+        await self._to_server(line)
+
+    async def from_server(self, line: bytes) -> None:
+        """Take one line of the server."""
+        reply = read_reply(line) if self._pending else None
+        call = None if reply is None or reply.id is None else self._pending.get(reply.id)
+        if call is None:
+            await self._to_host(line)
+        elif call.is_forwarded:
+            self._deliver_later(call, call.server_line(line))
+
+    async def settle(self, limit_s: float) -> None:
+        """Wait for answers that are not due yet, up to a bound; then give up what is left."""
+        if self._deliveries:
+            await asyncio.wait(list(self._deliveries.values()), timeout=limit_s)
+        for call in list(self._pending.values()):
+            self._finish(call, None)
+
+    @property
+    def _has_room(self) -> bool:
+        return len(self._pending) < PENDING_MAX
+
+    def _call(self, message: ClientMessage, arrival_s: float) -> StdioCall:
+        settings = self._settings
+        episode = message.meta.get(EPISODE_META_KEY, settings.episode)
+        seq = self._call_counts.get(episode, 0)
+        self._call_counts[episode] = seq + 1
+        tool = tool_key(message, self._names)
+        drawn = Drawn(0, PASS_THROUGH)
+        if message.method in settings.methods:
+            drawn = self._planner.draw(Call(episode, tool, at_s=arrival_s - self._started_s))
+        met = met_over_stdio(drawn, message, settings.layers)
+        return StdioCall(message, tool, episode, drawn, seq, arrival_s, met)
+
+    def _deliver_later(self, call: StdioCall, line: Line) -> None:
+        assert call.message.id is not None, "only requests are answered"
+        delivery = asyncio.get_running_loop().create_task(self._deliver(call, line))
+        self._deliveries[call.message.id] = delivery
+
+    async def _deliver(self, call: StdioCall, line: Line) -> None:
+        due_s = call.arrival_s + call.drawn.plan.last_byte_s * self._settings.time_scale
+        while (left_s := due_s - time.monotonic()) > 0:  # Timers of the loop may be a millisecond early.
+            await asyncio.sleep(left_s)
+        await self._to_host(line.data)
+        self._finish(call, line)
+        if line.ends:
+            self.broken.set()
+
+    def _cancel(self, line: bytes) -> bool:
+        """Give a request up that the host takes back; tell whether the server is to hear of it."""
+        request_id = cancelled_id(line)
+        call = None if request_id is None else self._pending.get(request_id)
+        if call is None or request_id is None:
+            return True
+        delivery = self._deliveries.pop(request_id, None)
+        if delivery is not None:
+            delivery.cancel()
+        self._finish(call, None)
+        return call.is_forwarded and delivery is None
+
+    def _finish(self, call: StdioCall, line: Line | None) -> None:
+        """Record a call that is over; without a line its host never got an answer."""
+        request_id = call.message.id
+        assert request_id is not None, "only requests are recorded"
+        self._pending.pop(request_id, None)
+        self._deliveries.pop(request_id, None)
+        reply = None if line is None else line.reply
+        is_valid = self._schemas.judge(call.message, reply)
+        notes, keep_bodies = mcp_notes(is_valid), self._settings.keep_bodies
+        record = stdio_record(call, line, self._planner, time.monotonic(), self._epoch_ns)
+        self._record(with_reply(record, call.message, reply, notes, keep_bodies=keep_bodies))
+
+    def _warn_of_batch(self, line: bytes) -> None:
+        if is_batch(line) and not self._has_warned:
+            self._has_warned = True
+            self._warn("the host sends batches of messages, which pass untouched")
