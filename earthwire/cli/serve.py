@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from earthwire.proxy.replay_upstream import ReplayConfig
     from earthwire.proxy.serve_config import ServeConfig
     from earthwire.proxy.server import Proxy
+    from earthwire.proxy.supervisor import WorkersStarted
 
 
 def serve(
@@ -96,13 +97,19 @@ def serve(
     allow_public: Annotated[
         bool, typer.Option("--allow-public", help="Listen on an address other machines can reach.")
     ] = False,
+    workers: Annotated[
+        int,
+        typer.Option(
+            "--workers", min=1, help="Processes; each episode has one of them. Plans do not depend on it."
+        ),
+    ] = 1,
 ) -> None:
     """Serve simulated tools: point the agent's base URL at the address that is printed.
 
     Episodes (agent runs) are told apart by the path prefix /e/EPISODE/ or the header x-earthwire-episode. Ctrl-C or
-    SIGTERM ends calls in flight and writes all records.
+    SIGTERM ends calls in flight and writes all records. SIGHUP reads recipe and profile anew: new calls get what they
+    say, calls in flight end as they began, and where a file is wrong the old one stays.
     """
-    written = _written(recipe)
     options: dict[str, object] = {}
     if profile is not None:
         options["profile"] = str(profile)
@@ -120,14 +127,22 @@ def serve(
     _set(options, "regime_clock", regime_clock)
     if record is not None:
         options["record"] = {"path": str(record), "bodies": record_bodies}
-    merged = _merged(written, options)
-    _update(merged, "replay", {"on_miss": on_miss, "timing": timing})
-    _update(merged, "listen", {"host": host, "port": port, "allow_public": allow_public or None})
-    start(_validated(merged), client_timeout, upstream_recording)
+
+    def read() -> RecipeFile:
+        merged = _merged(_written(recipe), options)
+        _update(merged, "replay", {"on_miss": on_miss, "timing": timing})
+        _update(merged, "listen", {"host": host, "port": port, "allow_public": allow_public or None})
+        return _validated(merged)
+
+    start(read(), client_timeout, upstream_recording, read, workers)
 
 
 def start(
-    recipe: RecipeFile, client_timeout_s: float | None = None, upstream_recording: Path | None = None
+    recipe: RecipeFile,
+    client_timeout_s: float | None = None,
+    upstream_recording: Path | None = None,
+    read: Callable[[], RecipeFile] | None = None,
+    worker_count: int = 1,
 ) -> None:
     """Run the proxy that a recipe describes until it is told to stop.
 
@@ -135,12 +150,15 @@ def start(
         recipe: what to serve.
         client_timeout_s: patience of the client, to be told how often it will give up; changes nothing else.
         upstream_recording: tells a grounded simulation what the upstream takes by itself.
+        read: reads the recipe anew, on SIGHUP.
+        worker_count: processes that serve it.
     """
     from earthwire.cli.upstream_fit import fit_sentences, observe_recording
     from earthwire.fault_models.grounded import GroundedSimulation
     from earthwire.fault_models.simulation import Simulation
+    from earthwire.proxy.running import run
     from earthwire.proxy.serve_config import ServeError
-    from earthwire.proxy.server import run
+    from earthwire.proxy.supervisor import run_workers
 
     planner = planner_of(recipe)
     if client_timeout_s is not None and isinstance(planner, Simulation):
@@ -152,7 +170,12 @@ def start(
             fail("--upstream-recording says what an upstream takes by itself; it goes with --ground")
         observe_recording(grounded, upstream_recording)
     try:
-        run(_serve_config(recipe, planner), planner, _announce(recipe, planner), _warn)
+        config, announce = _serve_config(recipe, planner), _announce(recipe, planner)
+        reread = None if read is None else _reread(read, recipe, planner)
+        if worker_count == 1:
+            run(config, planner, announce, _warn, reread)
+        else:
+            run_workers(config, planner, worker_count, announce, _warn, reread)
     except ServeError as error:
         fail(str(error))
     for sentence in () if grounded is None else fit_sentences(grounded):
@@ -280,8 +303,27 @@ def _replay_config(replay: ReplaySection, recipe: RecipeFile) -> "ReplayConfig":
     return ReplayConfig(index=index, miss=replay.on_miss, timing=replay.timing, url=live)
 
 
-def _announce(recipe: RecipeFile, planner: "Planner") -> Callable[["Proxy"], None]:
-    def announce(proxy: "Proxy") -> None:
+def _reread(
+    read: Callable[[], RecipeFile], recipe: RecipeFile, planner: "Planner"
+) -> Callable[[], "tuple[ServeConfig, Planner] | None"]:
+    """Return what reads the recipe anew; it returns None where that changes nothing."""
+    served = (recipe, planner.profile_hash)
+
+    def reread() -> "tuple[ServeConfig, Planner] | None":
+        nonlocal served
+        wanted = read()
+        new_planner = planner_of(wanted)
+        config = _serve_config(wanted, new_planner)
+        if (wanted, new_planner.profile_hash) == served and wanted.replay is None:
+            return None
+        served = (wanted, new_planner.profile_hash)
+        return config, new_planner
+
+    return reread
+
+
+def _announce(recipe: RecipeFile, planner: "Planner") -> Callable[["Proxy | WorkersStarted"], None]:
+    def announce(proxy: "Proxy | WorkersStarted") -> None:
         base = f"http://{proxy.host}:{proxy.port}"
         what = (
             f"profile {planner.profile_hash}, seed {planner.seed}" if recipe.profile else "calls pass through"
@@ -292,7 +334,7 @@ def _announce(recipe: RecipeFile, planner: "Planner") -> Callable[["Proxy"], Non
             markup=False,
             soft_wrap=True,
         )
-        for name in proxy.config.mcp:
+        for name in recipe.mcp:
             messages().print(f"MCP server {name}: {base}/m/{name}/mcp", markup=False, soft_wrap=True)
 
     return announce

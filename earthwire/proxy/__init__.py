@@ -4,8 +4,10 @@ from earthwire.proxy.limits import Limits
 from earthwire.proxy.pass_through import PassThrough
 from earthwire.proxy.planner import Planner
 from earthwire.proxy.replay_upstream import MissPolicy, ReplayConfig, ReplayTiming
+from earthwire.proxy.running import Reread, run, serve
 from earthwire.proxy.serve_config import ServeConfig, ServeError
-from earthwire.proxy.server import Proxy, run, running_proxy, serve
+from earthwire.proxy.server import Proxy, running_proxy
+from earthwire.proxy.supervisor import Supervisor, WorkersStarted, run_workers
 
 __all__ = [
     "Limits",
@@ -15,9 +17,13 @@ __all__ = [
     "Proxy",
     "ReplayConfig",
     "ReplayTiming",
+    "Reread",
     "ServeConfig",
     "ServeError",
+    "Supervisor",
+    "WorkersStarted",
     "run",
+    "run_workers",
     "running_proxy",
     "serve",
 ]

@@ -57,6 +57,16 @@ class Assembly:
         }
         return Routes(routes, config.limits, mcp_routes)
 
+    def retire(self) -> None:
+        """Let go of connections as soon as the calls that use them are over."""
+        for source in self.sources.values():
+            source.retire()
+
+    def close(self) -> None:
+        """Release all connections."""
+        for source in self.sources.values():
+            source.close()
+
     def _make_sources(self) -> dict[str, Source]:
         sources = {
             name: self._make_source(name, upstream) for name, upstream in self._config.upstreams.items()

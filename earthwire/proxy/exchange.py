@@ -96,5 +96,8 @@ class Source(Protocol):
             RequestRefusedError: if there is nothing to answer with.
         """
 
+    def retire(self) -> None:
+        """Release idle connections now, and the others when their exchanges are over."""
+
     def close(self) -> None:
         """Release all connections."""

@@ -30,6 +30,7 @@ from earthwire.proxy.refusal import RequestRefusedError, UpstreamError, error_bo
 from earthwire.proxy.request import Request
 from earthwire.proxy.response_writer import response_writer
 from earthwire.proxy.routes import DEFAULT_EPISODE, Destination, Routes
+from earthwire.proxy.workers import MisplacedRequestError, Placement
 from earthwire.traces.record import TraceRecord
 
 UNROUTED_TOOL = "unrouted"
@@ -58,6 +59,7 @@ class Handler:
         clients: connections that are being served.
         no_clients: set while there are none.
         inflight_count: calls under way.
+        placement: which episodes this process serves; None for all.
         stopping: set when the proxy is being stopped: calls that are broken off from now on are its doing.
 
     Args:
@@ -78,16 +80,12 @@ class Handler:
         recorder: Recorder | None,
         keep_bodies: bool,
     ) -> None:
-        self._routes = routes
         self._clock = clock
         self._limits = limits
         self._recorder: Recorder | ObservedCalls | None = recorder
         self._keep_bodies = keep_bodies
-        self._observer = planner if isinstance(planner, GroundedSimulation) else None
         self._kept_bytes_max = limits.kept_body_bytes_max if keep_bodies else CLASSIFIED_BYTES_MAX
-        # Agents call few targets many times.
-        self._lead = lru_cache(_TARGETS_REMEMBERED)(self._destination)
-        self._tool_of = lru_cache(_TARGETS_REMEMBERED)(planner.tool_of)
+        self.serve_from(routes, planner)
         self._episodes: dict[str, _Episode] = {}
         self._epoch_ns = time.time_ns() - time.monotonic_ns()
         self.episodes = Episodes(limits.declared_episodes_max, self.forget)
@@ -96,6 +94,15 @@ class Handler:
         self.no_clients.set()
         self.inflight_count = 0
         self.stopping = False
+        self.placement: Placement | None = None
+
+    def serve_from(self, routes: Routes, planner: Planner) -> None:
+        """Let targets lead elsewhere from the next call on; calls under way end as they began."""
+        self._routes = routes
+        self._observer = planner if isinstance(planner, GroundedSimulation) else None
+        # Agents call few targets many times.
+        self._lead = lru_cache(_TARGETS_REMEMBERED)(self._destination)
+        self._tool_of = lru_cache(_TARGETS_REMEMBERED)(planner.tool_of)
 
     def observe(self, calls: ObservedCalls) -> None:
         """Hand finished calls to `calls` from now on, which passes them on to the recorder."""
@@ -265,6 +272,8 @@ class Handler:
         received = await receive(request, server, self._limits)
         episode = destination.episode or request.headers.episode or received.episode
         episode = self._episode_of(request) if episode is None else self._routes.check_episode(episode)
+        if self.placement is not None and not self.placement.owns(episode):
+            raise MisplacedRequestError(self.placement.port_of(episode))
         call = McpCall(server, received, self._observer)
         return self._context(received.request, destination, call.tool, episode, call)
 

@@ -12,8 +12,8 @@ PERIOD_S = 0.025
 class Heartbeat:
     """Something that is due every `PERIOD_S`, so that `RealClock.lag_s` is never older than that.
 
-    Requests that arrive while the loop is busy get a late arrival time, which no deadline of theirs shows. The heartbeat
-    is due all the time, and shows it.
+    Requests that arrive while the loop is busy get a late arrival time, which no deadline of theirs shows. The
+    heartbeat is due all the time, and shows it.
 
     Args:
         loop: the running loop.

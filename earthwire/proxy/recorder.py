@@ -8,6 +8,7 @@ them they wait in memory, up to a bound; beyond it no further request is read un
 import asyncio
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -32,13 +33,20 @@ class Recorder:
         path: the file; created with its header if it does not exist, appended to if it does.
         loop: the running loop.
         queue_count_max: records that may wait for a disk that refuses them.
+        written: told how many more records are with the operating system, whenever some are.
 
     Raises:
         TraceFileError: if the file cannot be written, or is not a trace file.
         ValueError: if the path asks for compression.
     """
 
-    def __init__(self, path: Path, loop: asyncio.AbstractEventLoop, queue_count_max: int) -> None:
+    def __init__(
+        self,
+        path: Path,
+        loop: asyncio.AbstractEventLoop,
+        queue_count_max: int,
+        written: Callable[[int], None] | None = None,
+    ) -> None:
         if path.suffix == ".gz":
             raise ValueError(f"{path}: recording is to a plain .jsonl file; compress it afterwards")
         JsonlWriter(path, append=True, on_warning=_warn).close()
@@ -46,6 +54,7 @@ class Recorder:
         self._descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
         self._loop = loop
         self._queue_count_max = queue_count_max
+        self._written = written
         self._encoder = msgspec.json.Encoder()
         self._queue: list[msgspec.Struct] = []
         self._unwritten = b""
@@ -112,6 +121,8 @@ class Recorder:
             return
         self._failing = False
         self.written_count += self._encoded_count
+        if self._written is not None:
+            self._written(self._encoded_count)
         self._encoded_count = 0
         self._room.set()
 

@@ -95,6 +95,11 @@ class ReplaySource:
         """Start an episode anew: its next call gets the first recording again."""
         self._cursors.pop(episode, None)
 
+    def retire(self) -> None:
+        """Release the connections of the live upstream as soon as nobody uses them."""
+        if self._live is not None:
+            self._live.retire()
+
     def close(self) -> None:
         """Release the connections of the live upstream."""
         if self._live is not None:

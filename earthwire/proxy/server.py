@@ -2,12 +2,8 @@
 
 import asyncio
 import contextlib
-import errno
-import gc
-import ipaddress
-import signal
-import sys
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+import socket
+from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import TYPE_CHECKING
 
 from earthwire.proxy.admin_config import AdminConfig
@@ -17,19 +13,21 @@ from earthwire.proxy.clock import RealClock
 from earthwire.proxy.exchange import Source
 from earthwire.proxy.handler import Handler
 from earthwire.proxy.heartbeat import Heartbeat
+from earthwire.proxy.listening import check_host, listen_problem, warn_on_stderr
 from earthwire.proxy.planner import Planner
 from earthwire.proxy.recorder import Recorder
 from earthwire.proxy.refusal import UpstreamError, error_body, error_response
 from earthwire.proxy.request_head import RequestHeadReader
 from earthwire.proxy.serve_config import ServeConfig, ServeError
 from earthwire.proxy.watchdog import Watchdog
+from earthwire.proxy.workers import Handover, PlacedClientConnection, Worker
 
 if TYPE_CHECKING:
     from earthwire.proxy.admin.side import AdminSide
 
 BACKLOG_COUNT = 16_384
-# Rare full collections: with thousands of calls in flight each of them would stop the loop for milliseconds.
-_GC_THRESHOLDS = (100_000, 50, 50)
+_FIXED = ("host", "allow_public", "record_path", "keep_bodies", "admin")
+"""What of a configuration cannot change while a proxy runs."""
 
 
 class Proxy:
@@ -44,10 +42,20 @@ class Proxy:
         config: what is served.
         planner: decides what happens to each call.
         warn: takes warnings.
+        worker: which of several processes this is; None where it is the only one.
     """
 
-    def __init__(self, config: ServeConfig, planner: Planner, warn: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        config: ServeConfig,
+        planner: Planner,
+        warn: Callable[[str], None],
+        worker: Worker | None = None,
+    ) -> None:
         self.config = config
+        self._worker = worker
+        self._handover: Handover | None = None
+        self._adoptions: set[asyncio.Task[None]] = set()
         self.host = config.host
         self.port = config.port
         self._planner = planner
@@ -58,9 +66,10 @@ class Proxy:
         self._heartbeat: Heartbeat | None = None
         self._heads = RequestHeadReader(config.limits)
         self._assembly = Assembly(config, planner, self._watchdog, warn)
+        self._retired: list[Assembly] = []
         self._recorder: Recorder | None = None
         self.admin: AdminSide | None = None
-        self._server: asyncio.Server | None = None
+        self._servers: list[asyncio.Server] = []
         self._handler: Handler | None = None
 
     @property
@@ -85,27 +94,55 @@ class Proxy:
             ServeError: if the address is taken, public without leave, or not one of this machine.
             TraceFileError: if the record file cannot be written.
         """
-        _check_host(self.config)
+        check_host(self.config)
         self._handler = self._make_handler()
         await self._check_upstreams()
         try:
-            self._server = await self._loop.create_server(
-                self._new_client, self.config.host, self.config.port, backlog=BACKLOG_COUNT
-            )
+            await self._listen()
         except OSError as error:
             self._release()
-            raise ServeError(_listen_problem(self.config, error)) from error
-        self.port = self._server.sockets[0].getsockname()[1]
+            raise ServeError(listen_problem(self.config, error)) from error
+        self.port = self._servers[0].sockets[0].getsockname()[1]
         self._heartbeat = Heartbeat(self._loop, self._clock)
         if self.config.admin is not None:
             await self._start_admin(self.config.admin)
+
+    async def reload(self, config: ServeConfig, planner: Planner) -> None:
+        """Serve something else from the next call on; calls under way end as they began.
+
+        What an episode's tools remember starts anew; the numbers of its calls go on.
+
+        Args:
+            config: what is served from now on. Where the proxy listens and what it records stays as it is.
+            planner: decides from now on.
+
+        Raises:
+            ServeError: if it cannot be served; nothing has changed then.
+        """
+        assert self._handler is not None, "a proxy is reloaded after it was started"
+        assembly = Assembly(config, planner, self._watchdog, self._warn)
+        changed = [name for name in _FIXED if getattr(config, name) != getattr(self.config, name)]
+        if changed:
+            self._warn(
+                f"{', '.join(changed)}: changed in the recipe, and stays as it is until the next start"
+            )
+        before, self._assembly = self._assembly, assembly
+        self._handler.serve_from(assembly.routes(), planner)
+        before.retire()
+        self._retired.append(before)
+        await self._check_upstreams()
 
     async def stop(self) -> None:
         """Take no new calls, let those in flight end within a bound, and write all records."""
         handler = self._handler
         assert handler is not None
-        assert self._server is not None, "a proxy is stopped after it was started"
-        self._server.close()
+        assert self._servers, "a proxy is stopped after it was started"
+        for server in self._servers:
+            server.close()
+        if self._handover is not None:
+            self._handover.close()
+        if self._adoptions:
+            await asyncio.wait(self._adoptions)
         for client in list(handler.clients):
             client.stop_when_idle()
         with contextlib.suppress(TimeoutError):
@@ -131,10 +168,48 @@ class Proxy:
             await self.admin.start(f"http://{self.host}:{self.port}", tuple(self.config.upstreams))
         except OSError as error:
             await self.stop()
-            raise ServeError(f"the admin side: {_listen_problem(config, error)}") from error
+            raise ServeError(f"the admin side: {listen_problem(config, error)}") from error
 
-    def _new_client(self) -> ClientConnection:
-        return ClientConnection(self._loop, self.config.limits, self._watchdog, self._heads, self._serve)
+    async def _listen(self) -> None:
+        """Listen; a worker does so on the port that all share and on its own."""
+        host, worker = self.config.host, self._worker
+        ports = [self.config.port]
+        if worker is not None:
+            ports.append(worker.placement.ports[worker.index])
+            self._handover = Handover(self._loop, worker.mailboxes, worker.index, self._adopt)
+        for port in ports:
+            server = await self._loop.create_server(
+                self._new_client, host, port, backlog=BACKLOG_COUNT, reuse_port=worker is not None or None
+            )
+            self._servers.append(server)
+
+    def _new_client(self, received: bytes = b"") -> ClientConnection:
+        limits, worker, handover = self.config.limits, self._worker, self._handover
+        if worker is None or handover is None:
+            return ClientConnection(self._loop, limits, self._watchdog, self._heads, self._serve)
+        return PlacedClientConnection(
+            self._loop,
+            limits,
+            self._watchdog,
+            self._heads,
+            self._serve,
+            worker.placement,
+            handover.send,
+            received,
+        )
+
+    def _adopt(self, connection: socket.socket, received: bytes) -> None:
+        """Serve a connection that another worker passed on."""
+        task = self._loop.create_task(self._serve_adopted(connection, received))
+        self._adoptions.add(task)
+        task.add_done_callback(self._adoptions.discard)
+
+    async def _serve_adopted(self, connection: socket.socket, received: bytes) -> None:
+        try:
+            await self._loop.connect_accepted_socket(lambda: self._new_client(received), connection)
+        except OSError:
+            # The client has left meanwhile.
+            connection.close()
 
     def _serve(self, client: ClientConnection) -> Coroutine[None, None, None]:
         """Return the coroutine that serves a connection, if there is room for it, or else refuses it."""
@@ -160,9 +235,13 @@ class Proxy:
 
     def _make_handler(self) -> Handler:
         config = self.config
-        if config.record_path is not None:
-            self._recorder = Recorder(config.record_path, self._loop, config.limits.records_queued_max)
-        return Handler(
+        worker, record_path = self._worker, config.record_path
+        if worker is not None:
+            record_path = worker.record_path(record_path)
+        if record_path is not None:
+            written = None if worker is None else worker.count_written
+            self._recorder = Recorder(record_path, self._loop, config.limits.records_queued_max, written)
+        handler = Handler(
             self._assembly.routes(),
             self._planner,
             self._clock,
@@ -170,10 +249,12 @@ class Proxy:
             self._recorder,
             config.keep_bodies,
         )
+        handler.placement = None if worker is None else worker.placement
+        return handler
 
     def _release(self) -> None:
-        for source in self.sources.values():
-            source.close()
+        for assembly in (*self._retired, self._assembly):
+            assembly.close()
         self._watchdog.close()
         if self._heartbeat is not None:
             self._heartbeat.close()
@@ -184,110 +265,19 @@ class Proxy:
 
 @contextlib.asynccontextmanager
 async def running_proxy(
-    config: ServeConfig, planner: Planner, warn: Callable[[str], None] | None = None
+    config: ServeConfig,
+    planner: Planner,
+    warn: Callable[[str], None] | None = None,
+    worker: Worker | None = None,
 ) -> AsyncIterator[Proxy]:
     """Run a proxy on the running loop for the length of a block; its `port` is where it listens.
 
     Raises:
         ServeError: if it cannot start.
     """
-    proxy = Proxy(config, planner, warn or _warn_on_stderr)
+    proxy = Proxy(config, planner, warn or warn_on_stderr, worker)
     await proxy.start()
     try:
         yield proxy
     finally:
         await proxy.stop()
-
-
-async def serve(
-    config: ServeConfig,
-    planner: Planner,
-    started: Callable[[Proxy], None] | None = None,
-    warn: Callable[[str], None] | None = None,
-) -> None:
-    """Run a proxy until SIGTERM or SIGINT, then stop it in order; a second signal stops at once.
-
-    Args:
-        config: what is served.
-        planner: decides what happens to each call.
-        started: called once the proxy listens.
-        warn: takes warnings; by default they go to stderr.
-
-    Raises:
-        ServeError: if it cannot start.
-    """
-    stop = asyncio.Event()
-    with _stop_signals(stop):
-        async with running_proxy(config, planner, warn) as proxy:
-            gc.collect()
-            gc.freeze()
-            gc.set_threshold(*_GC_THRESHOLDS)
-            if started is not None:
-                started(proxy)
-            await stop.wait()
-
-
-def run(
-    config: ServeConfig,
-    planner: Planner,
-    started: Callable[[Proxy], None] | None = None,
-    warn: Callable[[str], None] | None = None,
-) -> None:
-    """Run `serve` on a loop of its own: uvloop where it is installed, else the one of the standard library."""
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(serve(config, planner, started, warn))
-
-
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    try:
-        import uvloop
-    except ImportError:
-        return None
-    return uvloop.new_event_loop
-
-
-@contextlib.contextmanager
-def _stop_signals(stop: asyncio.Event) -> Iterator[None]:
-    loop = asyncio.get_running_loop()
-    signals = (signal.SIGTERM, signal.SIGINT)
-    try:
-        for number in signals:
-            loop.add_signal_handler(number, stop.set)
-    except (NotImplementedError, RuntimeError, ValueError):
-        # No signal handlers on this platform or in this thread: the runner's own handling of Ctrl-C remains.
-        yield
-        return
-    try:
-        yield
-    finally:
-        for number in signals:
-            loop.remove_signal_handler(number)
-
-
-def _check_host(config: ServeConfig) -> None:
-    if config.allow_public or config.host == "localhost":
-        return
-    try:
-        is_local = ipaddress.ip_address(config.host).is_loopback
-    except ValueError:
-        is_local = False
-    if not is_local:
-        raise ServeError(
-            f"{config.host} can be reached from other machines, and whoever reaches it can call the tools behind; "
-            "listen on 127.0.0.1, or allow it explicitly (--allow-public)"
-        )
-
-
-def _listen_problem(config: ServeConfig | AdminConfig, error: OSError) -> str:
-    if error.errno == errno.EADDRINUSE:
-        return (
-            f"port {config.port} on {config.host} is in use; choose another with --port, or see who has it with "
-            f"`ss -ltnp 'sport = :{config.port}'`"
-        )
-    if error.errno == errno.EACCES:
-        return f"port {config.port} needs special rights; choose one from 1024 up with --port"
-    return f"cannot listen on {config.host} port {config.port}: {error.strerror or error}"
-
-
-def _warn_on_stderr(text: str) -> None:
-    print(f"earthwire: warning: {text}", file=sys.stderr)

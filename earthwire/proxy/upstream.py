@@ -167,6 +167,13 @@ class LiveSource:
             connection.resume_reading()
         self._idle.append(connection)
 
+    def retire(self) -> None:
+        """Close idle connections now, and the others when their exchanges are over."""
+        self._closed = True
+        idle, self._idle = self._idle, []
+        for connection in idle:
+            connection.close()
+
     def close(self) -> None:
         """Close all connections."""
         self._closed = True

@@ -1,0 +1,25 @@
+"""Several processes as one proxy: which of them serves an episode, and how a connection gets there."""
+
+from earthwire.proxy.workers.handover import Handover, Mailboxes, open_mailboxes
+from earthwire.proxy.workers.placed_client import (
+    MisplacedRequestError,
+    PlacedClientConnection,
+    PlacedRequestParser,
+)
+from earthwire.proxy.workers.placement import Placement, worker_of
+from earthwire.proxy.workers.scoreboard import Scoreboard
+from earthwire.proxy.workers.worker import Worker, shard_path
+
+__all__ = [
+    "Handover",
+    "Mailboxes",
+    "MisplacedRequestError",
+    "PlacedClientConnection",
+    "PlacedRequestParser",
+    "Placement",
+    "Scoreboard",
+    "Worker",
+    "open_mailboxes",
+    "shard_path",
+    "worker_of",
+]

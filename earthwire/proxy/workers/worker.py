@@ -1,0 +1,44 @@
+"""What one worker process knows of the others."""
+
+import socket
+from pathlib import Path
+
+import msgspec
+
+from earthwire.proxy.workers.handover import Mailboxes
+from earthwire.proxy.workers.placement import Placement
+from earthwire.proxy.workers.scoreboard import Scoreboard
+
+
+class Worker(msgspec.Struct, frozen=True):
+    """One worker among several.
+
+    Attributes:
+        placement: which episodes it serves.
+        mailboxes: for connections that are another's.
+        scoreboard: where it counts the records that it wrote.
+        lifeline: reaches its end when the supervisor is gone; the worker then stops.
+    """
+
+    placement: Placement
+    mailboxes: Mailboxes
+    scoreboard: Scoreboard
+    lifeline: socket.socket
+
+    @property
+    def index(self) -> int:
+        """Number of the worker, from 0."""
+        return self.placement.index
+
+    def count_written(self, count: int) -> None:
+        """Count records that are with the operating system."""
+        self.scoreboard.add_written(self.index, count)
+
+    def record_path(self, path: Path | None) -> Path | None:
+        """Return the file that this worker appends its records to: `shard_path` of the one that was asked for."""
+        return None if path is None else shard_path(path, self.index)
+
+
+def shard_path(path: Path, worker: int) -> Path:
+    """Return the record file of one worker: ``calls.worker-0.jsonl`` beside ``calls.jsonl``."""
+    return path.with_name(f"{path.stem}.worker-{worker}{path.suffix}")
