@@ -2,7 +2,7 @@
 
 The plans are those that the proxy draws for the same profile, seed, episode, tool and call index. What the proxy does
 to bytes is done to the callable's result: faults of the connection and of HTTP are raised (`earthwire.tool_errors`),
-damaged bodies are returned. The clock is virtual unless told otherwise: nothing waits, and the episode adds the time up.
+damaged bodies are returned. The clock is virtual unless told otherwise: nothing waits, the episode adds the time up.
 """
 
 import asyncio

@@ -1,12 +1,12 @@
 """The OpenAPI 3.1 document of the admin API, made of the models that validate it."""
 
 from functools import lru_cache
+from importlib.metadata import version
 from typing import Any
 
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from earthwire import __version__
 from earthwire.proxy.admin.models import (
     EPISODE_PATTERN,
     EPISODES_LISTED_MAX,
@@ -49,7 +49,7 @@ def document() -> Json:
         "openapi": "3.1.0",
         "info": {
             "title": "earthwire admin API",
-            "version": __version__,
+            "version": version("earthwire"),
             "description": "Declares episodes and tells what became of them. Every path but the health checks asks "
             "for the token.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
