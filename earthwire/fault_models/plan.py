@@ -5,9 +5,10 @@ A plan is decided by pure code (`draw`) and performed by one shell (`earthwire.p
 1. Steps are performed in order, once each.
 2. All times count from the arrival of the request, in seconds. A `Wait` whose time has passed does not wait: the
    upstream's own time counts inside the plan, never on top of it.
-3. Nothing follows an `Abort`.
+3. Nothing follows an `Abort`; what follows an `AbortReused` is for connections that are new.
 4. `Forward` stands first where the upstream is to see the request at all. Without it the upstream is never called.
-5. At most one head is sent: either `Head` (ours), or the upstream's, by `RelayHead`, `RelayDamaged` or `RelayAnswer`.
+5. At most one head is sent: either `Head` (ours), or the upstream's, by `RelayHead`, `RelayFalseHead`, `RelayDamaged`
+   or `RelayAnswer`.
 """
 
 import hashlib
@@ -45,6 +46,33 @@ class RelayBody(msgspec.Struct, frozen=True, tag="relay_body", gc=False):
 
     last_byte_s: float = 0.0
     fraction: float = 1.0
+
+
+class RelayFalseHead(msgspec.Struct, frozen=True, tag="relay_false_head"):
+    """Pass on the upstream's status line and headers, with statements that are not true of the body behind them.
+
+    `headers` holds (name, value) pairs in place of the fields of that name, if there are any; fields named in `without`
+    are left out. `length_offset_bytes` is added to the length that the body has; with `chunked` the body comes in
+    chunks instead, whatever the upstream did.
+    """
+
+    headers: tuple[tuple[str, str], ...] = ()
+    without: tuple[str, ...] = ()
+    length_offset_bytes: int = 0
+    chunked: bool = False
+
+
+class RelayPart(msgspec.Struct, frozen=True, tag="relay_part", gc=False):
+    """Pass on the next `byte_count` bytes of the upstream's body, or all of them, as they come.
+
+    The end of a chunked body is never sent. Later steps pass on the rest.
+    """
+
+    byte_count: int | None = None
+
+
+class LoseReply(msgspec.Struct, frozen=True, tag="lose_reply", gc=False):
+    """Read the upstream's whole response and send nothing of it: the upstream has done its work, its answer is lost."""
 
 
 class RelayPieces(msgspec.Struct, frozen=True, tag="relay_pieces"):
@@ -109,6 +137,12 @@ class Body(msgspec.Struct, frozen=True, tag="body", gc=False):
     data: bytes
 
 
+class Raw(msgspec.Struct, frozen=True, tag="raw", gc=False):
+    """Send these bytes as they are, outside of all framing; the connection serves no other call."""
+
+    data: bytes
+
+
 class Abort(msgspec.Struct, frozen=True, tag="abort", gc=False):
     """End the connection: with a reset (``rst``), in order (``fin``), or not at all (``hang``).
 
@@ -118,7 +152,29 @@ class Abort(msgspec.Struct, frozen=True, tag="abort", gc=False):
     how: AbortHow
 
 
-Step = Forward | Wait | RelayHead | RelayBody | RelayPieces | RelayDamaged | RelayAnswer | Head | Body | Abort
+class AbortReused(msgspec.Struct, frozen=True, tag="abort_reused", gc=False):
+    """End the connection as `Abort` does if it has served a call before; on a new one go on with the next step."""
+
+    how: AbortHow
+
+
+Step = (
+    Forward
+    | Wait
+    | RelayHead
+    | RelayBody
+    | RelayFalseHead
+    | RelayPart
+    | RelayPieces
+    | RelayDamaged
+    | RelayAnswer
+    | LoseReply
+    | Head
+    | Body
+    | Raw
+    | Abort
+    | AbortReused
+)
 
 
 class Plan(msgspec.Struct, frozen=True):

@@ -117,6 +117,23 @@ class Body(msgspec.Struct, eq=False):
         self._held_bytes = 0
         return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
+    def take_most(self, bytes_max: int) -> bytes:
+        """Return bytes that are buffered, but no more than `bytes_max` of them."""
+        data = self.take()
+        if len(data) <= bytes_max:
+            return data
+        self._chunks = [data[bytes_max:]]
+        self._held_bytes = len(data) - bytes_max
+        if self._held_bytes > self.buffer_bytes_max and self.flow is not None:
+            self.flow.pause_reading()
+        return data[:bytes_max]
+
+    async def buffered_whole(self) -> bool:
+        """Wait until the whole body is buffered (True), or it failed or is longer than what may be held (False)."""
+        while not self.complete and self.error is None and self._held_bytes <= self.buffer_bytes_max:
+            await self.next_change()
+        return self.complete
+
     async def more(self) -> bool:
         """Wait until bytes are buffered (True) or the body is complete and empty (False).
 

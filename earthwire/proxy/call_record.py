@@ -165,7 +165,7 @@ def _served_record(call: FinishedCall, ending: Ending, body_class: BodyClass | N
         plan_digest(plan),
         duration_ns - due_ns if due_ns > 0 and _is_timed(ending) else None,
         int(lag_s * NANOSECONDS_PER_SECOND),
-        context.drawn.conditions,
+        context.drawn.conditions if performance.lost_status is None else _with_lost_reply(performance),
     )
 
 
@@ -177,6 +177,13 @@ def _chunks(times_s: list[float] | None) -> tuple[bool | None, int | None, list[
         return True, None, None
     gaps_ns = [int((after - before) * NANOSECONDS_PER_SECOND) for before, after in pairwise(times_s)]
     return True, len(times_s), gaps_ns
+
+
+def _with_lost_reply(performance: Performance) -> str:
+    """Return what shaped the plan, and that the upstream did its work although the client got no answer of it."""
+    conditions = performance.context.drawn.conditions
+    values = msgspec.json.decode(conditions, type=dict[str, object]) if conditions else {}
+    return msgspec.json.encode({**values, "lost_reply_status": performance.lost_status}).decode()
 
 
 def _is_timed(ending: Ending) -> bool:

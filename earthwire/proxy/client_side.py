@@ -26,6 +26,7 @@ class ClientConnection(Connection):
     Attributes:
         left: the client has closed the connection.
         draining: this connection ends after the call that is under way.
+        reused: it has served a call before the present one.
 
     Args:
         loop: the running loop.
@@ -48,6 +49,7 @@ class ClientConnection(Connection):
         "_watchdog",
         "draining",
         "left",
+        "reused",
     )
 
     def __init__(
@@ -61,6 +63,7 @@ class ClientConnection(Connection):
         super().__init__(loop)
         self.left = False
         self.draining = False
+        self.reused = False
         self._limits = limits
         self._watchdog = watchdog
         self._serve = serve
@@ -136,6 +139,8 @@ class ClientConnection(Connection):
         Raises:
             RequestRefusedError: if what it sent is not a request that is served here.
         """
+        # A call was under way until now, unless this is the first.
+        self.reused = self._busy
         self._busy = False
         if self.closed or self.draining:
             return None

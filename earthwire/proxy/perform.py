@@ -4,6 +4,7 @@ import msgspec
 
 from earthwire.fault_models.plan import (
     Abort,
+    AbortHow,
     Body,
     Forward,
     Head,
@@ -22,6 +23,7 @@ from earthwire.proxy.clock import Clock
 from earthwire.proxy.exchange import Exchange, ResponseHead
 from earthwire.proxy.limits import Limits
 from earthwire.proxy.mcp.relay_answer import relay_answer
+from earthwire.proxy.rare_steps import perform_rare
 from earthwire.proxy.relay import Tail, relay_part, relay_whole
 from earthwire.proxy.relay_damaged import damaged_response, read_part
 from earthwire.proxy.relay_pieces import relay_pieces
@@ -43,7 +45,8 @@ class Performance(msgspec.Struct, eq=False):
         head: of the upstream's response, once it was awaited.
         source_origin: who answers what is forwarded, once something was.
         aborted: how the plan ended the connection, or None.
-        damaged: the body of the upstream's response was changed.
+        damaged: the body of the upstream's response was changed, or is not what its head says.
+        lost_status: of a response that the upstream gave and the client never got, or None.
     """
 
     client: ClientConnection
@@ -57,6 +60,7 @@ class Performance(msgspec.Struct, eq=False):
     source_origin: Origin | None = None
     aborted: str | None = None
     damaged: bool = False
+    lost_status: int | None = None
 
     async def run(self, steps: tuple[Step, ...]) -> None:
         """Perform steps in order.
@@ -71,7 +75,7 @@ class Performance(msgspec.Struct, eq=False):
             if isinstance(step, Wait):
                 due_s = request.arrival_s + step.until_s
                 if due_s > self.clock.now():
-                    await self._flush()
+                    await self.flush()
                     await self.clock.wait_until(due_s)
             elif isinstance(step, Forward):
                 context = self.context
@@ -83,7 +87,7 @@ class Performance(msgspec.Struct, eq=False):
                     await self.run(self.plan.steps)
                     return
             elif isinstance(step, RelayHead):
-                self.head = await self._upstream_exchange().head()
+                self.head = await self.upstream_exchange().head()
                 self.writer.relay_head(self.head)
             elif isinstance(step, RelayBody):
                 if not self._relay_body_at_once(step):
@@ -92,7 +96,7 @@ class Performance(msgspec.Struct, eq=False):
                 self.writer.own_head(step)
             elif isinstance(step, Body):
                 self.writer.stage(step.data)
-                await self._flush()
+                await self.flush()
             elif isinstance(step, RelayPieces):
                 await self._relay_pieces(step)
             elif isinstance(step, RelayDamaged):
@@ -100,7 +104,11 @@ class Performance(msgspec.Struct, eq=False):
             elif isinstance(step, RelayAnswer):
                 await relay_answer(self, step)
             elif isinstance(step, Abort):
-                await self._abort(step)
+                await self.abort(step.how)
+            else:
+                await perform_rare(self, step)
+                if self.aborted is not None:
+                    return
         self.writer.flush()
 
     def release(self) -> None:
@@ -127,7 +135,7 @@ class Performance(msgspec.Struct, eq=False):
         return True
 
     async def _relay_body(self, step: RelayBody) -> None:
-        body, writer = self._upstream_exchange().body, self.writer
+        body, writer = self.upstream_exchange().body, self.writer
         due_s = self.context.request.arrival_s + step.last_byte_s
         if step.fraction < 1.0:
             declared_bytes = None if self.head is None else self.head.content_length
@@ -138,12 +146,12 @@ class Performance(msgspec.Struct, eq=False):
         writer.end()
 
     async def _relay_pieces(self, step: RelayPieces) -> None:
-        body, arrival_s = self._upstream_exchange().body, self.context.request.arrival_s
+        body, arrival_s = self.upstream_exchange().body, self.context.request.arrival_s
         held_bytes_max = self.limits.damaged_body_bytes_max
         await relay_pieces(body, self.head, self.writer, self.clock, arrival_s, step, held_bytes_max)
 
     async def _relay_damaged(self, step: RelayDamaged) -> None:
-        exchange, writer = self._upstream_exchange(), self.writer
+        exchange, writer = self.upstream_exchange(), self.writer
         bytes_max = self.limits.damaged_body_bytes_max
         tail = Tail(writer, self.clock, self.context.request.arrival_s + step.last_byte_s)
         head = self.head = await exchange.head()
@@ -157,11 +165,12 @@ class Performance(msgspec.Struct, eq=False):
         if not is_too_long and (result is None or not result.is_cut):
             writer.end()
 
-    async def _abort(self, step: Abort) -> None:
-        await self._flush()
-        self.aborted = step.how
+    async def abort(self, how: AbortHow) -> None:
+        """End the connection after what was staged."""
+        await self.flush()
+        self.aborted = how
         client = self.client
-        match step.how:
+        match how:
             case "rst":
                 await client.flushed()
                 client.reset()
@@ -174,11 +183,13 @@ class Performance(msgspec.Struct, eq=False):
                 await self.clock.wait_until(self.clock.now() + self.limits.hang_s_max)
                 client.close()
 
-    async def _flush(self) -> None:
+    async def flush(self) -> None:
+        """Write what is staged; wait if the client reads slowly."""
         self.writer.flush()
         if self.client.write_full:
             await self.client.drain()
 
-    def _upstream_exchange(self) -> Exchange:
+    def upstream_exchange(self) -> Exchange:
+        """Return the exchange that a `Forward` step has begun."""
         assert self.exchange is not None, "a plan relays without a Forward step before it"
         return self.exchange

@@ -103,6 +103,11 @@ class ResponseWriter(msgspec.Struct, eq=False):
             self._kept.append(data)
         self._staged += chunk(data) if self._chunked else data
 
+    def raw(self, data: bytes) -> None:
+        """Stage bytes outside of all framing, after which nobody can tell where another response would begin."""
+        self.reusable = False
+        self._staged += data
+
     def end(self) -> None:
         """Stage the end of a body that is complete."""
         if self._chunked:

@@ -1,0 +1,111 @@
+"""What calibration needs of more calls than fit into memory: exact counts of all, and a sample of whole sessions.
+
+Counts say how often and how slow. How calls hang together in a session is learned from sessions chosen by the hash of
+their names: the same ones however the calls were split into files, and whatever other sessions there are.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from earthwire.grounding.censoring import limits_as_latencies
+from earthwire.grounding.tally import Tally, merge, tally
+from earthwire.traces.call_columns import HashArray
+from earthwire.traces.call_store import BUCKETS, CallStore
+from earthwire.traces.calls import Calls, join_calls
+
+SAMPLE_CALLS_MAX = 200_000
+"""Calls of the sample; of fewer, all are taken."""
+SAMPLE_SESSION_CALLS_MAX = 5_000
+"""Calls that one session has in a sample: its first ones. So a sample is of 40 sessions at least."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """All that fitting needs.
+
+    Attributes:
+        counts: of all calls.
+        calls: all calls, or a sample of them, under the codes of `counts`.
+    """
+
+    counts: Tally
+    calls: Calls
+
+    @property
+    def is_sample(self) -> bool:
+        """Whether there were more calls than `calls` holds."""
+        return len(self.calls) < self.counts.calls
+
+
+MapBuckets = Callable[[Callable[[int], "_Bucket"], Iterable[int]], Iterator["_Bucket"]]
+"""Calls a function on each number, and yields the results in order: `map`, or that of a pool of threads."""
+
+
+def gather(
+    store: CallStore, map_buckets: MapBuckets = map, sample_calls_max: int = SAMPLE_CALLS_MAX
+) -> Gathered:
+    """Count all calls of a store and sample its sessions. The store is empty afterwards.
+
+    Args:
+        store: the calls.
+        map_buckets: how the buckets are gone through.
+        sample_calls_max: calls of the sample.
+    """
+    counting = _Counting(store, sample_calls_max)
+    buckets = list(map_buckets(counting.bucket, range(BUCKETS)))
+    return Gathered(merge([bucket.counts for bucket in buckets]), _sample(store, buckets, sample_calls_max))
+
+
+@dataclass(frozen=True, slots=True)
+class _Bucket:
+    """Counts of a bucket's calls, and those that may be in the sample, with the hash of each session code."""
+
+    counts: Tally
+    calls: Calls
+    hashes: HashArray
+
+
+class _Counting:
+    """Goes through the buckets of a store."""
+
+    def __init__(self, store: CallStore, sample_calls_max: int) -> None:
+        self._store = store
+        self._calls_max = sample_calls_max
+        self._session_calls_max = (
+            store.call_count if store.call_count <= sample_calls_max else SAMPLE_SESSION_CALLS_MAX
+        )
+        self._taken = np.zeros(BUCKETS, dtype=np.int64)
+
+    def bucket(self, number: int) -> _Bucket:
+        """Count one bucket; its calls are kept unless those of the buckets before it are known to be enough."""
+        calls, hashes = self._store.bucket(number)
+        calls = limits_as_latencies(calls, self._store.answering_tools)
+        counts = tally(calls)
+        enough = self._taken[:number].sum() >= self._calls_max
+        if enough or number >= self._store.named_bucket_count:
+            return _Bucket(counts, calls.select(np.zeros(0, dtype=np.int64)), hashes)
+        calls = _beginnings(calls, self._session_calls_max)
+        self._taken[number] = len(calls)
+        return _Bucket(counts, calls, hashes)
+
+
+def _beginnings(calls: Calls, session_calls_max: int) -> Calls:
+    """Return the first calls of each session."""
+    starts = np.flatnonzero(calls.first_of_session)
+    place = np.arange(len(calls)) - starts[calls.session] if len(calls) else calls.session
+    return calls.select(place < session_calls_max)
+
+
+def _sample(store: CallStore, buckets: list[_Bucket], calls_max: int) -> Calls:
+    """Return the first calls in the order of the session hashes, in the order of the session names."""
+    parts, names = [], []
+    left = calls_max
+    for bucket in buckets:
+        calls = bucket.calls.select(np.arange(min(left, len(bucket.calls))))
+        left -= len(calls)
+        used = np.unique(calls.session)
+        names += [store.session_name(hashed) for hashed in bucket.hashes[used].tolist()]
+        parts.append(replace(calls, session=calls.session + len(names) - len(used)))
+    return join_calls(parts, names)
