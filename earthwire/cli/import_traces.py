@@ -95,6 +95,13 @@ def import_traces(
             help="Also collapse path segments that only the whole corpus shows to be identifiers.",
         ),
     ] = True,
+    in_band_errors: Annotated[
+        bool,
+        typer.Option(
+            "--in-band-errors/--no-in-band-errors",
+            help="A success whose body is nothing but an error report counts as a fault (semantic_error).",
+        ),
+    ] = True,
     skip_bad_lines: Annotated[
         bool, typer.Option("--skip-bad-lines", help="Leave bad records out and report them.")
     ] = False,
@@ -102,7 +109,7 @@ def import_traces(
 ) -> None:
     """Read traces in any known format, say what is in them, and write them as one file."""
     console = messages()
-    options = ReadOptions(keep_bodies, keep_urls, tuple(template or ()))
+    options = ReadOptions(keep_bodies, keep_urls, tuple(template or ()), in_band_errors)
     try:
         sources = find_sources(paths)
         _check_output(output, [path for path, _ in sources.files])

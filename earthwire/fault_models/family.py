@@ -27,6 +27,11 @@ from earthwire.fault_models.slots import fill
 SIBLINGS_MIN = 3
 """A group with fewer well-supported siblings is passed over for the next larger one."""
 
+REFUSALS = ("http_4xx:429", "http_4xx:401", "http_4xx:403")
+"""Outcome kinds that a gateway answers before any work is done."""
+REFUSAL_SHARE = 0.1
+"""Part of a tool's good calls, the fastest, that a refusal is taken to be as fast as where none was timed."""
+
 _ALL = ""
 
 
@@ -136,17 +141,35 @@ class Family:
 
     def adopted_latency(self, tool: str, kind: str) -> LatencyTable | None:
         """Return the table that stands in for one that a tool lacks."""
+        if kind in REFUSALS:
+            return self._refusal_latency(tool, kind)
         for wanted in (kind, "ok", "unknown"):
-            for group in (*ancestors(tool), _ALL):
-                siblings = self._supported(group, wanted)
-                if len(siblings) >= SIBLINGS_MIN:
-                    chosen = siblings[_hash(tool) % len(siblings)]
-                    support: Support = "global" if group == _ALL else "server"
-                    return _lent(self.profile.tools[chosen].latency[wanted], support)
-            overall = self.profile.overall.latency.get(wanted)
-            if overall is not None:
-                return overall
+            if (table := self._siblings_latency(tool, wanted)) is not None:
+                return table
         return None
+
+    def _refusal_latency(self, tool: str, kind: str) -> LatencyTable | None:
+        """Return how long a refusal takes that was never timed: as other refusals, else as the fastest calls.
+
+        Whoever refuses does not do the work: served as slow as good calls, refusals would be unlike any real ones.
+        """
+        laws = self.profile.tools.get(tool)
+        own = laws.latency if laws is not None else {}
+        for wanted in (kind, *(other for other in REFUSALS if other != kind)):
+            table = own.get(wanted) or self._siblings_latency(tool, wanted)
+            if table is not None:
+                return table if wanted == kind else _lent(table, "assumed")
+        good = own.get("ok") or self._siblings_latency(tool, "ok") or self._siblings_latency(tool, "unknown")
+        return None if good is None else good.fastest(REFUSAL_SHARE)
+
+    def _siblings_latency(self, tool: str, kind: str) -> LatencyTable | None:
+        for group in (*ancestors(tool), _ALL):
+            siblings = self._supported(group, kind)
+            if len(siblings) >= SIBLINGS_MIN:
+                chosen = siblings[_hash(tool) % len(siblings)]
+                support: Support = "global" if group == _ALL else "server"
+                return _lent(self.profile.tools[chosen].latency[kind], support)
+        return self.profile.overall.latency.get(kind)
 
     def adopted_responses(self, tool: str, kind: str) -> tuple[ErrorResponse, ...]:
         """Return what the nearest siblings on the same server answered; nothing if none of them has that kind."""

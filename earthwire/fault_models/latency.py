@@ -73,6 +73,11 @@ class LatencyTable(msgspec.Struct, frozen=True):
         share = (u - LEVELS[i - 1]) / (LEVELS[i] - LEVELS[i - 1])
         return low * (high / low) ** share
 
+    def fastest(self, share: float) -> "LatencyTable":
+        """Return the law of the fastest `share` of the calls, in (0, 1]; nothing was recorded of what it stands for."""
+        quantiles_s = tuple(self.quantile_s(share * level) for level in LEVELS)
+        return LatencyTable(0, quantiles_s, support="assumed")
+
     def probability(self, latency_s: float) -> float:
         """Return the probability of a latency of at most `latency_s` seconds: the inverse of `quantile_s`.
 

@@ -127,7 +127,11 @@ class _Builder:
         total = outcomes.total
         latency: dict[str, LatencyTable] = {}
         if self._tables is not None:
-            latency = {kind: self._tables.overall_table(kind, count) for kind, count in total.items()}
+            latency = {
+                kind: self._tables.overall_table(kind, count)
+                for kind, count in total.items()
+                if self._tables.has_latency(kind)
+            }
         return ToolLaws(
             calls=sum(total.values()),
             sessions=self._counts.session_count,

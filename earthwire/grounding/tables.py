@@ -65,6 +65,10 @@ class Tables:
         cell = self._find(tool, kind)
         return 0.0 if cell is None else float(self.moments.effective_count[cell])
 
+    def has_latency(self, kind: str) -> bool:
+        """Tell whether any call that ended as `kind` has a known latency."""
+        return bool((self.moments.keys[:, 1] == self._kind_code.get(kind, -1)).any())
+
     def overall_table(self, kind: str, count: int) -> LatencyTable:
         """Return the table of a tool that nothing is known of, with the count of all calls that end as `kind`."""
         return LatencyTable(count, _seconds(self._predictive(self.prior.mean(kind, ()))), support="global")

@@ -11,8 +11,9 @@ from earthwire.proxy.response_writer import CHUNKS_TIMED_MAX, ResponseWriter
 from earthwire.proxy.served_record import ServedRecord
 from earthwire.traces.body_class import classify_body
 from earthwire.traces.http_outcome import http_outcome
-from earthwire.traces.outcome_kind import refinement_of_kind
-from earthwire.traces.record import OUTCOMES, BodyClass, Censoring, Origin, Outcome
+from earthwire.traces.in_band import in_band_error
+from earthwire.traces.outcome_kind import outcome_of_kind, refinement_of_kind
+from earthwire.traces.record import BodyClass, Censoring, Origin, Outcome
 
 NANOSECONDS_PER_SECOND = 1_000_000_000
 CLASSIFIED_BYTES_MAX = 16 * 1024
@@ -98,9 +99,11 @@ def ending_of(performance: Performance, origin: Origin, body_class: BodyClass | 
     if performance.aborted is not None or not writer.complete:
         return _broken_ending(plan, performance.aborted, writer)
     assert status is not None
-    outcome = _planned_outcome(plan) if origin == "injected" else "ok"
+    outcome = outcome_of_kind(plan.outcome) if origin == "injected" else "ok"
     if outcome == "ok" and (status >= 400 or body_class in _DOUBTFUL):
         outcome = http_outcome(status, writer.content_type, _body_to_judge(writer, body_class), body_class)
+    if outcome == "ok" and origin != "injected" and body_class == "json_object":
+        outcome = "semantic_error" if _says_error(writer.kept_body()) else "ok"
     return Ending(outcome, origin, status, refinement_of_kind(plan.outcome) if origin == "injected" else None)
 
 
@@ -186,13 +189,18 @@ def _with_lost_reply(performance: Performance) -> str:
     return msgspec.json.encode({**values, "lost_reply_status": performance.lost_status}).decode()
 
 
+def _says_error(body: bytes) -> bool:
+    found = in_band_error(body)
+    return found is not None and found.outcome == "semantic_error"
+
+
 def _is_timed(ending: Ending) -> bool:
     """Tell whether the call ended when its plan said it should, as far as the proxy could help it."""
     return ending.censoring == "none" and ending.origin != "proxy"
 
 
 def _broken_ending(plan: Plan, aborted: str | None, writer: ResponseWriter) -> Ending:
-    planned = _planned_outcome(plan)
+    planned = outcome_of_kind(plan.outcome)
     outcome: Outcome = "conn_error" if planned == "ok" else planned
     error_type = _ABORT_ERROR_TYPES[aborted or "fin"]
     if writer.status is not None:
@@ -204,14 +212,6 @@ def _broken_ending(plan: Plan, aborted: str | None, writer: ResponseWriter) -> E
         _ABORT_ERROR_TYPES["hang"] if aborted == "hang" else error_type,
         censoring="right" if aborted == "hang" else "none",
     )
-
-
-def _planned_outcome(plan: Plan) -> Outcome:
-    """Return the outcome that an outcome kind refines: ``http_5xx:503`` is an ``http_error``."""
-    family = plan.outcome.partition(":")[0]
-    if family.startswith("http_"):
-        return "http_error"
-    return family if family in OUTCOMES else "unknown"  # type: ignore[return-value]  # checked right here
 
 
 def _planned_rpc_code(plan: Plan) -> str | None:

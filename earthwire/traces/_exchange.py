@@ -17,6 +17,7 @@ from urllib.parse import SplitResult, urlsplit
 from earthwire.traces._secrets import redact_text
 from earthwire.traces.body_class import classify_body, is_event_stream
 from earthwire.traces.http_outcome import failure_outcome, http_outcome
+from earthwire.traces.in_band import in_band_error
 from earthwire.traces.options import ReadOptions
 from earthwire.traces.record import BodyClass, Outcome
 from earthwire.traces.redaction import (
@@ -81,7 +82,10 @@ def exchange_fields(exchange: Exchange, options: ReadOptions, templater: PathTem
     }
     if options.keep_urls:
         fields["url_full"] = redact_url(exchange.url)
-    return fields | _result_fields(exchange) | _kept_fields(exchange, options)
+    fields |= _result_fields(exchange)
+    if options.in_band_errors and fields["outcome"] == "ok" and exchange.response_body is not None:
+        fields |= _in_band_fields(exchange.response_body)
+    return fields | _kept_fields(exchange, options)
 
 
 def first_header(headers: Mapping[str, Sequence[str]], name: str) -> str | None:
@@ -149,6 +153,11 @@ def _result_fields(exchange: Exchange) -> Fields:
         "body_class": body_class,
         "response_body_sha256": _sha256(exchange.response_body),
     }
+
+
+def _in_band_fields(body: bytes) -> Fields:
+    found = in_band_error(body)
+    return {} if found is None else {"outcome": found.outcome, "rpc_response_status_code": found.rpc_code}
 
 
 def _body_class(exchange: Exchange) -> BodyClass | None:

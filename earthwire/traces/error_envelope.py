@@ -47,6 +47,9 @@ _EVIDENCE = ("error", "errors", "fault", "exception")
 _CONTENT = ("data", "result", "results")
 _FAILED = frozenset(("error", "fail", "failed", "failure"))
 _NOISE = re.compile(r"[_-]")
+_FIRST_KEY = re.compile(rb'\s*\{\s*"([A-Za-z_-]{1,40})"')
+_FIRST_KEYS = _VOCABULARY | {"jsonrpc", "id"}
+"""What a JSON-RPC response may begin with is added."""
 
 LLM_ERROR_TYPES = frozenset(
     (
@@ -72,7 +75,7 @@ def is_error_envelope(value: object) -> bool:
     """
     if not isinstance(value, Mapping) or not value:
         return False
-    folded = {_NOISE.sub("", str(key)).lower(): item for key, item in value.items()}
+    folded = {_folded(str(key)): item for key, item in value.items()}
     if not folded.keys() <= _VOCABULARY or any(folded.get(key) for key in _CONTENT):
         return False
     status = folded.get("status")
@@ -84,11 +87,14 @@ def is_error_envelope(value: object) -> bool:
 
 
 def may_be_error_envelope(body: bytes, bytes_max: int = 16 * 1024) -> bool:
-    """Tell by a cheap search whether a body can be an error envelope at all."""
+    """Tell by the first key of a body alone whether it can be an error report, of JSON-RPC or otherwise, at all.
+
+    All keys of an error envelope are of its vocabulary, so the first one is, too.
+    """
     if len(body) > bytes_max:
         return False
-    lower = body.lower()
-    return any(word in lower for word in (b'"err', b'"fault', b'"excep', b'"ok"', b'"success', b'"status"'))
+    first = _FIRST_KEY.match(body)
+    return first is not None and _folded(first[1].decode("ascii")) in _FIRST_KEYS
 
 
 def llm_error_type(value: object) -> str | None:
@@ -98,6 +104,10 @@ def llm_error_type(value: object) -> str | None:
         return None
     named = (error.get("code"), error.get("type"))
     return next((name for name in named if isinstance(name, str) and name in LLM_ERROR_TYPES), None)
+
+
+def _folded(key: str) -> str:
+    return _NOISE.sub("", key).lower()
 
 
 def _says_something(item: object) -> bool:

@@ -13,8 +13,10 @@ class ReadOptions:
         keep_bodies: keep response bodies, response headers and request bodies, redacted.
         keep_urls: keep full URLs, redacted.
         templates: path templates such as ``/users/{id}`` that win over the heuristic.
+        in_band_errors: a success whose body is nothing but an error report is ``semantic_error``, not ``ok``.
     """
 
     keep_bodies: bool = False
     keep_urls: bool = False
     templates: tuple[str, ...] = ()
+    in_band_errors: bool = True

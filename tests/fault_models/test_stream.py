@@ -37,7 +37,7 @@ def test_pieces_run_from_the_first_byte_to_the_last_and_never_back():
 
 
 def test_relative_gaps_follow_their_law():
-    """Exponential gaps scaled to their sum: KS of 8,000 is below .022 at α = .001, the scaling and the table add .02."""
+    """Exponential gaps scaled to their sum: KS of 8,000 is below .022 (α = .001), scaling and table add .02."""
     gaps = [np.diff(due_s) for due_s in all_due(LAW, 200)]
     relative = np.concatenate([gap / gap.mean() for gap in gaps])
     assert stats.kstest(relative[:8_000], "expon").statistic < 0.042

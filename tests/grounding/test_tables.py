@@ -3,9 +3,12 @@ import pytest
 from scipy import stats
 
 from earthwire.fault_models.latency import LEVELS
+from earthwire.grounding.calibrate import calibrate
 from earthwire.grounding.ranks import normal_scores
 from earthwire.grounding.tables import Tables
 from earthwire.grounding.tally import tally
+from earthwire.traces.calls import calls_from_records
+from earthwire.traces.record import TraceRecord
 from tests.grounding.synthetic import calls_of, make_calls
 
 TOOL = "GET api.example.com/t0"
@@ -71,3 +74,16 @@ def test_constant_latency_gives_a_rising_finite_table(latency_s: np.ndarray):
     assert np.all(np.isfinite(quantiles))
     assert np.all(np.diff(quantiles) >= 0)
     assert quantiles[31] == pytest.approx(0.25, rel=0.05)
+
+
+def test_only_kinds_that_were_timed_have_a_latency():
+    records = [
+        TraceRecord(tool="a", outcome="ok", duration_ns=10**8, session_id=f"s{i % 5}", seq=i) for i in range(40)
+    ] + [
+        TraceRecord(tool="a", outcome="http_error", http_response_status_code=429, session_id="s1", seq=50 + i)
+        for i in range(9)
+    ]
+    profile = calibrate(calls_from_records(records), engine="compact")
+    assert set(profile.overall.latency) == {"ok"}
+    assert set(profile.tools["a"].latency) == {"ok"}
+    assert profile.overall.outcomes.total["http_4xx:429"] == 9

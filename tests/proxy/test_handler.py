@@ -401,3 +401,23 @@ def test_a_draw_is_told_the_time_of_its_call_counted_from_the_first_of_its_episo
     assert [episode for episode, _ in calls] == ["one", "one", "two"]
     assert (calls[0][1], calls[2][1]) == (0.0, 0.0)
     assert abs(calls[1][1] - (starts[1] - starts[0]) / 1e9) < 1e-6
+
+
+def test_an_error_report_of_the_upstream_under_a_good_status_is_recorded_as_such(harness, play):
+    answers = iter([b'{"error": "no quota"}', b'{"id": 7, "error": "of a job"}'])
+
+    def reply(_: bytes) -> bytes:
+        return harness.response(next(answers)).replace(b"text/plain", b"application/json")
+
+    async def scenario():
+        nonlocal answers
+        answers = iter([b'{"error": "no quota"}', b'{"id": 7, "error": "of a job"}'])
+        async with harness.upstream(reply) as upstream, harness.proxy(upstream.port) as running:
+            for _ in range(2):
+                await harness.talk(running.port, harness.get())
+            return running
+
+    assert [(one.outcome, one.origin) for one in play(scenario()).records()] == [
+        ("semantic_error", "upstream"),
+        ("ok", "upstream"),
+    ]

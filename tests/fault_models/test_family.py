@@ -1,0 +1,64 @@
+import pytest
+
+from earthwire.fault_models.call import Call
+from earthwire.fault_models.family import REFUSALS, SIBLINGS_MIN, Family
+from earthwire.fault_models.latency import LEVELS, LatencyTable
+from earthwire.fault_models.outcome import START, OutcomeCounts
+from earthwire.fault_models.profile import Profile, ToolLaws
+from earthwire.fault_models.simulation import Simulation
+
+SLOW = LatencyTable(500, tuple(1.0 + i / 10 for i in range(len(LEVELS))))
+FAST = LatencyTable(80, (0.01,) * len(LEVELS))
+REFUSED = "http_4xx:429"
+COUNTS = OutcomeCounts({START: {"ok": 10, REFUSED: 10}, "ok": {"ok": 10}, REFUSED: {REFUSED: 10}})
+
+
+def laws(**latency: LatencyTable) -> ToolLaws:
+    return ToolLaws(30, 4, COUNTS, {kind.replace("_429", REFUSED): table for kind, table in latency.items()})
+
+
+def refusal(own: ToolLaws, *others: ToolLaws, overall: ToolLaws | None = None) -> LatencyTable:
+    tools = {"GET a.example/x": own, **{f"GET a.example/{i}": one for i, one in enumerate(others)}}
+    table = Family(Profile(tools, overall or laws(ok=SLOW))).adopted_latency("GET a.example/x", REFUSED)
+    assert table is not None
+    return table
+
+
+def test_a_refusal_that_was_never_timed_is_as_fast_as_the_fastest_good_calls():
+    table = refusal(laws(ok=SLOW))
+    assert table.support == "assumed"
+    assert table.quantiles_s[-1] <= SLOW.quantile_s(0.1)
+    assert table.quantiles_s[0] == SLOW.quantiles_s[0]
+
+
+def test_refusals_of_siblings_come_first():
+    table = refusal(laws(ok=SLOW), *[laws(ok=SLOW, _429=FAST)] * SIBLINGS_MIN)
+    assert (table.quantiles_s, table.support) == (FAST.quantiles_s, "server")
+
+
+def test_another_refusal_of_the_tool_itself_stands_in_and_is_called_assumed():
+    own = ToolLaws(30, 4, COUNTS, {"ok": SLOW, "http_4xx:401": FAST})
+    table = refusal(own)
+    assert (table.quantiles_s, table.support) == (FAST.quantiles_s, "assumed")
+
+
+def test_faults_that_are_no_refusals_are_still_as_slow_as_good_calls():
+    family = Family(Profile({"a": laws(ok=SLOW)}, laws(ok=SLOW)))
+    table = family.adopted_latency("a", "http_5xx:503")
+    assert table is not None
+    assert table.quantiles_s == SLOW.quantiles_s
+
+
+@pytest.mark.parametrize("kind", REFUSALS)
+def test_without_any_times_there_is_no_table(kind: str):
+    assert Family(Profile({"a": laws()}, laws())).adopted_latency("a", kind) is None
+
+
+def test_drawn_refusals_are_fast_and_good_calls_are_not():
+    simulation = Simulation(Profile({"a": laws(ok=SLOW)}, laws(ok=SLOW)), 3)
+    plans = [simulation.draw(Call(f"e{i}", "a")).plan for i in range(200)]
+    refused = [plan for plan in plans if plan.outcome == REFUSED]
+    assert 60 < len(refused) < 140
+    assert max(plan.last_byte_s for plan in refused) <= SLOW.quantile_s(0.1)
+    assert {plan.support for plan in refused} == {"assumed"}
+    assert min(plan.last_byte_s for plan in plans if plan.outcome == "ok") >= SLOW.quantiles_s[0]
