@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo test check format bench clean
+.PHONY: help demo test check format bench conformance clean
 
 help: ## Lists the targets.
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -37,6 +37,9 @@ $(VENV)/.runtime: $(VENV)/bin/python pyproject.toml
 $(VENV)/.dev: $(VENV)/bin/python pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	touch $@
+
+conformance: $(VENV)/.dev ## The official MCP conformance suite, direct and through the proxy (needs npm).
+	$(BIN)/python -m foreign.conformance
 
 clean: ## Removes the environment and the caches.
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache

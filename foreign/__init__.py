@@ -1,0 +1,1 @@
+"""Programs of other people, run against earthwire in environments of their own: MCP clients, servers and suites."""
