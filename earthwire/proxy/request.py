@@ -29,7 +29,7 @@ class RequestHeaders(msgspec.Struct, frozen=True):
         keep_alive: the client wants the connection to stay open after the response.
         http_1_0: the client speaks HTTP/1.0: no chunks, no 1xx.
         expects_continue: the client waits for ``100 Continue`` before it sends the body.
-        episode: value of the episode header, or None.
+        episode: value of the episode header, or else of our member of the baggage, or None.
         host: value of Host, or None.
     """
 

@@ -13,6 +13,7 @@ from typing import TypeVar
 
 import httptools
 
+from earthwire.proxy.baggage import episode_in_baggage
 from earthwire.proxy.headers import EPISODE_HEADER, HOP_BY_HOP, Fields, keeps_alive, serialise, without_named
 from earthwire.proxy.limits import Limits
 from earthwire.proxy.refusal import RequestRefusedError
@@ -97,7 +98,7 @@ class RequestHeadReader:
             keeps_alive(version, connections) if connections else version == "1.1",
             version == "1.0",
             b"expect" in special and _expects_continue(special[b"expect"], version),
-            episodes[-1].decode("latin-1") if episodes else None,
+            episodes[-1].decode("latin-1") if episodes else episode_in_baggage(parsed.baggage),
             special[b"host"][0] if b"host" in special else None,
         )
 
@@ -114,6 +115,7 @@ class _Parsed:
         self.target = b""
         self.fields: Fields = []
         self.special: dict[bytes, tuple[bytes, ...]] = {}
+        self.baggage: list[bytes] = []
         parser = httptools.HttpRequestParser(self)
         # The wish for another protocol is not granted; the head is complete by the time it is noticed.
         with contextlib.suppress(httptools.HttpParserUpgrade):
@@ -129,6 +131,8 @@ class _Parsed:
         if folded in _SPECIAL:
             self.special[folded] = (*self.special.get(folded, ()), value)
         else:
+            if folded == b"baggage":
+                self.baggage.append(value)
             self.fields.append((name, value))
 
 

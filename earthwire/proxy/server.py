@@ -10,15 +10,17 @@ from earthwire.proxy.admin_config import AdminConfig
 from earthwire.proxy.assembly import Assembly
 from earthwire.proxy.client_side import ClientConnection
 from earthwire.proxy.clock import RealClock
+from earthwire.proxy.episodes import Episodes
 from earthwire.proxy.exchange import Source
 from earthwire.proxy.handler import Handler
 from earthwire.proxy.heartbeat import Heartbeat
-from earthwire.proxy.listening import check_host, listen_problem, warn_on_stderr
+from earthwire.proxy.listening import check_host, listen_on_file, listen_problem, warn_on_stderr
 from earthwire.proxy.planner import Planner
 from earthwire.proxy.recorder import Recorder
 from earthwire.proxy.refusal import UpstreamError, error_body, error_response
 from earthwire.proxy.request_head import RequestHeadReader
 from earthwire.proxy.serve_config import ServeConfig, ServeError
+from earthwire.proxy.tls import server_context
 from earthwire.proxy.watchdog import Watchdog
 from earthwire.proxy.workers import Handover, PlacedClientConnection, Worker
 
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
     from earthwire.proxy.admin.side import AdminSide
 
 BACKLOG_COUNT = 16_384
-_FIXED = ("host", "allow_public", "record_path", "keep_bodies", "admin")
+_FIXED = ("host", "unix_path", "certificate", "allow_public", "record_path", "keep_bodies", "admin")
 """What of a configuration cannot change while a proxy runs."""
 
 
@@ -65,6 +67,7 @@ class Proxy:
         self._clock = RealClock(self._loop)
         self._heartbeat: Heartbeat | None = None
         self._heads = RequestHeadReader(config.limits)
+        self._tls = None if config.certificate is None else server_context(config.certificate)
         self._assembly = Assembly(config, planner, self._watchdog, warn)
         self._retired: list[Assembly] = []
         self._recorder: Recorder | None = None
@@ -76,6 +79,12 @@ class Proxy:
     def sources(self) -> dict[str, Source]:
         """What answers its calls, by upstream."""
         return self._assembly.sources
+
+    @property
+    def episodes(self) -> Episodes:
+        """Episodes that were declared; once started."""
+        assert self._handler is not None, "a proxy has episodes after it was started"
+        return self._handler.episodes
 
     @property
     def connection_count(self) -> int:
@@ -102,10 +111,13 @@ class Proxy:
         except OSError as error:
             self._release()
             raise ServeError(listen_problem(self.config, error)) from error
-        self.port = self._servers[0].sockets[0].getsockname()[1]
+        if self.config.unix_path is None:
+            self.port = self._servers[0].sockets[0].getsockname()[1]
+        self._assembly.forbid(self._own_endpoints())
         self._heartbeat = Heartbeat(self._loop, self._clock)
         if self.config.admin is not None:
             await self._start_admin(self.config.admin)
+            self._assembly.forbid(self._own_endpoints())
 
     async def reload(self, config: ServeConfig, planner: Planner) -> None:
         """Serve something else from the next call on; calls under way end as they began.
@@ -126,6 +138,7 @@ class Proxy:
             self._warn(
                 f"{', '.join(changed)}: changed in the recipe, and stays as it is until the next start"
             )
+        assembly.forbid(self._own_endpoints())
         before, self._assembly = self._assembly, assembly
         self._handler.serve_from(assembly.routes(), planner)
         before.retire()
@@ -155,8 +168,20 @@ class Proxy:
         if self.admin is not None:
             await self.admin.stop()
         self._release()
+        if self.config.unix_path is not None:
+            self.config.unix_path.unlink(missing_ok=True)
         # Transports that were aborted close their sockets in the next turn of the loop.
         await asyncio.sleep(0)
+
+    def _own_endpoints(self) -> list[tuple[str, int]]:
+        """Return where this proxy can be reached itself."""
+        sockets = [one for server in self._servers for one in server.sockets if one.family != socket.AF_UNIX]
+        endpoints: list[tuple[str, int]] = [one.getsockname()[:2] for one in sockets]
+        if self._worker is not None:
+            endpoints += [(self.host, port) for port in self._worker.placement.ports]
+        if self.admin is not None:
+            endpoints.append(self.admin.address)
+        return endpoints
 
     async def _start_admin(self, config: AdminConfig) -> None:
         # Here, since most proxies have no admin side, and its libraries take a fifth of a second to load.
@@ -172,14 +197,24 @@ class Proxy:
 
     async def _listen(self) -> None:
         """Listen; a worker does so on the port that all share and on its own."""
-        host, worker = self.config.host, self._worker
+        host, worker, unix_path = self.config.host, self._worker, self.config.unix_path
+        if unix_path is not None:
+            self._servers.append(
+                await listen_on_file(self._loop, self._new_client, unix_path, BACKLOG_COUNT, self._tls)
+            )
+            return
         ports = [self.config.port]
         if worker is not None:
             ports.append(worker.placement.ports[worker.index])
             self._handover = Handover(self._loop, worker.mailboxes, worker.index, self._adopt)
         for port in ports:
             server = await self._loop.create_server(
-                self._new_client, host, port, backlog=BACKLOG_COUNT, reuse_port=worker is not None or None
+                self._new_client,
+                host,
+                port,
+                backlog=BACKLOG_COUNT,
+                reuse_port=worker is not None or None,
+                ssl=self._tls,
             )
             self._servers.append(server)
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from earthwire.fault_models.severity import SEVERITY_MAX
 from earthwire.fault_models.virtual_time import EpisodeClock, TimeoutShape
@@ -10,7 +10,14 @@ from earthwire.fault_models.virtual_time import EpisodeClock, TimeoutShape
 EPISODE_PATTERN = r"^[A-Za-z0-9._~:-]{1,128}$"
 EPISODES_LISTED_MAX = 1000
 
+
+def _whole(value: object) -> object:
+    """Return 7 for 7.0: to JSON, both are the same integer."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 EpisodeId = Annotated[str, Field(pattern=EPISODE_PATTERN, description="1 to 128 of A-Z a-z 0-9 . _ ~ : -")]
+Seed = Annotated[int, Field(ge=-(2**63), le=2**63 - 1), BeforeValidator(_whole)]
 Seconds = Annotated[float, Field(ge=0.0)]
 Count = Annotated[int, Field(ge=0)]
 Rate = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -38,7 +45,7 @@ class EpisodeRequest(_Taken):
             "The id where you gave one, else `default`."
         ),
     ] = None
-    seed: Annotated[int | None, Field(ge=-(2**63), le=2**63 - 1, description="Of all its draws.")] = None
+    seed: Annotated[Seed | None, Field(description="Of all its draws.")] = None
     severity: Annotated[
         float | None, Field(ge=0.0, le=SEVERITY_MAX, description="0 clean, 1 as recorded, higher harsher.")
     ] = None
@@ -79,6 +86,7 @@ class EpisodeCreated(_Given):
     base_url: Annotated[str, Field(description="Base URL; the only upstream, or prefix of all of them.")]
     base_urls: Annotated[dict[str, str], Field(description="Base URL of each upstream by name.")]
     headers: Annotated[dict[str, str], Field(description="Headers that do the same as the base URL.")]
+    baggage: Annotated[str, Field(description="Member of W3C baggage that does the same.")]
 
 
 class Faults(_Given):

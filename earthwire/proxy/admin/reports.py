@@ -10,6 +10,7 @@ from earthwire.proxy.admin.models import (
     Latency,
 )
 from earthwire.proxy.admin.subject import Subject
+from earthwire.proxy.baggage import BAGGAGE_KEY
 from earthwire.proxy.episode_account import EpisodeAccount
 from earthwire.proxy.episodes import EpisodeRun, EpisodeSettings
 from earthwire.proxy.headers import EPISODE_HEADER
@@ -41,6 +42,7 @@ def created(run: EpisodeRun, subject: Subject) -> EpisodeCreated:
         base_url=base_url,
         base_urls={name: f"{base_url}/t/{name}" for name in subject.routes},
         headers={EPISODE_HEADER.decode(): run.episode},
+        baggage=f"{BAGGAGE_KEY.decode()}={run.episode}",
     )
 
 
