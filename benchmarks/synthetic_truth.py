@@ -178,7 +178,7 @@ def print_table(table: list[dict[str, object]], count: int, seed: int) -> None:
         f"{'scope':32}{'parameter':38}{'truth':>10}{'estimate':>10}{'± half':>9}{'n/a':>5}  coverage [95 % band]"
     )
     for row in table:
-        head = f"{str(row['scope']):32}{str(row['parameter']):38}{row['truth']:>10.4g}"
+        head = f"{row['scope']!s:32}{row['parameter']!s:38}{row['truth']:>10.4g}"
         if row["coverage"] is None:
             print(f"{head}{'n/a':>10}{'':>9}{count:>5}  n/a")
             continue

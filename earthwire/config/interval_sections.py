@@ -69,28 +69,31 @@ def intervals_section(values: Intervals) -> dict[str, object]:
     return section
 
 
-def _scope(section: ScopeSection) -> ScopeIntervals:
-    stated = {
-        name: Interval(found.estimate, found.low, found.high, found.clusters, found.effective_calls)
-        for name, found in section.stated.items()
+def interval(section: IntervalSection) -> Interval:
+    """Return the interval that a section describes."""
+    return Interval(section.estimate, section.low, section.high, section.clusters, section.effective_calls)
+
+
+def interval_section(value: Interval) -> dict[str, object]:
+    """Return an interval as it is written."""
+    section: dict[str, object] = {
+        name: float(f"{getattr(value, name):.{_DIGITS}g}") for name in ("estimate", "low", "high")
     }
+    section["clusters"] = value.cluster_count
+    if value.effective_count is not None:
+        section["effective_calls"] = value.effective_count
+    return section
+
+
+def _scope(section: ScopeSection) -> ScopeIntervals:
+    stated = {name: interval(found) for name, found in section.stated.items()}
     return ScopeIntervals(stated, dict(section.not_stated))
 
 
 def _scope_section(scope: ScopeIntervals) -> dict[str, object]:
     section: dict[str, object] = {}
     if scope.stated:
-        section["stated"] = {name: _interval_section(value) for name, value in scope.stated.items()}
+        section["stated"] = {name: interval_section(value) for name, value in scope.stated.items()}
     if scope.not_stated:
         section["not_stated"] = dict(scope.not_stated)
-    return section
-
-
-def _interval_section(interval: Interval) -> dict[str, object]:
-    section: dict[str, object] = {
-        name: float(f"{getattr(interval, name):.{_DIGITS}g}") for name in ("estimate", "low", "high")
-    }
-    section["clusters"] = interval.cluster_count
-    if interval.effective_count is not None:
-        section["effective_calls"] = interval.effective_count
     return section

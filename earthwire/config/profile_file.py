@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 import yaml
 from pydantic import Field, model_validator
 
+from earthwire.config.drift_section import DriftSection, drift, drift_section
 from earthwire.config.failure_sections import (
     RateLimitSection,
     RegimeSection,
@@ -20,6 +21,7 @@ from earthwire.config.failure_sections import (
     upstream_regime,
     upstream_section,
 )
+from earthwire.config.interval_sections import IntervalsSection, intervals, intervals_section
 from earthwire.config.latency_sections import (
     FirstByteSection,
     LatencySection,
@@ -179,6 +181,8 @@ class ProfileFile(Section):
     tools: dict[str, LawsSection]
     donor_levels: list[Score] = []
     upstreams: dict[str, UpstreamSection] = {}
+    intervals: IntervalsSection | None = None
+    drift: DriftSection | None = None
 
     @model_validator(mode="after")
     def _donors_exist(self) -> Self:
@@ -206,6 +210,8 @@ def read_profile(path: Path) -> Profile:
         dependence=Dependence(**file.dependence.model_dump()),
         donor_levels=tuple(file.donor_levels),
         upstreams={name: upstream_regime(section) for name, section in file.upstreams.items()},
+        intervals=None if file.intervals is None else intervals(file.intervals),
+        drift=None if file.drift is None else drift(file.drift),
         provenance=Provenance(
             sources=tuple(Source(**source.model_dump()) for source in provenance.sources),
             calls=provenance.calls,
@@ -249,6 +255,10 @@ def profile_text(profile: Profile) -> str:
         data["upstreams"] = {
             name: upstream_section(regime) for name, regime in sorted(profile.upstreams.items())
         }
+    if profile.drift is not None:
+        data["drift"] = drift_section(profile.drift)
+    if profile.intervals is not None:
+        data["intervals"] = intervals_section(profile.intervals)
     # With default_flow_style None the innermost collections are written on one line, the others as blocks.
     return _HEAD + yaml.dump(
         data, Dumper=_Dumper, sort_keys=False, default_flow_style=None, width=110, allow_unicode=True

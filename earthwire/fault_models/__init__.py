@@ -21,10 +21,12 @@ from earthwire.fault_models.donors import (
     DonorRanksInTurn,
     join,
 )
+from earthwire.fault_models.drift import Drift, DriftWindow
 from earthwire.fault_models.family import SIBLINGS_MIN, Family, RankSource, ToolModel
 from earthwire.fault_models.first_byte import SHARE_LEVELS, FirstByteLaw
 from earthwire.fault_models.grounded import GroundedSimulation, UpstreamFit
 from earthwire.fault_models.grouping import ancestors
+from earthwire.fault_models.intervals import Interval, Intervals, ScopeIntervals
 from earthwire.fault_models.latency import LEVELS, Extrapolation, LatencyTable
 from earthwire.fault_models.layer import LAYERS, MCP_LAYERS, Layer, layer_of, may_fail
 from earthwire.fault_models.matching import ToolMatcher
@@ -142,6 +144,8 @@ __all__ = [
     "DonorRanksInTurn",
     "Drawn",
     "DrawnLaws",
+    "Drift",
+    "DriftWindow",
     "EpisodeClock",
     "ErrorResponse",
     "Extrapolation",
@@ -150,6 +154,8 @@ __all__ = [
     "Forward",
     "GroundedSimulation",
     "Head",
+    "Interval",
+    "Intervals",
     "LatencyTable",
     "Layer",
     "LogHistogram",
@@ -176,6 +182,7 @@ __all__ = [
     "RelayHead",
     "RelayPart",
     "RelayPieces",
+    "ScopeIntervals",
     "SessionLevels",
     "SevereOutcomes",
     "Simulation",

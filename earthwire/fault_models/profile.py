@@ -6,7 +6,9 @@ import msgspec
 
 from earthwire.fault_models.dependence import Dependence, SessionLevels
 from earthwire.fault_models.donors import DonorRanks
+from earthwire.fault_models.drift import Drift
 from earthwire.fault_models.first_byte import FirstByteLaw
+from earthwire.fault_models.intervals import Intervals
 from earthwire.fault_models.latency import LatencyTable
 from earthwire.fault_models.outcome import OutcomeCounts
 from earthwire.fault_models.payload import NO_PAYLOAD_LAW, PayloadLaw
@@ -121,6 +123,8 @@ class Profile(msgspec.Struct, frozen=True):
         provenance: where it comes from.
         donor_levels: mean normal score of each donor session; empty where the compact engine is used.
         upstreams: when each upstream was bad, by `earthwire.fault_models.grouping.upstream`; for the wall clock.
+        intervals: how sure the parameters are; None where that was not computed.
+        drift: how tools changed while they were recorded; None where that was not asked.
     """
 
     tools: dict[str, ToolLaws]
@@ -129,8 +133,26 @@ class Profile(msgspec.Struct, frozen=True):
     provenance: Provenance = Provenance()
     donor_levels: tuple[float, ...] = ()
     upstreams: dict[str, UpstreamRegime] = {}
+    intervals: Intervals | None = None
+    drift: Drift | None = None
+
+
+_NO_LAWS = ("intervals", "drift")
+"""Fields of a profile that say how sure it is, not how tools behave."""
+_LATER_LAWS = ("stream",)
+"""Fields of a tool's laws that came after the first hashes were published."""
 
 
 def profile_hash(profile: Profile) -> str:
-    """Return 16 hex digits that identify the laws of a profile, whatever file they came from."""
-    return hashlib.blake2b(msgspec.msgpack.encode(profile, order="deterministic"), digest_size=8).hexdigest()
+    """Return 16 hex digits that identify the laws of a profile, whatever file they came from and however sure.
+
+    A law of `_LATER_LAWS` that a tool does not have counts like one that nobody had thought of: old hashes stay.
+    """
+    values = msgspec.to_builtins(profile, order="deterministic")
+    for name in _NO_LAWS:
+        del values[name]
+    for laws in (values["overall"], *values["tools"].values()):
+        for name in _LATER_LAWS:
+            if laws[name] is None:
+                del laws[name]
+    return hashlib.blake2b(msgspec.msgpack.encode(values), digest_size=8).hexdigest()

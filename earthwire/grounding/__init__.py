@@ -26,6 +26,7 @@ from earthwire.grounding.fidelity import (
     Progress,
     fidelity,
 )
+from earthwire.grounding.intervals import INTERVAL_CALLS_MAX, state_intervals
 from earthwire.grounding.lag import (
     DISTORTED_SHARE_MAX,
     LAG_S_MAX,
@@ -35,6 +36,7 @@ from earthwire.grounding.lag import (
     lag_problems,
 )
 from earthwire.grounding.payloads import BODY_CHARACTERS_MAX, RESPONSES_MAX, PayloadBank, gather
+from earthwire.grounding.recency import TESTED_CALLS_MAX, measure_drift, recent
 from earthwire.grounding.simulated import simulate
 from earthwire.grounding.upstream_times import upstream_times
 from earthwire.grounding.verdict import TAIL_RANGE, Verdict
@@ -49,6 +51,7 @@ __all__ = [
     "DISTORTED_SHARE_MAX",
     "ENERGY_CALLS",
     "FLOOR_RANGE",
+    "INTERVAL_CALLS_MAX",
     "LAG_SHARE_MAX",
     "LAG_S_MAX",
     "RATIO_MAX",
@@ -60,6 +63,7 @@ __all__ = [
     "SIDE_CALLS_MIN",
     "SIDE_SESSIONS_MIN",
     "TAIL_RANGE",
+    "TESTED_CALLS_MAX",
     "Correction",
     "Engine",
     "FidelityReport",
@@ -79,7 +83,10 @@ __all__ = [
     "fit_laws",
     "gather",
     "lag_problems",
+    "measure_drift",
+    "recent",
     "simulate",
+    "state_intervals",
     "thinned",
     "upstream_times",
     "verify",

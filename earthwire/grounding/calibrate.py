@@ -18,10 +18,12 @@ from earthwire.grounding.censoring import limits_as_latencies
 from earthwire.grounding.donor_sessions import donor_sessions
 from earthwire.grounding.engine import Engine, choose_engine, with_engine
 from earthwire.grounding.first_bytes import first_byte_laws
+from earthwire.grounding.intervals import state_intervals
 from earthwire.grounding.outages import upstream_regimes
 from earthwire.grounding.payloads import PayloadBank
 from earthwire.grounding.ranks import cross_fitted_scores
 from earthwire.grounding.rate_limits import rate_limits
+from earthwire.grounding.recency import measure_drift, recent
 from earthwire.grounding.regimes import age_hazards, histories
 from earthwire.grounding.sessions import SessionFit, fit_sessions, session_levels
 from earthwire.grounding.tables import Tables
@@ -37,29 +39,44 @@ def calibrate(
     provenance: Provenance | None = None,
     payloads: PayloadBank | None = None,
     engine: Engine | Literal["auto"] = "auto",
+    *,
+    counts: Tally | None = None,
+    has_intervals: bool = True,
+    weighs_age: bool = True,
 ) -> Profile:
     """Fit all laws of all tools.
 
     Args:
-        calls: what was recorded.
+        calls: what was recorded, or a sample of its sessions.
         provenance: where it came from.
         payloads: what the recorded responses looked like.
         engine: how the calls of an episode hang together; ``auto`` takes the engine that scores better on held-out
             sessions.
+        counts: of all calls, where `calls` is a sample of them under the same codes.
+        has_intervals: whether to state how sure the parameters are.
+        weighs_age: whether to look for drift, and to weight sessions by age where it is found.
 
     Raises:
         ValueError: if there are no calls.
     """
     if not len(calls):
         raise ValueError("no calls to calibrate from")
+    drift = measure_drift(calls) if weighs_age else None
+    if drift is not None and drift.half_life_s is not None:
+        calls, counts = recent(calls, drift.half_life_s), None
     if engine == "auto":
         engine = choose_engine(calls.timed(), fit_laws)
-    profile = with_engine(fit_laws(calls, payloads), engine)
-    return msgspec.structs.replace(profile, provenance=provenance or Provenance())
+    profile = with_engine(fit_laws(calls, payloads, counts), engine)
+    return msgspec.structs.replace(
+        profile,
+        provenance=provenance or Provenance(),
+        intervals=state_intervals(calls, profile) if has_intervals else None,
+        drift=drift,
+    )
 
 
-def fit_laws(calls: Calls, payloads: PayloadBank | None = None) -> Profile:
-    """Fit all laws, with what either engine needs."""
+def fit_laws(calls: Calls, payloads: PayloadBank | None = None, counts: Tally | None = None) -> Profile:
+    """Fit all laws, with what either engine needs; see `calibrate`."""
     calls = limits_as_latencies(calls)
     timed = calls.select(calls.latency_s > 0)
     if timed.censored.all():
@@ -71,7 +88,9 @@ def fit_laws(calls: Calls, payloads: PayloadBank | None = None) -> Profile:
         scores = cross_fitted_scores(timed)
         sessions = fit_sessions(timed, scores)
         donor_levels, donor_ranks = donor_sessions(timed, scores)
-    builder = _Builder(tally(calls), timed, sessions, donor_ranks, _failing(calls), payloads or PayloadBank())
+    builder = _Builder(
+        counts or tally(calls), timed, sessions, donor_ranks, _failing(calls), payloads or PayloadBank()
+    )
     return Profile(
         tools=builder.tools(),
         overall=builder.overall(),

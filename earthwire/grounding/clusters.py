@@ -84,7 +84,7 @@ def share_of_clusters(hits: FloatArray, n: FloatArray, confidence: float) -> Int
     variance = count / (count - 1) * ((hits - share * n) ** 2).sum() / n.sum() ** 2
     effective = float(count)
     if 0.0 < share < 1.0 and variance > 0:
-        effective = min(share * (1 - share) / variance, float(n.sum()))
+        effective = float(min(share * (1 - share) / variance, n.sum()))
     low, high = share_bounds(share, effective, _telling(hits, n), confidence)
     return Interval(share, low, high, _telling(hits, n), round(effective, 1))
 

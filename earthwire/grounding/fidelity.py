@@ -186,7 +186,7 @@ class _Round:
         rng = np.random.default_rng(seed)
         self.training, self.held_out = split_sessions(thinned(calls, 2 * SCORED_CALLS_MAX, rng), rng)
         progress(f"{label}: calibrating")
-        profile = calibrate(self.training)
+        profile = calibrate(self.training, has_intervals=False, weighs_age=False)
         self.engine = "replay" if profile.donor_levels else "compact"
         self.simulated = simulate(profile, self.held_out, seed)
         models = {name: rival(self.training, self.held_out, rng) for name, rival in rivals.items()}

@@ -17,7 +17,7 @@ from earthwire.traces.calls import BoolArray, Calls, FloatArray, IntArray
 
 TICK_CALLS_MIN = 4
 """Calls in the typical tick that it takes to tell an outage from single failures."""
-MISREAD_PER_RUN_MAX = 0.01
+MISREAD_PER_RUN_MAX = 0.005
 """Ticks taken for the wrong regime, expected for each run."""
 KEPT_SHARE_MIN = 0.5
 """Share of the ticks that may not be passed over."""
