@@ -30,6 +30,7 @@ def planner_of(recipe: RecipeFile) -> "Planner":
         regime_clock=recipe.regime_clock,
         severity=recipe.severity,
         randomize=recipe.randomize,
+        pass_client_errors=recipe.faults.pass_client_errors,
     )
     return GroundedSimulation(simulation, warn) if recipe.ground else simulation
 

@@ -69,6 +69,13 @@ def serve(
             help="Learn what the upstream takes by itself, and wait so much less; plans depend on it.",
         ),
     ] = False,
+    pass_client_errors: Annotated[
+        bool,
+        typer.Option(
+            "--pass-client-errors",
+            help="Draw no 4xx that is the caller's own mistake (404, 422, …); the upstream judges requests.",
+        ),
+    ] = False,
     upstream_recording: Annotated[
         Path | None,
         typer.Option(
@@ -124,6 +131,7 @@ def serve(
     _set(options, "severity", severity)
     _set(options, "randomize", randomize or None)
     _set(options, "ground", ground or None)
+    _set(options, "faults", {"pass_client_errors": True} if pass_client_errors else None)
     _set(options, "regime_clock", regime_clock)
     if record is not None:
         options["record"] = {"path": str(record), "bodies": record_bodies}

@@ -65,6 +65,7 @@ from earthwire.config.profile_file import (
 from earthwire.config.recipe import (
     ClockMode,
     ClockSection,
+    FaultsSection,
     ListenSection,
     McpServerSection,
     MissPolicy,
@@ -119,6 +120,7 @@ __all__ = [
     "DistractionSection",
     "ExpectationsSection",
     "ExpectedFaultSection",
+    "FaultsSection",
     "FileError",
     "FirstByteSection",
     "FlatValue",

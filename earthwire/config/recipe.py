@@ -113,6 +113,15 @@ class ClockSection(Section):
         return self
 
 
+class FaultsSection(Section):
+    """Which faults are drawn."""
+
+    pass_client_errors: Annotated[
+        bool,
+        Field(description="Never draw a 4xx that is the caller's own mistake: the upstream judges the request."),
+    ] = False
+
+
 class RecipeFile(Section):
     """A recipe, version 1."""
 
@@ -134,6 +143,7 @@ class RecipeFile(Section):
     randomize: Annotated[
         bool, Field(description="Laws vary from episode to episode, as far as the traces leave them open.")
     ] = False
+    faults: Annotated[FaultsSection, Field(description="Which faults are drawn.")] = FaultsSection()
     ground: Annotated[bool, Field(description="Wait less by what the upstream takes by itself.")] = False
     regime_clock: Annotated[RegimeClock, Field(description="What outages and rate limits advance by.")] = (
         "calls"

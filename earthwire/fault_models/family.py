@@ -115,10 +115,12 @@ class Family:
 
     Args:
         profile: the laws.
+        pass_client_errors: outcomes leave the caller's own mistakes to whoever is asked.
     """
 
-    def __init__(self, profile: Profile) -> None:
+    def __init__(self, profile: Profile, pass_client_errors: bool = False) -> None:
         self.profile = profile
+        self._pass_client_errors = pass_client_errors
         self._members: dict[str, list[str]] = {_ALL: sorted(profile.tools)}
         for name in self._members[_ALL]:
             for group in ancestors(name):
@@ -136,7 +138,8 @@ class Family:
             levels.append(laws.outcomes)
         ranks = self._donor_ranks(tool) if self.profile.donor_levels else self._compact_ranks(laws)
         regime, limit = (laws.regime, laws.rate_limit) if laws is not None else (None, None)
-        outcomes = OutcomeModel(tool, levels, regime, limit, self.profile.upstreams.get(upstream(tool)))
+        upstream_regime = self.profile.upstreams.get(upstream(tool))
+        outcomes = OutcomeModel(tool, levels, regime, limit, upstream_regime, self._pass_client_errors)
         return ToolModel(tool, laws, self, outcomes, ranks)
 
     def adopted_latency(self, tool: str, kind: str) -> LatencyTable | None:

@@ -1,5 +1,6 @@
 """The outcomes of one tool in one episode, call by call: rate limit first, then regime, then kind."""
 
+import math
 from collections.abc import Sequence
 from typing import Literal
 
@@ -16,7 +17,7 @@ from earthwire.fault_models.regime import (
     upstream_path,
 )
 from earthwire.fault_models.uniforms import UniformStream
-from earthwire.traces.outcome_kind import is_fault
+from earthwire.traces.outcome_kind import is_client_error, is_fault
 
 RegimeClock = Literal["calls", "time"]
 """What regimes and windows advance by: each tool's own calls, or seconds since the episode's start."""
@@ -155,6 +156,28 @@ class LimitedPath(OutcomePath):
         return self._passing.next(self._passed - 1, u, at_s)
 
 
+class ClientErrorsPassed(OutcomePath):
+    """Leaves the caller's own mistakes to whoever is asked: what would have been one is relayed as ``ok``.
+
+    Underneath, the recorded path goes on as it would without.
+
+    Args:
+        own: the recorded path.
+    """
+
+    __slots__ = ("_own", "wait_s")
+
+    def __init__(self, own: OutcomePath) -> None:
+        self._own = own
+        self.wait_s = None
+
+    def next(self, index: int, u: float, at_s: float | None = None) -> str:
+        """Return the outcome kind of a call."""
+        kind = self._own.next(index, u, at_s)
+        self.wait_s = self._own.wait_s
+        return "ok" if is_client_error(kind) else kind
+
+
 class OutcomeModel:
     """The laws of one tool's outcomes, resolved: opens the path of each episode.
 
@@ -164,9 +187,10 @@ class OutcomeModel:
         regime: when it fails; None leaves that to the counts.
         limit: its rate limit; None for none.
         upstream_regime: of its upstream, for episodes on the wall clock; None if there is none.
+        pass_client_errors: never draw an error that is the caller's own mistake.
     """
 
-    __slots__ = ("_limit", "_regime", "_tool", "_upstream_regime", "law")
+    __slots__ = ("_limit", "_pass_client_errors", "_regime", "_tool", "_upstream_regime", "law")
 
     def __init__(
         self,
@@ -175,8 +199,10 @@ class OutcomeModel:
         regime: RegimeLaw | None = None,
         limit: RateLimit | None = None,
         upstream_regime: UpstreamRegime | None = None,
+        pass_client_errors: bool = False,
     ) -> None:
         self._tool = tool
+        self._pass_client_errors = pass_client_errors
         self._regime = regime
         self._limit = limit
         self._upstream_regime = upstream_regime
@@ -184,10 +210,17 @@ class OutcomeModel:
 
     def open(self, seed: int, episode: str, clock: RegimeClock = "calls") -> OutcomePath:
         """Return the outcomes of an episode, from its first call on."""
-        passing = self._unlimited(seed, episode, clock)
-        if self._limit is None:
-            return passing
-        return LimitedPath(passing, open_meter(self._limit, has_clock=clock == "time"))
+        path = self._unlimited(seed, episode, clock)
+        if self._limit is not None:
+            path = LimitedPath(path, open_meter(self._limit, has_clock=clock == "time"))
+        return ClientErrorsPassed(path) if self._pass_client_errors else path
+
+    def fault_share(self) -> float:
+        """Return the share of calls that end as a fault, whatever came before and but for a rate limit."""
+        return math.fsum(p for kind, p in self.law.marginal().items() if self._is_drawn_fault(kind))
+
+    def _is_drawn_fault(self, kind: str) -> bool:
+        return is_fault(kind) and not (self._pass_client_errors and is_client_error(kind))
 
     def _unlimited(self, seed: int, episode: str, clock: RegimeClock) -> OutcomePath:
         if clock == "time" and self._upstream_regime is not None:

@@ -92,7 +92,7 @@ def open_severe(
     model: OutcomeModel, severity: float, seed: int, episode: str, tool: str, clock: RegimeClock
 ) -> SevereOutcomes:
     """Return the outcomes of a tool in an episode at severity `severity`, from its first call on."""
-    fault_share = math.fsum(p for kind, p in model.law.marginal().items() if is_fault(kind))
+    fault_share = model.fault_share()
     count = overlay_count(severity, fault_share)
     overlays = []
     for i in range(1, count + 1):

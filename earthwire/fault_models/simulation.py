@@ -73,6 +73,8 @@ class Simulation:
         severity: 0 clean, 1 as recorded, higher harsher, up to `SEVERITY_MAX`; see `earthwire.fault_models.severity`.
         randomize: every episode has laws of its own, as far as the recorded calls leave them open; see
             `earthwire.fault_models.posterior`.
+        pass_client_errors: never draw an error that is the caller's own mistake (`is_client_error`): it is relayed,
+            and whoever answers it judges the request.
     """
 
     def __init__(
@@ -83,6 +85,7 @@ class Simulation:
         regime_clock: RegimeClock = "calls",
         severity: float = 1.0,
         randomize: bool = False,
+        pass_client_errors: bool = False,
     ) -> None:
         self.severity = _checked_severity(severity)
         self.randomize = randomize
@@ -92,7 +95,8 @@ class Simulation:
         self.profile_hash = profile_hash(profile)
         most_used_first = sorted(profile.tools, key=lambda name: -profile.tools[name].calls)
         self._matcher = ToolMatcher(most_used_first, server)
-        self._family = Family(profile)
+        self._family = Family(profile, pass_client_errors)
+        self.pass_client_errors = pass_client_errors
         self._models: dict[str, ToolModel] = {}
         self._streams: dict[tuple[str, str], _Stream] = {}
 
@@ -187,6 +191,8 @@ class Simulation:
         values: dict[str, float | str] = {}
         if self.regime_clock != "calls":
             values["earthwire.regime_clock"] = self.regime_clock
+        if self.pass_client_errors:
+            values["earthwire.pass_client_errors"] = True
         if self.severity != 1.0:
             values["earthwire.severity"] = self.severity
         if drawn is not None:

@@ -39,6 +39,8 @@ REFINEMENTS = frozenset(
 """Error types that say how a body is broken: ``malformed:truncated``, ``semantic_error:schema_drift``."""
 
 CALLER_ERROR_STATUSES = range(400, 500)
+_NOT_THE_REQUEST = (401, 403, 408, 425, 429)
+_CLIENT_RPC_ERRORS = ("rpc_error:-32600", "rpc_error:-32601", "rpc_error:-32602")
 
 
 def outcome_kind(
@@ -83,6 +85,19 @@ def layer_of(outcome: str) -> FaultLayer | None:
     ('jsonrpc', None)
     """
     return _LAYERS.get(outcome)
+
+
+def is_client_error(kind: str) -> bool:
+    """Tell whether an outcome kind is the caller's own mistake: it follows from what was asked, not from chance.
+
+    Refusals for want of rights (401, 403) and for asking too much or too slowly (408, 425, 429) are not.
+
+    >>> is_client_error("http_4xx:404"), is_client_error("http_4xx:429"), is_client_error("rpc_error:-32602")
+    (True, False, True)
+    """
+    if kind.startswith("http_4xx:"):
+        return int(kind[len("http_4xx:") :]) not in _NOT_THE_REQUEST
+    return kind in _CLIENT_RPC_ERRORS
 
 
 def status_of_kind(kind: str) -> int | None:

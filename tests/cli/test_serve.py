@@ -304,3 +304,8 @@ def test_a_recording_of_the_upstream_goes_with_ground(profile: Path, tool_url: s
     assert (
         "--upstream-recording says what an upstream takes by itself; it goes with --ground" in result.stderr
     )
+
+
+def test_client_errors_can_be_left_to_the_upstream(profile: Path, tool_url: str, tmp_path: Path) -> None:
+    records = serve_and_ask(profile, tool_url, tmp_path / "one.jsonl", "/e/run-1", "--pass-client-errors")
+    assert {record.attributes for record in records} == {'{"earthwire.pass_client_errors":true}'}

@@ -153,3 +153,50 @@ def test_plans_with_regimes_and_limits_do_not_depend_on_the_order_of_tools():
     for seed in range(3):
         shuffled = [calls[i] for i in np.random.default_rng(seed).permutation(len(calls))]
         assert drawn(shuffled) == expected
+
+
+CALLER = OutcomeCounts(
+    {
+        START: {"ok": 60, "http_4xx:404": 40},
+        "ok": {"ok": 500, "http_4xx:404": 200, "http_5xx:503": 100},
+        "http_4xx:404": {"http_4xx:404": 90, "ok": 60, "http_5xx:503": 50},
+        "http_5xx:503": {"ok": 100, "http_4xx:404": 50},
+    }
+)
+
+
+def kinds(tool_laws: ToolLaws, count: int = 400, **options: object) -> list[str]:
+    simulation = Simulation(Profile({"a": tool_laws}, laws()), 4, **options)  # type: ignore[arg-type]
+    return [simulation.draw(Call("e", "a")).plan.outcome for _ in range(count)]
+
+
+def test_passed_client_errors_become_good_calls_and_nothing_else_changes():
+    table = laws().latency
+    mixed = ToolLaws(1_000, 4, CALLER, table)
+    drawn, passed = kinds(mixed), kinds(mixed, pass_client_errors=True)
+    assert drawn.count("http_4xx:404") > 50
+    assert passed == ["ok" if kind == "http_4xx:404" else kind for kind in drawn]
+
+
+def test_refusals_of_a_limit_and_other_faults_are_drawn_as_before():
+    limited = laws(limit=RateLimit(3, 9))
+    simulation = Simulation(Profile({"a": limited}, laws()), 4, pass_client_errors=True)
+    drawn = [simulation.draw(Call("e", "a")) for _ in range(90)]
+    assert [one.plan.outcome for one in drawn] == kinds(limited, 90)
+    assert sum(one.plan.outcome == REFUSED for one in drawn) == 60
+    heads = [step for one in drawn for step in one.plan.steps if isinstance(step, Head) and step.status == 429]
+    assert {dict(head.headers)["retry-after"] for head in heads} == {"1", "2", "3", "4", "5", "6"}
+    assert {one.conditions for one in drawn} == {'{"earthwire.pass_client_errors":true}'}
+
+
+def test_severity_counts_only_the_faults_that_are_drawn():
+    """A share F of 503 becomes 2F/(1 + F) at severity 2; with the 404 counted in, it would come out higher."""
+    mixed = ToolLaws(1_000, 4, CALLER, laws().latency)
+    share = OutcomeModel("a", [laws().outcomes, CALLER], pass_client_errors=True).fault_share()
+    harsh = kinds(mixed, 6_000, pass_client_errors=True, severity=2.0)
+    assert "http_4xx:404" not in harsh
+    usual = kinds(mixed, 6_000, pass_client_errors=True).count("http_5xx:503") / 6_000
+    wanted = 2 * usual / (1 + usual)
+    # Standard error of a share of .2 at 6,000 calls, with some runs: about .008.
+    assert abs(sum(kind != "ok" for kind in harsh) / 6_000 - wanted) < 0.035
+    assert abs(share - usual) < 0.04
