@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -272,6 +273,7 @@ def _option_problem(location: tuple[int | str, ...], value: object, message: str
 
 
 def _serve_config(recipe: RecipeFile, planner: "Planner") -> "ServeConfig":
+    from earthwire.config.channel_models import channels_of, has_channels
     from earthwire.proxy.replay_upstream import ReplayConfig
     from earthwire.proxy.serve_config import ServeConfig
 
@@ -282,6 +284,7 @@ def _serve_config(recipe: RecipeFile, planner: "Planner") -> "ServeConfig":
     return ServeConfig(
         upstreams=upstreams,
         mcp=mcp_configs(recipe, planner),
+        channels=partial(channels_of, recipe) if has_channels(recipe) else None,
         host=recipe.listen.host,
         port=recipe.listen.port,
         allow_public=recipe.listen.allow_public,

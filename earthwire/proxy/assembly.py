@@ -4,11 +4,13 @@ import ssl
 from collections.abc import Callable
 
 from earthwire.fault_models.grounded import GroundedSimulation
+from earthwire.proxy.channel_source import ChannelSource
 from earthwire.proxy.exchange import Source
 from earthwire.proxy.mcp.server import McpServer
 from earthwire.proxy.pass_through import PassThrough
 from earthwire.proxy.planner import Planner
 from earthwire.proxy.replay_upstream import ReplayConfig, ReplaySource
+from earthwire.proxy.rewriter import Rewriter
 from earthwire.proxy.routes import Route, Routes
 from earthwire.proxy.serve_config import ServeConfig, ServeError
 from earthwire.proxy.timed_source import TimedSource
@@ -75,7 +77,17 @@ class Assembly:
         for name, server in self._mcp_servers.items():
             upstream = parse_upstream(server.base_url)
             sources[_mcp_name(name)] = LiveSource(upstream, limits, watchdog, self._tls())
-        return sources
+        return sources if self._config.channels is None else self._behind_channels(sources)
+
+    def _behind_channels(self, sources: dict[str, Source]) -> dict[str, Source]:
+        """Return the sources, each behind the channels of its server."""
+        channels = self._config.channels
+        assert channels is not None, "asked only where there are channels"
+        rewriter = Rewriter(self._warn)
+        return {
+            name: ChannelSource(source, channels(name), self._config.limits, rewriter)
+            for name, source in sources.items()
+        }
 
     def _make_source(self, name: str, upstream: str | ReplayConfig) -> Source:
         if isinstance(upstream, str):

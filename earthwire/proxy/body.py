@@ -134,6 +134,12 @@ class Body(msgspec.Struct, eq=False):
             await self.next_change()
         return self.complete
 
+    def give_back(self, data: bytes) -> None:
+        """Put bytes back that were taken; they are the next to be taken."""
+        if data:
+            self._chunks = [data, *self._chunks]
+            self._held_bytes += len(data)
+
     async def more(self) -> bool:
         """Wait until bytes are buffered (True) or the body is complete and empty (False).
 

@@ -4,6 +4,7 @@ from itertools import pairwise
 
 import msgspec
 
+from earthwire.fault_models.channels import CHANNELS_ATTRIBUTE
 from earthwire.fault_models.plan import Plan, plan_digest
 from earthwire.proxy.episode_time import in_episode_time
 from earthwire.proxy.perform import Performance
@@ -168,7 +169,7 @@ def _served_record(call: FinishedCall, ending: Ending, body_class: BodyClass | N
         plan_digest(plan),
         duration_ns - due_ns if due_ns > 0 and _is_timed(ending) else None,
         int(lag_s * NANOSECONDS_PER_SECOND),
-        context.drawn.conditions if performance.lost_status is None else _with_lost_reply(performance),
+        _attributes(performance),
     )
 
 
@@ -182,11 +183,18 @@ def _chunks(times_s: list[float] | None) -> tuple[bool | None, int | None, list[
     return True, len(times_s), gaps_ns
 
 
-def _with_lost_reply(performance: Performance) -> str:
-    """Return what shaped the plan, and that the upstream did its work although the client got no answer of it."""
+def _attributes(performance: Performance) -> str | None:
+    """Return what shaped the plan; with it what channels did, and an answer that the client never got."""
     conditions = performance.context.drawn.conditions
+    if performance.lost_status is None and not performance.notes:
+        return conditions
     values = msgspec.json.decode(conditions, type=dict[str, object]) if conditions else {}
-    return msgspec.json.encode({**values, "lost_reply_status": performance.lost_status}).decode()
+    if performance.lost_status is not None:
+        # The upstream did its work although the client got no answer of it.
+        values["lost_reply_status"] = performance.lost_status
+    if performance.notes:
+        values[CHANNELS_ATTRIBUTE] = performance.notes
+    return msgspec.json.encode(values).decode()
 
 
 def _says_error(body: bytes) -> bool:

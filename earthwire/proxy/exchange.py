@@ -1,6 +1,6 @@
 """The seam between a call and whatever answers it: a live upstream or a recording."""
 
-from typing import Literal, Protocol
+from typing import Protocol
 
 import msgspec
 
@@ -8,6 +8,7 @@ from earthwire.fault_models.plan import Plan
 from earthwire.proxy.body import Body
 from earthwire.proxy.headers import Fields
 from earthwire.proxy.request import Request
+from earthwire.traces.record import Origin
 
 
 class ResponseHead(msgspec.Struct, frozen=True):
@@ -44,7 +45,7 @@ class Exchange(Protocol):
     """One request on its way to an answer."""
 
     @property
-    def origin(self) -> Literal["upstream", "replay"]:
+    def origin(self) -> Origin:
         """Who answers."""
 
     @property

@@ -18,6 +18,7 @@ from earthwire.fault_models.plan import (
     Wait,
 )
 from earthwire.proxy.call_context import CallContext
+from earthwire.proxy.changed_exchange import NotedExchange
 from earthwire.proxy.client_side import ClientConnection
 from earthwire.proxy.clock import Clock
 from earthwire.proxy.exchange import Exchange, ResponseHead
@@ -47,6 +48,7 @@ class Performance(msgspec.Struct, eq=False):
         aborted: how the plan ended the connection, or None.
         damaged: the body of the upstream's response was changed, or is not what its head says.
         lost_status: of a response that the upstream gave and the client never got, or None.
+        notes: what channels did to request and answer, or None where there are no channels.
     """
 
     client: ClientConnection
@@ -61,6 +63,7 @@ class Performance(msgspec.Struct, eq=False):
     aborted: str | None = None
     damaged: bool = False
     lost_status: int | None = None
+    notes: dict[str, int] | None = None
 
     async def run(self, steps: tuple[Step, ...]) -> None:
         """Perform steps in order.
@@ -81,6 +84,8 @@ class Performance(msgspec.Struct, eq=False):
                 context = self.context
                 exchange = await context.route.source.forward(request, context.target, context.episode)
                 self.exchange, self.source_origin = exchange, exchange.origin
+                if isinstance(exchange, NotedExchange):
+                    self.notes = exchange.notes
                 if exchange.recorded_plan is not None:
                     # The recording says how it goes on, whatever was drawn.
                     self.plan = exchange.recorded_plan

@@ -1,9 +1,11 @@
 """What a proxy serves, and where."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 
+from earthwire.fault_models.channels import Channels
 from earthwire.proxy.admin_config import AdminConfig
 from earthwire.proxy.limits import Limits
 from earthwire.proxy.mcp.server import McpConfig
@@ -28,6 +30,7 @@ class ServeConfig(msgspec.Struct, frozen=True, kw_only=True):
         allow_public: listen on an address that other machines can reach.
         record_path: JSONL file that trace records are appended to, or None.
         keep_bodies: records hold URL, headers and bodies, redacted.
+        channels: what is done to the traffic of each server, by its name; None where nothing is.
         admin: where the admin side listens, or None for no admin side.
         upstream_ca: PEM file of the authorities that https upstreams are verified against, instead of the system's.
         limits: bounds.
@@ -40,6 +43,7 @@ class ServeConfig(msgspec.Struct, frozen=True, kw_only=True):
     allow_public: bool = False
     record_path: Path | None = None
     keep_bodies: bool = False
+    channels: Callable[[str], Channels] | None = None
     admin: AdminConfig | None = None
     upstream_ca: Path | None = None
     limits: Limits = Limits()

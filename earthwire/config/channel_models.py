@@ -1,0 +1,104 @@
+"""From the sections of a recipe to what performs them: channels, ledgers and budgets."""
+
+from earthwire.config.channel_sections import ActionSection, ObservationSection, ShieldSection
+from earthwire.config.cost_sections import PriceSection
+from earthwire.config.recipe import RecipeFile
+from earthwire.fault_models.action.decoys import DecoySettings
+from earthwire.fault_models.action.shield import Shield, ShieldPolicy
+from earthwire.fault_models.channels import Channels
+from earthwire.fault_models.observation.casing import Casing, Whitespace
+from earthwire.fault_models.observation.channel import ObservationChannel
+from earthwire.fault_models.observation.extent import BUILT_IN_DISTRACTIONS, Distraction, Truncation
+from earthwire.fault_models.observation.rewrite import RemoteStep
+from earthwire.fault_models.observation.step import TextStep
+from earthwire.fault_models.observation.typos import Typos
+from earthwire.fault_models.observation.wording import CodeSwitch, Paraphrase
+from earthwire.fault_models.reward.ledger import Budget, Ledger
+from earthwire.fault_models.reward.prices import Penalties, Price, PriceTable
+from earthwire.fault_models.reward.shaping import Potential
+
+
+def has_channels(recipe: RecipeFile) -> bool:
+    """Tell whether any channel beside transition is on."""
+    return any(section is not None for _, section in recipe.channels)
+
+
+def channels_of(recipe: RecipeFile, server: str) -> Channels:
+    """Return what a recipe does to the traffic of one of its servers.
+
+    Args:
+        recipe: as read.
+        server: name of the route or of the MCP server.
+    """
+    sections = recipe.channels
+    return Channels(
+        server,
+        None if sections.observation is None else observation_channel(sections.observation, recipe.seed),
+        None if sections.action is None else _decoy_settings(sections.action, recipe.seed),
+        None if sections.shield is None else Shield(_policy(sections.shield)),
+    )
+
+
+def observation_channel(section: ObservationSection, seed: int) -> ObservationChannel:
+    """Return the observation channel that a section describes; steps are applied in the order of its keys."""
+    steps: list[TextStep | RemoteStep] = []
+    numbers = section.numbers
+    if (one := section.paraphrase) is not None:
+        steps.append(Paraphrase(one.rate) if one.url is None else RemoteStep("paraphrase", one.rate, one.url))
+    if (to := section.language) is not None:
+        built_in = CodeSwitch(to.rate, to.to)
+        steps.append(built_in if to.url is None else RemoteStep("language", to.rate, to.url, to.to))
+    if section.typos is not None:
+        steps.append(Typos(section.typos.rate, tuple(section.typos.kinds), numbers))
+    if section.casing is not None:
+        steps.append(Casing(section.casing.rate, tuple(section.casing.kinds), numbers))
+    if section.whitespace is not None:
+        steps.append(Whitespace(section.whitespace.rate))
+    if (cut := section.truncation) is not None:
+        steps.append(Truncation(cut.rate, cut.keep_min, cut.keep_max, cut.marker))
+    if section.distraction is not None:
+        texts = tuple(section.distraction.texts) or BUILT_IN_DISTRACTIONS
+        steps.append(Distraction(section.distraction.rate, texts))
+    return ObservationChannel(steps, section.fields, section.user_turns, section.severity, seed)
+
+
+def open_ledger(recipe: RecipeFile) -> Ledger:
+    """Return the empty ledger of an episode under a recipe's prices and budget."""
+    costs, budget, potential = recipe.costs, recipe.budget, recipe.reward.potential
+    tools = {} if costs is None else {pattern: _price(one) for pattern, one in costs.tools.items()}
+    return Ledger(
+        PriceTable(Price() if costs is None else _price(costs), tools),
+        Penalties() if costs is None else Penalties(costs.duplicate_effect, costs.ignored_retry_after),
+        None if budget is None else Budget(**budget.model_dump()),
+        recipe.reward.cost_weight,
+        None if potential is None else Potential(potential.discount, potential.tools),
+    )
+
+
+def _price(section: PriceSection) -> Price:
+    return Price(
+        section.per_call,
+        section.per_kb,
+        section.per_second,
+        section.per_input_token,
+        section.per_output_token,
+    )
+
+
+def _decoy_settings(section: ActionSection, seed: int) -> DecoySettings:
+    decoys = section.decoys
+    return DecoySettings(
+        decoys.count, tuple(decoys.kinds), decoys.misleading, decoys.answer, section.severity, seed
+    )
+
+
+def _policy(section: ShieldSection) -> ShieldPolicy:
+    return ShieldPolicy(
+        section.mode,
+        section.validate_arguments,
+        tuple(section.allow),
+        tuple(section.deny),
+        section.read_only,
+        section.calls_per_minute_max,
+        section.calls_max,
+    )

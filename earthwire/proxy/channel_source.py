@@ -1,0 +1,214 @@
+"""A source with channels before it: what passes is looked into, changed, or answered in the tool's place.
+
+Only servers whose recipe has a channel on get one. Without channels nothing is read whole, decoded or written anew.
+"""
+
+import json
+from collections import OrderedDict
+from collections.abc import Callable
+
+import msgspec
+
+from earthwire.fault_models.action.refusal import HttpRefusal, refused_over_http
+from earthwire.fault_models.channels import Answered, Channels, Passing
+from earthwire.fault_models.observation.chat import is_chat_request
+from earthwire.fault_models.observation.json_text import read_json, write_json
+from earthwire.proxy.body import complete_body
+from earthwire.proxy.changed_exchange import AnsweredExchange, ChangedExchange, own_head
+from earthwire.proxy.exchange import Exchange, Source
+from earthwire.proxy.headers import serialise
+from earthwire.proxy.limits import Limits
+from earthwire.proxy.refusal import RequestRefusedError
+from earthwire.proxy.request import Request
+from earthwire.proxy.rewriter import Rewriter
+
+_JSON = "application/json"
+_CODED = (b"accept-encoding",)
+"""Dropped: a coding that we cannot undo would hide the texts."""
+
+
+class ChannelSource:
+    """Stands before another source.
+
+    Args:
+        inner: what answers.
+        channels: what is done to what passes.
+        limits: bounds.
+        rewriter: asks endpoints that rewrite texts.
+    """
+
+    def __init__(self, inner: Source, channels: Channels, limits: Limits, rewriter: Rewriter) -> None:
+        self._inner = inner
+        self._channels = channels
+        self._limits = limits
+        self._rewriter = rewriter
+        self._indexes: OrderedDict[tuple[str, str], int] = OrderedDict()
+
+    @property
+    def server_address(self) -> str | None:
+        """Host name of the real tool."""
+        return self._inner.server_address
+
+    async def check(self) -> None:
+        """Check the source behind."""
+        await self._inner.check()
+
+    async def forward(self, request: Request, target: str, episode: str) -> Exchange:
+        """Send a request on as the channels let it (see `earthwire.proxy.exchange.Source`)."""
+        path = target.partition("?")[0]
+        data = await self._whole_body(request)
+        document = read_json(data) if data else None
+        if _is_rpc(document):
+            return await self._forward_rpc(request, target, episode, data, document)
+        if is_chat_request(document):
+            passing = await self._rewritten(
+                lambda: self._channels.chat_request(document, episode, self._rewriter.answers)
+            )
+            exchange = await self._inner.forward(
+                _request_with(request, _bytes_of(passing, data)), target, episode
+            )
+            return ChangedExchange(exchange, None, passing.changes, self._limits)
+        return await self._forward_tool(request, target, episode, path, data)
+
+    def forget(self, episode: str) -> None:
+        """Start an episode anew."""
+        for key in [key for key in self._indexes if key[0] == episode]:
+            del self._indexes[key]
+
+    def retire(self) -> None:
+        """Retire the source behind."""
+        self._inner.retire()
+
+    def close(self) -> None:
+        """Close the source behind."""
+        self._inner.close()
+
+    async def _forward_tool(
+        self, request: Request, target: str, episode: str, path: str, data: bytes
+    ) -> Exchange:
+        """Forward a call of a plain HTTP tool."""
+        tool = f"{request.line.method} {path}"
+        verdict, is_blocked = self._channels.http_verdict(
+            request.line.method, tool, episode, request.arrival_s
+        )
+        changes = {} if verdict is None else {f"shield_{verdict.rule}": 1}
+        if verdict is not None and is_blocked:
+            return _refused(refused_over_http(verdict), changes)
+        scope = (episode, tool, self._next_index(episode, tool))
+        exchange = await self._inner.forward(_request_with(request, data), target, episode)
+
+        async def change(body: bytes) -> tuple[bytes, dict[str, int]]:
+            document = read_json(body)
+            if document is None:
+                return body, {}
+            passing = await self._rewritten(
+                lambda: self._channels.tool_result(document, scope, self._rewriter.answers)
+            )
+            return _bytes_of(passing, body), passing.changes
+
+        return ChangedExchange(exchange, change, changes, self._limits)
+
+    async def _forward_rpc(
+        self, request: Request, target: str, episode: str, data: bytes, message: object
+    ) -> Exchange:
+        """Forward a message to an MCP server."""
+        asked = self._channels.mcp_request(_plain(data), episode, request.arrival_s)
+        if isinstance(asked, Answered):
+            return AnsweredExchange(
+                own_head(200, _JSON, (), write_json(asked.value)), write_json(asked.value), asked.changes
+            )
+        name = _name_of(message)
+        scope = (episode, name, self._next_index(episode, name))
+        # Numbers are sent on as they are written; only a call that was led elsewhere is written anew.
+        sent = write_json(_redirected(message, asked.value)) if "decoys_called" in asked.changes else data
+        exchange = await self._inner.forward(_request_with(request, sent), target, episode)
+
+        async def change(body: bytes) -> tuple[bytes, dict[str, int]]:
+            answer = read_json(body)
+            if answer is None:
+                return body, {}
+            passing = await self._rewritten(
+                lambda: self._channels.mcp_answer(message, answer, scope, self._rewriter.answers)
+            )
+            return _bytes_of(passing, body), passing.changes
+
+        return ChangedExchange(exchange, change, asked.changes, self._limits)
+
+    async def _rewritten(self, apply: Callable[[], Passing]) -> Passing:
+        return await self._rewriter.until_known(apply)
+
+    async def _whole_body(self, request: Request) -> bytes:
+        data = await request.body.read_all(self._limits.whole_body_bytes_max)
+        if data is None:
+            most = self._limits.whole_body_bytes_max
+            raise RequestRefusedError(
+                413, "body_too_long", f"a request that channels look into has at most {most} bytes"
+            )
+        return data
+
+    def _next_index(self, episode: str, tool: str) -> str:
+        """Return the number of a call among those of its tool in its episode that were forwarded."""
+        key = (episode, tool)
+        index = self._indexes.get(key, 0)
+        self._indexes[key] = index + 1
+        if len(self._indexes) > self._limits.episodes_max:
+            self._indexes.popitem(last=False)
+        return str(index)
+
+
+def _bytes_of(passing: Passing, before: bytes) -> bytes:
+    """Return a document as bytes: the very same ones where nothing was changed, or where it cannot be written."""
+    if not passing.changes:
+        return before
+    try:
+        return write_json(passing.value)
+    except UnicodeEncodeError:
+        # Half of a surrogate pair, which JSON allows as an escape and UTF-8 does not.
+        return before
+
+
+def _request_with(request: Request, data: bytes) -> Request:
+    """Return a request with another body, whole, and with the length that fits."""
+    headers = request.headers
+    fields = [field for field in headers.fields if field[0].lower() not in _CODED]
+    has_body = bool(data) or headers.content_length is not None or headers.chunked
+    length = b"Content-Length: %d\r\n" % len(data) if has_body else b""
+    new_headers = msgspec.structs.replace(
+        headers,
+        fields=fields,
+        forwarded=serialise(b"", fields) + length + b"\r\n",
+        content_length=len(data) if has_body else None,
+        chunked=False,
+        expects_continue=False,
+    )
+    return msgspec.structs.replace(request, headers=new_headers, body=complete_body(data))
+
+
+def _refused(refusal: HttpRefusal, changes: dict[str, int]) -> AnsweredExchange:
+    return AnsweredExchange(
+        own_head(refusal.status, _JSON, refusal.headers, refusal.body), refusal.body, changes
+    )
+
+
+def _is_rpc(document: object) -> bool:
+    return isinstance(document, dict) and document.get("jsonrpc") == "2.0" and "method" in document
+
+
+def _name_of(message: object) -> str:
+    """Return what a message calls: its tool, else its method."""
+    assert isinstance(message, dict), "it was told to be a message"
+    params = message.get("params")
+    name = params.get("name") if isinstance(params, dict) else None
+    return name if isinstance(name, str) else str(message["method"])
+
+
+def _plain(data: bytes) -> object:
+    """Return a document with its numbers as numbers, for schemas to be held against."""
+    return json.loads(data)
+
+
+def _redirected(message: object, asked: object) -> object:
+    """Return a message as it is written, but for the name of its tool."""
+    assert isinstance(message, dict), "it was told to be a message"
+    assert isinstance(asked, dict), "it was made from the same message"
+    return {**message, "params": {**message["params"], "name": asked["params"]["name"]}}
