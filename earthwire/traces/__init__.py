@@ -35,6 +35,7 @@ from earthwire.traces.redaction import redact_body, redact_headers, redact_url
 from earthwire.traces.relabel import learn_templates, relabel
 from earthwire.traces.replay import Hit, Miss, ReplayCursor, ReplayIndex, recorded_body
 from earthwire.traces.request_key import request_key
+from earthwire.traces.shards import shard_path, with_shards
 from earthwire.traces.tool_key import PathTemplater, tool_key
 
 __all__ = [
@@ -90,8 +91,10 @@ __all__ = [
     "redact_url",
     "relabel",
     "request_key",
+    "shard_path",
     "sniff",
     "status_of_kind",
     "tool_key",
+    "with_shards",
     "write_parquet",
 ]

@@ -12,6 +12,7 @@ from earthwire.traces._files import read_head
 from earthwire.traces.errors import BadLineHandler, TraceFileError
 from earthwire.traces.options import ReadOptions
 from earthwire.traces.record import TraceRecord
+from earthwire.traces.shards import with_shards
 
 Reader = Callable[[Path, ReadOptions, BadLineHandler | None], Iterator[TraceRecord]]
 
@@ -79,7 +80,9 @@ def sniff(path: Path) -> Format:
 
 
 def find_sources(paths: Iterable[Path]) -> Sources:
-    """Find the trace files: a file is itself, a directory is every file in it and below, in order of name.
+    """Find the trace files: a directory is every file in it and below, in order of name.
+
+    A file is itself, with what the workers of a proxy recorded beside it (`earthwire.traces.shards`).
 
     Raises:
         TraceFileError: if a file is in no known format, or a directory holds no trace file.
@@ -88,7 +91,7 @@ def find_sources(paths: Iterable[Path]) -> Sources:
     ignored: list[Path] = []
     for path in paths:
         if not path.is_dir():
-            files.append((path, sniff(path)))
+            files += [(part, sniff(part)) for part in with_shards(path)]
             continue
         found, foreign = _sources_in(path)
         if not found:

@@ -8,7 +8,7 @@ from earthwire.proxy.workers.placed_client import (
 )
 from earthwire.proxy.workers.placement import Placement, worker_of
 from earthwire.proxy.workers.scoreboard import Scoreboard
-from earthwire.proxy.workers.worker import Worker, shard_path
+from earthwire.proxy.workers.worker import Worker
 
 __all__ = [
     "Handover",
@@ -20,6 +20,5 @@ __all__ = [
     "Scoreboard",
     "Worker",
     "open_mailboxes",
-    "shard_path",
     "worker_of",
 ]

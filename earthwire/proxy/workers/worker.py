@@ -8,6 +8,7 @@ import msgspec
 from earthwire.proxy.workers.handover import Mailboxes
 from earthwire.proxy.workers.placement import Placement
 from earthwire.proxy.workers.scoreboard import Scoreboard
+from earthwire.traces.shards import shard_path
 
 
 class Worker(msgspec.Struct, frozen=True):
@@ -37,8 +38,3 @@ class Worker(msgspec.Struct, frozen=True):
     def record_path(self, path: Path | None) -> Path | None:
         """Return the file that this worker appends its records to: `shard_path` of the one that was asked for."""
         return None if path is None else shard_path(path, self.index)
-
-
-def shard_path(path: Path, worker: int) -> Path:
-    """Return the record file of one worker: ``calls.worker-0.jsonl`` beside ``calls.jsonl``."""
-    return path.with_name(f"{path.stem}.worker-{worker}{path.suffix}")

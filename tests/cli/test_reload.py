@@ -1,0 +1,182 @@
+"""SIGHUP: new calls get what recipe and profile say now, calls under way end as they began."""
+
+import http.client
+import re
+import select
+import signal
+import socket
+import socketserver
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from earthwire.config.profile_file import profile_text
+from earthwire.fault_models import Profile, ToolLaws
+from earthwire.fault_models.latency import LEVELS, LatencyTable
+from earthwire.fault_models.outcome import START, OutcomeCounts
+from earthwire.traces import read_all
+
+END_TIMEOUT_S = 30.0
+
+
+def write_profile(path: Path, latency_s: float) -> None:
+    """Write a profile of calls that always succeed after the same time."""
+    outcomes = OutcomeCounts({START: {"ok": 1000}, "ok": {"ok": 1000}})
+    quantiles_s = tuple(latency_s * (1 + 1e-6 * number) for number in range(len(LEVELS)))
+    laws = ToolLaws(1000, 20, outcomes, {"ok": LatencyTable(1000, quantiles_s)})
+    path.write_text(profile_text(Profile(tools={"GET api.example/a": laws}, overall=laws)))
+
+
+class Serving:
+    """``earthwire serve`` as a process, before a tool that answers at once."""
+
+    def __init__(self, folder: Path, tool_port: int, worker_count: int) -> None:
+        self.profile, self.recipe = folder / "tools.yaml", folder / "recipe.yaml"
+        self.record = folder / "calls.jsonl"
+        self.write_recipe(tool_port)
+        command = "from earthwire.cli.main import main; main()"
+        arguments = ["serve", str(self.recipe), "--workers", str(worker_count)]
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", command, *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            bufsize=0,  # Or lines would wait in a buffer that `select` does not see.
+        )
+        assert self.process.stdout is not None
+        found = re.search(r":(\d+) ", self.process.stdout.readline().decode())
+        assert found is not None, self.process.communicate(timeout=END_TIMEOUT_S)
+        self.port = int(found[1])
+
+    def write_recipe(self, tool_port: int, seed: int = 3) -> None:
+        self.recipe.write_text(
+            f"earthwire_recipe: 1\nprofile: tools.yaml\nseed: {seed}\nlisten: {{port: 0}}\n"
+            f"routes: {{tool: {{upstream: 'http://127.0.0.1:{tool_port}'}}}}\nrecord: {{path: calls.jsonl}}\n"
+        )
+
+    def call(self, target: str = "/a") -> float:
+        """Make a call; return the seconds that it took."""
+        started_s = time.monotonic()
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=END_TIMEOUT_S)
+        connection.request("GET", target)
+        assert connection.getresponse().read() == b"{}"
+        connection.close()
+        return time.monotonic() - started_s
+
+    def reload(self, expected: str) -> str:
+        """Send SIGHUP and return what is said about it."""
+        self.process.send_signal(signal.SIGHUP)
+        assert self.process.stderr is not None
+        while True:
+            readable, _, _ = select.select([self.process.stderr], [], [], END_TIMEOUT_S)
+            assert readable, f"nothing was said about {expected!r}"
+            line = self.process.stderr.readline().decode()
+            if expected in line:
+                return line
+
+    def stop(self) -> str:
+        self.process.send_signal(signal.SIGTERM)
+        _, messages = self.process.communicate(timeout=END_TIMEOUT_S)
+        assert self.process.returncode == 0
+        return messages.decode()
+
+
+@pytest.fixture(scope="module")
+def instant_tool() -> Iterator[int]:
+    """A tool that answers at once; its port."""
+    answer = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
+
+    class Tool(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            while line := self.rfile.readline():
+                if line == b"\r\n":
+                    self.wfile.write(answer)
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Tool) as server:
+        server.daemon_threads = True
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield server.server_address[1]
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture(params=[1, 2])
+def serving(request, tmp_path, instant_tool):
+    write_profile(tmp_path / "tools.yaml", 0.001)
+    serving = Serving(tmp_path, instant_tool, request.param)
+    yield serving
+    if serving.process.poll() is None:
+        serving.process.kill()
+        serving.process.communicate()
+
+
+def until_new(serving: Serving, is_new) -> None:
+    """Call until the workers serve the new recipe: they take a moment to read it."""
+    deadline_s = time.monotonic() + END_TIMEOUT_S
+    while not is_new(serving.call()):
+        assert time.monotonic() < deadline_s
+
+
+def test_new_calls_get_the_new_profile(serving):
+    assert serving.call() < 0.3
+    write_profile(serving.profile, 0.3)
+    assert "new calls get profile" in serving.reload("the recipe was read again")
+    until_new(serving, lambda took_s: took_s >= 0.3)
+    serving.stop()
+    hashes = [call.profile_hash for call in read_all([serving.record])]
+    assert len(set(hashes)) == 2
+    assert hashes[0] != hashes[-1]
+
+
+def test_a_call_under_way_ends_as_it_began(serving):
+    write_profile(serving.profile, 0.8)
+    serving.reload("the recipe was read again")
+    until_new(serving, lambda took_s: took_s >= 0.8)
+    with socket.create_connection(("127.0.0.1", serving.port), END_TIMEOUT_S) as client:
+        started_s = time.monotonic()
+        client.sendall(b"GET /a HTTP/1.1\r\nHost: a\r\n\r\n")
+        write_profile(serving.profile, 0.001)
+        serving.reload("the recipe was read again")
+        assert client.recv(1 << 16).endswith(b"{}")
+        assert time.monotonic() - started_s >= 0.8
+    until_new(serving, lambda took_s: took_s < 0.8)
+    serving.stop()
+
+
+@pytest.mark.parametrize("broken", ["profile", "recipe"])
+def test_a_broken_file_is_one_error_and_the_old_one_stays(serving, broken):
+    path = serving.profile if broken == "profile" else serving.recipe
+    path.write_text("tool: {}\n")
+    line = serving.reload("was not read again")
+    assert f"{path}:1:1: " in line
+    assert "the old one stays" in line
+    serving.call()
+    serving.call("/e/another/a")
+    rest = serving.stop()
+    assert "was not read again" not in rest
+    assert "Traceback" not in rest
+    assert len({call.profile_hash for call in read_all([serving.record])}) == 1
+
+
+def test_what_did_not_change_changes_nothing(serving):
+    serving.call()
+    serving.reload("nothing changes")
+    serving.call()
+    serving.stop()
+    assert sorted(call.call_index for call in read_all([serving.record])) == [0, 1]
+
+
+def test_the_address_stays_and_that_is_said(serving):
+    text = serving.recipe.read_text()
+    serving.recipe.write_text(text.replace("calls.jsonl", "others.jsonl").replace("seed: 3", "seed: 4"))
+    line = serving.reload("stays as it is until the next start")
+    assert "record_path" in line
+    serving.call()
+    serving.stop()
+    assert not list(serving.recipe.parent.glob("others*"))
+    assert [call.seed for call in read_all([serving.record])][-1] == 4

@@ -1,0 +1,130 @@
+"""Several workers as users run them: a supervisor process, its workers, and a tool that answers at once."""
+
+import contextlib
+import json
+import re
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+END_TIMEOUT_S = 30.0
+ANSWER = b'{"state": "ready"}'
+
+SCRIPT = """
+import json, sys
+from pathlib import Path
+from earthwire.config.profile_file import read_profile
+from earthwire.fault_models import Simulation
+from earthwire.proxy import PassThrough, ServeConfig, Supervisor
+from earthwire.proxy.listening import warn_on_stderr
+
+upstream, record, profile, worker_count = sys.argv[1:]
+planner = Simulation(read_profile(Path(profile)), 7) if profile else PassThrough()
+record_path = Path(record) if record else None
+config = ServeConfig(upstreams={"tool": upstream}, port=0, record_path=record_path)
+supervisor = Supervisor(config, planner, int(worker_count), warn_on_stderr)
+
+def say(started):
+    print(json.dumps({"port": started.port, "ports": started.ports, "pids": started.pids}), flush=True)
+
+supervisor.run(say)
+print(json.dumps([supervisor.scoreboard.written_count(worker) for worker in range(int(worker_count))]))
+"""
+
+
+class Tool(BaseHTTPRequestHandler):
+    """Answers at once, with the path that it saw and the bytes of body that it got."""
+
+    protocol_version = "HTTP/1.1"
+    wbufsize = -1
+
+    def do_GET(self) -> None:
+        self.answer(0)
+
+    def do_POST(self) -> None:
+        length = int(self.headers["Content-Length"])
+        self.answer(len(self.rfile.read(length)))
+
+    def answer(self, length: int) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(ANSWER)))
+        self.send_header("X-Saw", f"{self.path} {length}")
+        self.end_headers()
+        self.wfile.write(ANSWER)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture(scope="session")
+def tool_url() -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Tool)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+class Workers:
+    """A running supervisor."""
+
+    def __init__(self, process: subprocess.Popen[str], said: dict[str, object]) -> None:
+        self.process = process
+        self.port = said["port"]
+        self.ports = said["ports"]
+        self.pids = said["pids"]
+        self.written_counts: list[int] = []
+        self.messages = ""
+
+    def stop(self) -> int:
+        """End it in order; return its exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        output, self.messages = self.process.communicate(timeout=END_TIMEOUT_S)
+        if output:
+            self.written_counts = json.loads(output)
+        return self.process.returncode
+
+
+@pytest.fixture
+def workers(tool_url: str) -> Callable[..., "contextlib.AbstractContextManager[Workers]"]:
+    @contextlib.contextmanager
+    def start(
+        count: int, record: Path | None = None, profile: Path | None = None, upstream: str = tool_url
+    ) -> Iterator[Workers]:
+        arguments = (upstream, str(record or ""), str(profile or ""), str(count))
+        process = subprocess.Popen(
+            [sys.executable, "-c", SCRIPT, *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            assert process.stdout is not None
+            line = process.stdout.readline()
+            if not re.match(r"\{", line):
+                process.kill()
+                pytest.fail(f"did not start: {process.communicate(timeout=END_TIMEOUT_S)[1]}")
+            yield Workers(process, json.loads(line))
+        finally:
+            if process.poll() is None:
+                process.send_signal(signal.SIGTERM)
+            try:
+                process.communicate(timeout=END_TIMEOUT_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.communicate()
+                raise
+
+    return start
