@@ -6,8 +6,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+import msgspec
 import typer
 
+from earthwire.cli.admin_options import AdminPort, AdminTokenFile, admin_config
+from earthwire.cli.announcing import announcement
 from earthwire.cli.client_timeouts import ClientTimeout, timeout_sentences
 from earthwire.cli.console import fail, messages
 from earthwire.cli.recipe_planner import mcp_configs, planner_of
@@ -15,11 +18,11 @@ from earthwire.config.recipe import MissPolicy, RecipeFile, ReplaySection, Timin
 from earthwire.fault_models.outcome_path import RegimeClock
 
 if TYPE_CHECKING:
+    from earthwire.proxy.admin_config import AdminConfig
     from earthwire.proxy.planner import Planner
     from earthwire.proxy.replay_upstream import ReplayConfig
     from earthwire.proxy.serve_config import ServeConfig
-    from earthwire.proxy.server import Proxy
-    from earthwire.proxy.supervisor import WorkersStarted
+    from earthwire.proxy.tls import Certificate
 
 
 def serve(
@@ -105,6 +108,28 @@ def serve(
     allow_public: Annotated[
         bool, typer.Option("--allow-public", help="Listen on an address other machines can reach.")
     ] = False,
+    unix: Annotated[
+        Path | None, typer.Option("--unix", help="Socket file to listen on instead of a port.")
+    ] = None,
+    tls_cert: Annotated[
+        Path | None, typer.Option("--tls-cert", help="Serve https with this certificate (PEM).")
+    ] = None,
+    tls_key: Annotated[
+        Path | None, typer.Option("--tls-key", help="Its key (PEM), if that is a file of its own.")
+    ] = None,
+    upstream_ca: Annotated[
+        Path | None,
+        typer.Option("--upstream-ca", help="Authorities (PEM) that verify https upstreams, not the system's."),
+    ] = None,
+    upstream_cert: Annotated[
+        Path | None,
+        typer.Option("--upstream-cert", help="Certificate (PEM) shown to upstreams that ask for one."),
+    ] = None,
+    upstream_key: Annotated[
+        Path | None, typer.Option("--upstream-key", help="Its key (PEM), if that is a file of its own.")
+    ] = None,
+    admin_port: AdminPort = None,
+    admin_token_file: AdminTokenFile = None,
     workers: Annotated[
         int,
         typer.Option(
@@ -141,9 +166,12 @@ def serve(
         merged = _merged(_written(recipe), options)
         _update(merged, "replay", {"on_miss": on_miss, "timing": timing})
         _update(merged, "listen", {"host": host, "port": port, "allow_public": allow_public or None})
+        _update(merged, "listen", _paths(unix=unix, certificate=tls_cert, key=tls_key))
+        _update(merged, "upstream_tls", _paths(ca=upstream_ca, certificate=upstream_cert, key=upstream_key))
         return _validated(merged)
 
-    start(read(), client_timeout, upstream_recording, read, workers)
+    admin = admin_config(admin_port, admin_token_file, workers)
+    start(read(), client_timeout, upstream_recording, read, workers, admin)
 
 
 def start(
@@ -152,6 +180,7 @@ def start(
     upstream_recording: Path | None = None,
     read: Callable[[], RecipeFile] | None = None,
     worker_count: int = 1,
+    admin: "AdminConfig | None" = None,
 ) -> None:
     """Run the proxy that a recipe describes until it is told to stop.
 
@@ -161,6 +190,7 @@ def start(
         upstream_recording: tells a grounded simulation what the upstream takes by itself.
         read: reads the recipe anew, on SIGHUP.
         worker_count: processes that serve it.
+        admin: where its admin side listens, or None.
     """
     from earthwire.cli.upstream_fit import fit_sentences, observe_recording
     from earthwire.fault_models.grounded import GroundedSimulation
@@ -179,7 +209,8 @@ def start(
             fail("--upstream-recording says what an upstream takes by itself; it goes with --ground")
         observe_recording(grounded, upstream_recording)
     try:
-        config, announce = _serve_config(recipe, planner), _announce(recipe, planner)
+        config = msgspec.structs.replace(_serve_config(recipe, planner), admin=admin)
+        announce = announcement(config, planner, recipe.profile is not None)
         reread = None if read is None else _reread(read, recipe, planner)
         if worker_count == 1:
             run(config, planner, announce, _warn, reread)
@@ -233,8 +264,12 @@ def _merged(written: dict[str, object], options: dict[str, object]) -> dict[str,
 def _update(recipe: dict[str, object], section: str, values: dict[str, object]) -> None:
     given = {key: value for key, value in values.items() if value is not None}
     before = recipe.get(section)
-    if given and (before is not None or section == "listen"):
+    if given and (before is not None or section in ("listen", "upstream_tls")):
         recipe[section] = {**(before if isinstance(before, dict) else {}), **given}
+
+
+def _paths(**paths: Path | None) -> dict[str, object]:
+    return {name: None if path is None else str(path) for name, path in paths.items()}
 
 
 def _validated(values: dict[str, object]) -> RecipeFile:
@@ -268,6 +303,10 @@ def _option_problem(location: tuple[int | str, ...], value: object, message: str
             return f"--profile: {message.removeprefix('Value error, ')}"
         case ("severity",):
             return f"--severity: {value!r} is not in [0, 8]"
+        case ("listen",):
+            return "--tls-key: is that of a --tls-cert; give both"
+        case ("upstream_tls",):
+            return "--upstream-key: is that of an --upstream-cert; give both"
         case _:
             return f"--{location[0]}: {value!r} is not allowed; see --help"
 
@@ -287,10 +326,22 @@ def _serve_config(recipe: RecipeFile, planner: "Planner") -> "ServeConfig":
         channels=partial(channels_of, recipe) if has_channels(recipe) else None,
         host=recipe.listen.host,
         port=recipe.listen.port,
+        unix_path=None if recipe.listen.unix is None else Path(recipe.listen.unix),
+        certificate=_certificate(recipe.listen.certificate, recipe.listen.key),
         allow_public=recipe.listen.allow_public,
         record_path=None if record is None else Path(record.path),
         keep_bodies=record is not None and record.bodies,
+        upstream_ca=None if recipe.upstream_tls.ca is None else Path(recipe.upstream_tls.ca),
+        upstream_certificate=_certificate(recipe.upstream_tls.certificate, recipe.upstream_tls.key),
     )
+
+
+def _certificate(path: str | None, key_path: str | None) -> "Certificate | None":
+    from earthwire.proxy.tls import Certificate
+
+    if path is None:
+        return None
+    return Certificate(Path(path), None if key_path is None else Path(key_path))
 
 
 def _replay_config(replay: ReplaySection, recipe: RecipeFile) -> "ReplayConfig":
@@ -331,24 +382,6 @@ def _reread(
         return config, new_planner
 
     return reread
-
-
-def _announce(recipe: RecipeFile, planner: "Planner") -> Callable[["Proxy | WorkersStarted"], None]:
-    def announce(proxy: "Proxy | WorkersStarted") -> None:
-        base = f"http://{proxy.host}:{proxy.port}"
-        what = (
-            f"profile {planner.profile_hash}, seed {planner.seed}" if recipe.profile else "calls pass through"
-        )
-        print(f"earthwire serves {base} ({what})", flush=True)
-        messages().print(
-            f"point the agent's base URL at {base}/ or, for an episode of its own, {base}/e/<episode>/",
-            markup=False,
-            soft_wrap=True,
-        )
-        for name in recipe.mcp:
-            messages().print(f"MCP server {name}: {base}/m/{name}/mcp", markup=False, soft_wrap=True)
-
-    return announce
 
 
 def _warn(text: str) -> None:

@@ -3,9 +3,11 @@
 import asyncio
 import contextlib
 import socket
+import ssl
 from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import TYPE_CHECKING
 
+from earthwire.proxy.addresses import base_url
 from earthwire.proxy.admin_config import AdminConfig
 from earthwire.proxy.assembly import Assembly
 from earthwire.proxy.client_side import ClientConnection
@@ -67,7 +69,7 @@ class Proxy:
         self._clock = RealClock(self._loop)
         self._heartbeat: Heartbeat | None = None
         self._heads = RequestHeadReader(config.limits)
-        self._tls = None if config.certificate is None else server_context(config.certificate)
+        self._tls = _listener_tls(config)
         self._assembly = Assembly(config, planner, self._watchdog, warn)
         self._retired: list[Assembly] = []
         self._recorder: Recorder | None = None
@@ -190,7 +192,7 @@ class Proxy:
         assert self._handler is not None
         self.admin = AdminSide(config, self._handler, self._recorder, self._clock)
         try:
-            await self.admin.start(f"http://{self.host}:{self.port}", tuple(self.config.upstreams))
+            await self.admin.start(base_url(self.config, self.host, self.port), tuple(self.config.upstreams))
         except OSError as error:
             await self.stop()
             raise ServeError(f"the admin side: {listen_problem(config, error)}") from error
@@ -285,6 +287,7 @@ class Proxy:
             config.keep_bodies,
         )
         handler.placement = None if worker is None else worker.placement
+        handler.spending = None if config.spending is None else config.spending()
         return handler
 
     def _release(self) -> None:
@@ -316,3 +319,10 @@ async def running_proxy(
         yield proxy
     finally:
         await proxy.stop()
+
+
+def _listener_tls(config: ServeConfig) -> ssl.SSLContext | None:
+    try:
+        return None if config.certificate is None else server_context(config.certificate)
+    except ValueError as error:
+        raise ServeError(str(error)) from error

@@ -1,0 +1,44 @@
+"""What is said once a proxy listens: one line on stdout for programs, the rest on stderr for people."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from earthwire.cli.console import messages
+
+if TYPE_CHECKING:
+    from earthwire.proxy.planner import Planner
+    from earthwire.proxy.serve_config import ServeConfig
+    from earthwire.proxy.server import Proxy
+    from earthwire.proxy.supervisor import WorkersStarted
+
+
+def announcement(
+    config: "ServeConfig", planner: "Planner", has_profile: bool
+) -> Callable[["Proxy | WorkersStarted"], None]:
+    """Return what announces a proxy, or its workers, once it listens.
+
+    Args:
+        config: what is served.
+        planner: what draws.
+        has_profile: calls are drawn from a profile; else they pass through.
+    """
+
+    def announce(proxy: "Proxy | WorkersStarted") -> None:
+        from earthwire.proxy.addresses import base_url
+        from earthwire.proxy.server import Proxy
+
+        base = base_url(config, proxy.host, proxy.port)
+        what = f"profile {planner.profile_hash}, seed {planner.seed}" if has_profile else "calls pass through"
+        print(f"earthwire serves {base} ({what})", flush=True)
+        _say(f"point the agent's base URL at {base}/ or, for an episode of its own, {base}/e/<episode>/")
+        for name in config.mcp:
+            _say(f"MCP server {name}: {base}/m/{name}/mcp")
+        if isinstance(proxy, Proxy) and proxy.admin is not None:
+            host, port = proxy.admin.address
+            _say(f"admin API: http://{host}:{port}/_earthwire/openapi.json")
+
+    return announce
+
+
+def _say(text: str) -> None:
+    messages().print(text, markup=False, soft_wrap=True)
