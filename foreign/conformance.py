@@ -16,7 +16,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, TemporaryFile
 
 from foreign.environments import EnvironmentUnavailableError, node_environment, python_environment
 
@@ -57,12 +57,12 @@ def running_server(python: Path) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def running_proxy(url: str, *options: str) -> Iterator[str]:
-    """Run the proxy in front of an endpoint; yields the endpoint that it serves."""
+def running_proxy(url: str | None = None, recipe: Path | None = None) -> Iterator[str]:
+    """Run the proxy in front of an endpoint, or as a recipe says; yields the endpoint that it serves."""
     port = free_port()
-    earthwire = shutil.which("earthwire", path=str(Path(sys.executable).parent))
-    command = [earthwire or "earthwire", "serve", "--mcp", f"server={url}", "--port", str(port), *options]
-    with running(command, port):
+    program = shutil.which("earthwire", path=str(Path(sys.executable).parent)) or "earthwire"
+    what = [str(recipe)] if recipe is not None else ["--mcp", f"server={url}"]
+    with running([program, "serve", *what, "--port", str(port)], port):
         yield f"http://127.0.0.1:{port}/m/server/mcp"
 
 
@@ -86,17 +86,25 @@ def checks(programs: Path, url: str) -> dict[str, tuple[int, int]]:
 @contextlib.contextmanager
 def running(command: list[str], port: int) -> Iterator[None]:
     """Run a program that listens on a port, until the end of the block."""
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        _await_port(process, port)
-        yield
-    finally:
-        process.terminate()
+    with TemporaryFile() as messages:
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=messages)
         try:
-            process.wait(timeout=_START_S_MAX)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+            if not _listens(process, port):
+                messages.seek(0)
+                told = messages.read()[-2000:].decode("utf-8", "replace")
+                raise RuntimeError(f"{' '.join(command)} does not listen on port {port}: {told}")
+            yield
+        finally:
+            _end(process)
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    process.terminate()
+    try:
+        process.wait(timeout=_START_S_MAX)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def free_port() -> int:
@@ -106,15 +114,14 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _await_port(process: "subprocess.Popen[bytes]", port: int) -> None:
+def _listens(process: "subprocess.Popen[bytes]", port: int) -> bool:
+    """Wait until a program listens; tell whether it does."""
     deadline_s = time.monotonic() + _START_S_MAX
-    while time.monotonic() < deadline_s:
-        if process.poll() is not None:
-            raise RuntimeError(f"{process.args!r} ended with {process.returncode} before it listened")
+    while time.monotonic() < deadline_s and process.poll() is None:
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1.0):
-            return
+            return True
         time.sleep(0.05)
-    raise RuntimeError(f"{process.args!r} does not listen on port {port}")
+    return False
 
 
 if __name__ == "__main__":

@@ -109,13 +109,14 @@ class RelayAnswer(msgspec.Struct, frozen=True, tag="relay_answer", gc=False):
 
     In a stream of events, what the server says before its answer passes at once: the client may have to react to it.
     The answer leaves no earlier than `last_byte_s`; with `damage` its text is damaged, inside a message that stays
-    whole. It stands in place of both `RelayHead` and `RelayBody`; a response that is no stream begins no earlier than
-    `first_byte_s`.
+    whole, or with `damages_message` the message itself. It stands in place of both `RelayHead` and `RelayBody`; a
+    response that is no stream begins no earlier than `first_byte_s`.
     """
 
     first_byte_s: float = 0.0
     last_byte_s: float = 0.0
     damage: RelayDamaged | None = None
+    damages_message: bool = False
 
 
 class Head(msgspec.Struct, frozen=True, tag="head"):

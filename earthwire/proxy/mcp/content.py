@@ -34,6 +34,17 @@ def damaged_message(data: bytes, damage: RelayDamaged) -> bytes | None:
     return msgspec.json.encode({**msgspec.json.decode(data), "result": result})
 
 
+def garbled_message(data: bytes, damage: RelayDamaged) -> bytes | None:
+    """Return a message damaged as such, in one line, so that it is no message any more; None where nothing could be.
+
+    Args:
+        data: one JSON-RPC message, without a line end.
+        damage: what to do to it.
+    """
+    result = damaged(Payload(data, "application/json"), damage.operator, damage.u, damage.aim)
+    return None if result is None else result.body.replace(b"\r", b" ").replace(b"\n", b" ")
+
+
 def damaged_text(text: str, damage: RelayDamaged) -> str | None:
     """Return a text damaged as the body of a response would be; None where that finds nothing to damage."""
     is_json = text.lstrip()[:1] in ("{", "[")

@@ -10,11 +10,11 @@ from earthwire.proxy.body import Body
 from earthwire.proxy.exchange import ResponseHead
 from earthwire.proxy.headers import serialise
 from earthwire.proxy.mcp.call import McpCall
-from earthwire.proxy.mcp.content import damaged_message
+from earthwire.proxy.mcp.content import damaged_message, garbled_message
 from earthwire.proxy.mcp.events import EventSplitter, data_of, with_data
 from earthwire.proxy.mcp.reply import Reply, read_reply
 from earthwire.proxy.relay import Tail, relay_whole
-from earthwire.proxy.relay_damaged import read_part
+from earthwire.proxy.relay_damaged import damaged_response, read_part
 from earthwire.traces.body_class import is_event_stream
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ async def _on_time(performance: "Performance", call: McpCall, event: bytes, step
     _observe(performance)
     await _tail(performance, 0.0).flush()
     await _wait(performance, step.last_byte_s)
-    damaged = None if step.damage is None else damaged_message(data, step.damage)
+    damaged = _damaged(data, step)
     performance.damaged = damaged is not None
     call.reply = reply if damaged is None else read_reply(damaged)
     return event if damaged is None else with_data(event, damaged)
@@ -86,7 +86,10 @@ async def _relay_damaged_message(
     writer, bytes_max = performance.writer, performance.limits.damaged_body_bytes_max
     body = _body(performance)
     data = await read_part(body, bytes_max)
-    damaged = damaged_message(data, step.damage) if len(data) <= bytes_max else None
+    if step.damages_message:
+        await _send_garbled(performance, head, data, step)
+        return
+    damaged = _damaged(data, step) if len(data) <= bytes_max else None
     _observe(performance)
     await _wait(performance, step.first_byte_s)
     if damaged is None:
@@ -116,6 +119,29 @@ def _tail(performance: "Performance", last_byte_s: float) -> Tail:
 async def _wait(performance: "Performance", until_s: float) -> None:
     """Wait until a time that counts from the arrival of the request."""
     await performance.clock.wait_until(performance.context.request.arrival_s + until_s)
+
+
+async def _send_garbled(
+    performance: "Performance", head: ResponseHead, data: bytes, step: RelayAnswer
+) -> None:
+    """Send a whole body damaged as that of any tool is: over plain JSON there is nothing special about MCP."""
+    writer, bytes_max = performance.writer, performance.limits.damaged_body_bytes_max
+    is_too_long = len(data) > bytes_max
+    result = (
+        None if is_too_long or step.damage is None else damaged_response(head, data, step.damage, bytes_max)
+    )
+    performance.damaged = is_too_long or result is not None
+    writer.relay_head(head if result is None else result.head)
+    await _wait(performance, step.last_byte_s)
+    writer.stage(data if result is None else result.body)
+    if not is_too_long and (result is None or not result.is_cut):
+        writer.end()
+
+
+def _damaged(data: bytes, step: RelayAnswer) -> bytes | None:
+    if step.damage is None:
+        return None
+    return garbled_message(data, step.damage) if step.damages_message else damaged_message(data, step.damage)
 
 
 def _answer_in(data: bytes, call: McpCall) -> Reply | None:

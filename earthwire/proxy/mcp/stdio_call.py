@@ -5,10 +5,9 @@ from math import floor
 import msgspec
 
 from earthwire.fault_models.call import Drawn
-from earthwire.fault_models.damage import Payload, damaged
 from earthwire.fault_models.layer import Layer
 from earthwire.fault_models.plan import PASS_THROUGH, Body, Forward, RelayBody, RelayDamaged
-from earthwire.proxy.mcp.content import damaged_message
+from earthwire.proxy.mcp.content import damaged_message, garbled_message
 from earthwire.proxy.mcp.message import ClientMessage
 from earthwire.proxy.mcp.reply import Reply, read_reply, reply_bytes
 from earthwire.proxy.mcp.surface import BelowProtocol, OwnReply, RelayReply, Surfaced, surfaced
@@ -102,8 +101,7 @@ def met_over_stdio(drawn: Drawn, message: ClientMessage, layers: tuple[Layer, ..
 
 def _garbage(line: bytes, step: RelayDamaged) -> Line:
     """Return a line that is no message any more."""
-    result = damaged(Payload(line.rstrip(b"\r\n"), "application/json"), step.operator, step.u, step.aim)
-    if result is None:
+    garbled = garbled_message(line.rstrip(b"\r\n"), step)
+    if garbled is None:
         return Line(line, reply=read_reply(line))
-    data = result.body.replace(b"\r", b" ").replace(b"\n", b" ") + b"\n"
-    return Line(data, reply=read_reply(data), is_ours=True)
+    return Line(garbled + b"\n", reply=read_reply(garbled), is_ours=True)

@@ -1,6 +1,6 @@
 """From what an MCP client meets to the steps that bring it about over HTTP."""
 
-from earthwire.fault_models.plan import Body, Forward, Head, Plan, RelayAnswer, Step, Wait
+from earthwire.fault_models.plan import Body, Forward, Head, Plan, RelayAnswer, RelayDamaged, Step, Wait
 from earthwire.proxy.mcp.events import event_of
 from earthwire.proxy.mcp.message import ClientMessage
 from earthwire.proxy.mcp.reply import Reply, reply_bytes
@@ -28,7 +28,10 @@ def http_steps(
         case OwnReply(reply):
             return _own_steps(plan, reply, message, habits, session_id)
         case BelowProtocol():
-            return plan.steps
+            damage = next((step for step in plan.steps if isinstance(step, RelayDamaged)), None)
+            if damage is None:
+                return plan.steps
+            return (Forward(), RelayAnswer(plan.first_byte_s, plan.last_byte_s, damage, damages_message=True))
 
 
 def _own_steps(
@@ -47,8 +50,3 @@ def _own_steps(
             headers.append((name, session_id))
     head = Head(200, tuple(headers), len(data))
     return (Wait(plan.first_byte_s), head, Wait(plan.last_byte_s), Body(data))
-
-
-def message_of(met: Surfaced) -> Reply | None:
-    """Return the answer of ours that a client meets, or None."""
-    return met.reply if isinstance(met, OwnReply) else None

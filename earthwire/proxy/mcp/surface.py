@@ -140,7 +140,7 @@ def _own_body(plan: Plan) -> str:
 
 def _recorded_reply(body: str) -> Reply | None:
     """Return the reply that a recorded body holds: a whole message, or only the result of one; None for other text."""
-    found = read_reply(body.encode())
+    found = read_reply(body.encode()) if '"jsonrpc"' in body else None
     if found is not None:
         return found
     try:
@@ -165,11 +165,24 @@ def _told(kind: str, body: str) -> str:
     """Return what a server says of a fault of its backend."""
     status = status_of_kind(kind)
     if status is not None:
-        return f"Request failed with status code {status}" + (f": {body}" if body else "")
+        message = _message_in(body)
+        return f"Request failed with status code {status}" + (f": {message}" if message else "")
     match kind.partition(":")[0]:
         case "timeout":
             return "Request timed out"
         case "conn_error":
             return "Connection reset by peer"
         case _:
-            return body or "Internal error"
+            return _message_in(body) or "Internal error"
+
+
+def _message_in(body: str) -> str:
+    """Return the message of an error envelope, or the text itself."""
+    try:
+        value = msgspec.json.decode(body)
+    except (msgspec.DecodeError, RecursionError):
+        return body
+    for key in ("error", "message"):
+        if isinstance(value, dict) and isinstance(value.get(key), str | dict):
+            value = value[key]
+    return value if isinstance(value, str) else body
