@@ -8,6 +8,7 @@ from earthwire.cli import (
     calibrate,
     demo,
     fidelity,
+    forward,
     import_traces,
     mcp,
     profiles,
@@ -43,6 +44,7 @@ app.command("show")(show.show)
 app.command("fidelity")(fidelity.fidelity)
 app.command("verify")(verify.verify)
 app.command("serve")(serve.serve)
+app.command("forward")(forward.forward)
 app.command("schema")(schema.schema)
 app.add_typer(mcp.app, name="mcp", help="MCP servers over stdio: wrap one, or wrap it in a host's configuration.")
 app.add_typer(recipes.app, name="recipes", help="Recipes that come with the package: list, show, diff.")

@@ -79,7 +79,7 @@ class ResponseWriter(msgspec.Struct, eq=False):
     def own_head(self, head: Head) -> None:
         """Stage a head of our own; without a length its body ends with the connection."""
         self._bodiless = self.head_only or head.status in (204, 304)
-        headers = _with_date(head.headers)
+        headers = with_date(head.headers)
         fields = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]
         if head.content_length is None:
             self.reusable = self.reusable and self._bodiless
@@ -160,7 +160,7 @@ class ResponseWriter(msgspec.Struct, eq=False):
         self._staged += start + b"\r\n"
 
 
-def _with_date(headers: tuple[tuple[str, str], ...]) -> Iterator[tuple[str, str]]:
+def with_date(headers: tuple[tuple[str, str], ...]) -> Iterator[tuple[str, str]]:
     """Yield the headers, with the time of now for an empty date."""
     for name, value in headers:
         is_now = name.lower() == "date" and not value

@@ -7,7 +7,7 @@ A kind is the record's outcome, refined by what makes two faults behave differen
 from collections.abc import Mapping
 from typing import Final, Literal
 
-from earthwire.traces.record import Outcome
+from earthwire.traces.record import OUTCOMES, Outcome
 
 FaultLayer = Literal["transport", "http", "jsonrpc", "tool", "content"]
 
@@ -30,7 +30,10 @@ REFINEMENTS = frozenset(
         "encoding",
         "html",
         "invalid_json",
+        "oversize",
+        "partial",
         "schema_drift",
+        "stale",
         "stream",
         "truncated",
         "xml",
@@ -107,6 +110,18 @@ def status_of_kind(kind: str) -> int | None:
     (429, None)
     """
     return int(kind.rpartition(":")[2]) if kind.startswith("http_") and ":" in kind else None
+
+
+def outcome_of_kind(kind: str) -> Outcome:
+    """Return the outcome that an outcome kind refines; ``unknown`` for a kind of none.
+
+    >>> outcome_of_kind("http_5xx:503"), outcome_of_kind("malformed:html")
+    ('http_error', 'malformed')
+    """
+    family = kind.partition(":")[0]
+    if family.startswith("http_"):
+        return "http_error"
+    return family if family in OUTCOMES else "unknown"  # type: ignore[return-value]  # checked right here
 
 
 def refinement_of_kind(kind: str) -> str | None:

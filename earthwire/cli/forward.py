@@ -1,0 +1,99 @@
+"""``earthwire forward``: a forward proxy that opens TLS, for agents that only know HTTPS_PROXY."""
+
+import importlib.util
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from earthwire.cli.console import fail, messages
+
+_INSTALL = (
+    "the forward proxy needs mitmproxy, in an environment of its own:\n"
+    "  python3 -m venv earthwire-forward && earthwire-forward/bin/pip install 'earthwire[mitm]'\n"
+    "  earthwire-forward/bin/earthwire forward …"
+)
+
+
+def forward(
+    intercept: Annotated[
+        list[str] | None,
+        typer.Option("--intercept", "-i", help="Host of a tool, such as api.example.com or *.example.com."),
+    ] = None,
+    profile: Annotated[
+        str | None, typer.Option("--profile", "-p", help="Profile: a file, or the name of a shipped one.")
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", help="Same seed, same calls: same plans.")] = 0,
+    severity: Annotated[
+        float, typer.Option("--severity", min=0.0, max=8.0, help="0 clean, 1 as recorded, up to 8: harsher.")
+    ] = 1.0,
+    record: Annotated[
+        Path | None, typer.Option("--record", "-r", help="Append a trace record of each call (.jsonl).")
+    ] = None,
+    host: Annotated[str, typer.Option("--host", help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", min=1, max=65535, help="Port to listen on.")] = 8901,
+    allow_public: Annotated[
+        bool, typer.Option("--allow-public", help="Listen on an address other machines can reach.")
+    ] = False,
+    authority: Annotated[
+        Path | None, typer.Option("--authority", help="Folder of its certificate authority.")
+    ] = None,
+    upstream_ca: Annotated[
+        Path | None, typer.Option("--upstream-ca", help="PEM file that upstreams are verified against.")
+    ] = None,
+    print_addon: Annotated[
+        bool, typer.Option("--print-addon", help="Print the file for `mitmdump -s` and end.")
+    ] = False,
+    print_authority: Annotated[
+        bool, typer.Option("--print-authority", help="Print the certificate that clients must trust and end.")
+    ] = False,
+) -> None:
+    """Run a forward proxy that simulates the tools behind some hosts, over TLS too; all else is tunnelled untouched.
+
+    Clients need HTTPS_PROXY set to its address, and must trust its certificate authority (--print-authority);
+    `earthwire run` sets both for the agent it starts. The authority is made at the first start, with a key that only
+    its owner can read.
+    """
+    from earthwire.proxy.forward import (
+        AUTHORITY_FOLDER,
+        ForwardSettings,
+        authority_certificate,
+        mitmproxy_arguments,
+        prepare_authority,
+    )
+    from earthwire.proxy.forward.settings import ADDON_SCRIPT
+
+    folder = authority or AUTHORITY_FOLDER
+    if print_addon or print_authority:
+        print(ADDON_SCRIPT if print_addon else authority_certificate(folder))
+        return
+    if not intercept:
+        fail("--intercept: name the hosts whose tools are simulated, such as --intercept api.example.com")
+    if host not in ("127.0.0.1", "::1", "localhost") and not allow_public:
+        fail(f"--host: {host} can be reached from other machines; listen on 127.0.0.1, or add --allow-public")
+    if importlib.util.find_spec("mitmproxy") is None:
+        fail(_INSTALL)
+    prepare_authority(folder)
+    settings = ForwardSettings(
+        hosts=tuple(intercept),
+        host=host,
+        port=port,
+        authority_folder=folder,
+        profile=profile,
+        seed=seed,
+        severity=severity,
+        record_path=record,
+        upstream_ca=upstream_ca,
+    )
+    messages().print(
+        f"earthwire forwards on http://{host}:{port}; clients must trust {authority_certificate(folder)}",
+        markup=False,
+        soft_wrap=True,
+    )
+    _run(mitmproxy_arguments(settings))
+
+
+def _run(arguments: list[str]) -> None:
+    from mitmproxy.tools.main import mitmdump
+
+    mitmdump(arguments)

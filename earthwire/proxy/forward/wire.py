@@ -1,0 +1,61 @@
+"""The few things that are asked of mitmproxy itself."""
+
+import contextlib
+import socket
+import struct
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from mitmproxy import ctx, http
+from mitmproxy.net.http import http1
+
+from earthwire.proxy.exchange import ResponseHead
+from earthwire.proxy.response_head import read_response_head
+
+if TYPE_CHECKING:
+    from mitmproxy.proxy.server import ConnectionHandler
+
+_LINGER_RESET = struct.pack("ii", 1, 0)
+
+
+def own_response(status: int, fields: Iterable[tuple[str, str]], body: bytes) -> http.Response:
+    """Return a response with exactly these header fields."""
+    headers = http.Headers([(name.encode("latin-1"), value.encode("latin-1")) for name, value in fields])
+    response = http.Response.make(status)
+    response.headers = headers
+    response.raw_content = body
+    return response
+
+
+def split_response(response: http.Response) -> tuple[ResponseHead, bytes]:
+    """Return head and body of a response as the data plane knows them."""
+    head = http1.assemble_response_head(response)
+    if response.is_http2:
+        head = b"HTTP/1.1 " + head.partition(b" ")[2]
+    return read_response_head(head), response.raw_content or b""
+
+
+def close_after_response(flow: http.HTTPFlow) -> None:
+    """Have the client's connection closed once the response is sent."""
+    # mitmproxy asks the headers of both messages; the request has long been sent on, so that nobody sees this one.
+    flow.request.headers["connection"] = "close"
+
+
+def end_connection(flow: http.HTTPFlow, *, reset: bool) -> None:
+    """End the client's connection without a response: in order, or by a TCP reset. On HTTP/2 only the stream ends."""
+    handler = _handler_of(flow) if reset and not flow.request.is_http2 else None
+    if handler is not None:
+        writer = handler.transports[handler.client].writer
+        raw = None if writer is None else writer.get_extra_info("socket")
+        if raw is not None:
+            with contextlib.suppress(OSError):
+                raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_RESET)
+            writer.transport.abort()
+    if flow.killable:
+        flow.kill()
+
+
+def _handler_of(flow: http.HTTPFlow) -> "ConnectionHandler | None":
+    proxyserver = ctx.master.addons.get("proxyserver")
+    handlers = proxyserver.connections.values()
+    return next((handler for handler in handlers if handler.client is flow.client_conn), None)
