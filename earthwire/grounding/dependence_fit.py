@@ -64,6 +64,12 @@ def shares(sums: FloatArray) -> FloatArray:
     return fitted
 
 
+def at_edge(sums: FloatArray) -> bool:
+    """Tell whether the best φ is the smallest or the largest that is tried, for sums of shape (18,)."""
+    memory = shares(sums[None])[0, 3]
+    return not _MEMORIES[0] < memory < _MEMORIES[-1]
+
+
 def _across_tools(
     calls: Calls, session: IntArray, scores: FloatArray
 ) -> tuple[FloatArray, FloatArray, FloatArray]:

@@ -75,6 +75,10 @@ def _dependence(sums: FloatArray, column: int, confidence: float) -> Interval:
         raise NotStatedError("too few pairs of calls of one tool in a session")
     if not column and total[-1] < dependence_fit.PAIRS_MIN:
         raise NotStatedError("sessions use one tool each: what they share is part of tool_share")
+    if column == _DEPENDENCE.index("level_memory") and dependence_fit.at_edge(total):
+        raise NotStatedError(
+            "the memory lies at the edge of what is looked for: the level is too weak to tell"
+        )
     return jackknife_interval(sums, lambda rows: dependence_fit.shares(rows)[:, column], confidence, "logit")
 
 

@@ -2,7 +2,7 @@
 
 import msgspec
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from earthwire.grounding.distances import ks
 from earthwire.traces.calls import BoolArray, Calls, FloatArray, IntArray
@@ -79,7 +79,7 @@ def dispersion(hit: FloatArray, group: IntArray) -> float:
 
 def wilson(rate: float, n: float, confidence: float = 0.95) -> tuple[float, float]:
     """Return the Wilson score interval of a rate seen in `n` (effective) trials."""
-    z = float(stats.norm.ppf(0.5 + confidence / 2))
+    z = float(special.ndtri(0.5 + confidence / 2))
     centre = (rate + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * np.sqrt(rate * (1 - rate) / n + z * z / (4 * n * n))
     return max(0.0, float(centre - half)), min(1.0, float(centre + half))

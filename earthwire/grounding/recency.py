@@ -11,6 +11,7 @@ leave up to twice the effective number of sessions, which the profile states bes
 """
 
 import numpy as np
+from scipy import special
 
 from earthwire.fault_models.drift import Drift, DriftWindow
 from earthwire.fault_models.intervals import CONFIDENCE, Interval
@@ -20,13 +21,14 @@ from earthwire.grounding.engine import thinned
 from earthwire.grounding.half_life import HalfLife, best_half_life, weights
 from earthwire.grounding.outcome_mix import faults
 from earthwire.grounding.quantile_intervals import quantile_interval
-from earthwire.grounding.ranks import cross_fitted_scores
-from earthwire.traces.calls import Calls, FloatArray
+from earthwire.traces.calls import BoolArray, Calls, FloatArray
 
 SESSIONS_MIN = 40
 """Sessions that a test for drift needs."""
 TESTED_CALLS_MAX = 100_000
 """Calls that drift is tested on; of more, whole sessions are drawn at random."""
+TOOL_SESSIONS_MIN = 10
+"""Sessions of each tool that no weighting takes away."""
 WINDOWS_MAX = 12
 WINDOW_SESSIONS_MIN = 10
 
@@ -68,9 +70,11 @@ def measure_drift(calls: Calls) -> Drift:
 
 
 def recent(calls: Calls, half_life_s: float) -> Calls:
-    """Return whole sessions, each kept with the probability of its weight; the last one always is.
+    """Return whole sessions, each kept with the probability of its weight, and the newest ones of every tool.
 
     Sampling is systematic from the newest session back: one is kept whenever the sum of weights passes a whole number.
+    The newest `TOOL_SESSIONS_MIN` sessions of each tool stay whatever their age: a tool that nobody recorded lately is
+    not lost.
 
     Args:
         calls: of sessions that all have a start time.
@@ -80,7 +84,18 @@ def recent(calls: Calls, half_life_s: float) -> Calls:
     total = np.cumsum(weights(sessions.start_s, half_life_s)[::-1])
     # Begun at one half: a session of weight 1 always passes a whole number, one of weight w in a share w of places.
     passes = np.diff(np.floor(np.concatenate(([0.0], total)) + 0.5)) > 0
-    return calls.select(passes[::-1][sessions.position])
+    kept = passes[::-1] | _newest_of_tools(calls, sessions)
+    return calls.select(kept[sessions.position])
+
+
+def _newest_of_tools(calls: Calls, sessions: TimedSessions) -> BoolArray:
+    """Return which sessions are among the newest ones of any of their tools, shape (n_sessions,)."""
+    count = len(sessions.start_s)
+    tool, position = np.divmod(np.unique(calls.tool * count + sessions.position), count)
+    end = np.searchsorted(tool, tool, side="right")
+    newest = np.zeros(count, dtype=bool)
+    newest[position[np.arange(len(tool)) >= end - TOOL_SESSIONS_MIN]] = True
+    return newest
 
 
 def drift_windows(
@@ -114,11 +129,19 @@ def drift_windows(
 
 
 def _scores(calls: Calls) -> FloatArray:
-    """Return the normal score of each call, NaN where its latency is not known in full."""
+    """Return the normal score of each call among those of its tool and kind, NaN where its latency is not known.
+
+    Sessions that are alike get scores that are alike, whatever their order: that is all that the test asks for.
+    """
     scores = np.full(len(calls), np.nan)
-    known = (calls.latency_s > 0) & ~calls.censored
-    if known.any():
-        scores[known] = cross_fitted_scores(calls.select(known))
+    rows = np.flatnonzero((calls.latency_s > 0) & ~calls.censored)
+    cell = calls.tool[rows] * len(calls.kind_names) + calls.kind[rows]
+    order = np.lexsort((calls.latency_s[rows], cell))
+    _, begin, position, count = np.unique(
+        cell[order], return_index=True, return_inverse=True, return_counts=True
+    )
+    rank = np.arange(len(rows)) - begin[position]
+    scores[rows[order]] = special.ndtri((rank + 0.5) / count[position])
     return scores
 
 
