@@ -1,7 +1,7 @@
 """From what is to be served to the sources that answer and the routes that lead there."""
 
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from earthwire.fault_models.grounded import GroundedSimulation
 from earthwire.proxy.channel_source import ChannelSource
@@ -14,6 +14,7 @@ from earthwire.proxy.rewriter import Rewriter
 from earthwire.proxy.routes import Route, Routes
 from earthwire.proxy.serve_config import ServeConfig, ServeError
 from earthwire.proxy.timed_source import TimedSource
+from earthwire.proxy.tls import client_context
 from earthwire.proxy.upstream import LiveSource, parse_upstream
 from earthwire.proxy.watchdog import Watchdog
 
@@ -41,10 +42,11 @@ class Assembly:
         self._planner = planner
         self._watchdog = watchdog
         self._warn = warn
+        self._live_sources: list[LiveSource] = []
         if not config.upstreams and not config.mcp:
             raise ServeError("no upstream is given; name at least one, such as http://127.0.0.1:8000")
         try:
-            self._mcp_servers = {name: McpServer(name, server) for name, server in config.mcp.items()}
+            self._mcp_servers = {name: McpServer(name, server, warn) for name, server in config.mcp.items()}
             self.sources = self._make_sources()
         except ValueError as error:
             raise ServeError(str(error)) from error
@@ -58,6 +60,11 @@ class Assembly:
             for name, server in self._mcp_servers.items()
         }
         return Routes(routes, config.limits, mcp_routes)
+
+    def forbid(self, endpoints: Iterable[tuple[str, int]]) -> None:
+        """Never connect to these addresses and ports: those where the proxy itself listens."""
+        for source in self._live_sources:
+            source.forbid(endpoints)
 
     def retire(self) -> None:
         """Let go of connections as soon as the calls that use them are over."""
@@ -76,7 +83,9 @@ class Assembly:
         limits, watchdog = self._config.limits, self._watchdog
         for name, server in self._mcp_servers.items():
             upstream = parse_upstream(server.base_url)
-            sources[_mcp_name(name)] = LiveSource(upstream, limits, watchdog, self._tls())
+            live = LiveSource(upstream, limits, watchdog, self._tls())
+            self._live_sources.append(live)
+            sources[_mcp_name(name)] = live
         return sources if self._config.channels is None else self._behind_channels(sources)
 
     def _behind_channels(self, sources: dict[str, Source]) -> dict[str, Source]:
@@ -100,15 +109,17 @@ class Assembly:
     def _live_source(self, url: str) -> LiveSource:
         upstream, limits, tls = parse_upstream(url), self._config.limits, self._tls()
         if isinstance(self._planner, GroundedSimulation):
-            return TimedSource(upstream, limits, self._watchdog, tls, self._planner)
-        return LiveSource(upstream, limits, self._watchdog, tls)
+            live: LiveSource = TimedSource(upstream, limits, self._watchdog, tls, self._planner)
+        else:
+            live = LiveSource(upstream, limits, self._watchdog, tls)
+        self._live_sources.append(live)
+        return live
 
     def _tls(self) -> ssl.SSLContext | None:
-        ca_path = self._config.upstream_ca
-        try:
-            return None if ca_path is None else ssl.create_default_context(cafile=ca_path)
-        except OSError as error:  # An SSLError is one of them.
-            raise ServeError(f"{ca_path}: not a PEM file of certificate authorities ({error})") from error
+        config = self._config
+        if config.upstream_ca is None and config.upstream_certificate is None:
+            return None
+        return client_context(config.upstream_ca, config.upstream_certificate)
 
     def _planner_of(self, name: str) -> Planner:
         """Return what draws the plans of one upstream; recordings with their own timing leave nothing to draw."""

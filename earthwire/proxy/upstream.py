@@ -1,15 +1,16 @@
 """Live upstreams: where they are, and the pool of keep-alive connections to them."""
 
 import asyncio
-import ipaddress
 import socket
 import ssl
+from collections.abc import Iterable
 from typing import ClassVar, Literal
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import msgspec
 
 from earthwire.fault_models.plan import Plan
+from earthwire.proxy.address_rules import is_among, is_link_local
 from earthwire.proxy.body import NO_BODY, Body
 from earthwire.proxy.exchange import ResponseHead
 from earthwire.proxy.limits import Limits
@@ -30,12 +31,14 @@ class Upstream(msgspec.Struct, frozen=True):
         host: name or address, without brackets.
         port: TCP port.
         base_path: what is put before every path; empty or ``/…`` without a slash at its end.
+        unix_path: socket file to connect to instead of host and port, or None.
     """
 
     scheme: Literal["http", "https"]
     host: str
     port: int
     base_path: str
+    unix_path: str | None = None
 
     @property
     def authority(self) -> str:
@@ -51,9 +54,16 @@ def parse_upstream(url: str) -> Upstream:
         ValueError: if it is not a plain http(s) URL; the text names the URL and what is wrong.
 
     >>> parse_upstream("https://api.example.com/v1/")
-    Upstream(scheme='https', host='api.example.com', port=443, base_path='/v1')
+    Upstream(scheme='https', host='api.example.com', port=443, base_path='/v1', unix_path=None)
+    >>> parse_upstream("http+unix://%2Frun%2Ftool.sock/v1").unix_path
+    '/run/tool.sock'
     """
     parts = urlsplit(url)
+    if parts.scheme == "http+unix" and parts.netloc:
+        path = unquote(parts.netloc)
+        if not path.startswith("/") or "\0" in path:
+            raise ValueError(f"upstream {url!r} must name an absolute path, with %2F for each slash in it")
+        return Upstream("http", "localhost", 80, parts.path.rstrip("/"), path)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError(f"upstream {url!r} is not an http(s) URL, such as http://127.0.0.1:8000")
     if parts.username is not None or parts.query or parts.fragment:
@@ -87,6 +97,7 @@ class LiveSource:
         self._watchdog = watchdog
         self._tls = (tls or ssl.create_default_context()) if upstream.scheme == "https" else None
         self._addresses: list[str] = []
+        self._forbidden: frozenset[tuple[str, int]] = frozenset()
         self._idle: list[UpstreamConnection] = []
         self._connections: set[UpstreamConnection] = set()
         # What stands between the method and the target, and between the target and the client's own headers.
@@ -103,6 +114,10 @@ class LiveSource:
     def idle_count(self) -> int:
         """Number of idle connections."""
         return len(self._idle)
+
+    def forbid(self, endpoints: Iterable[tuple[str, int]]) -> None:
+        """Never connect to these addresses and ports."""
+        self._forbidden = frozenset(endpoints)
 
     async def check(self) -> None:
         """Resolve the name and open one connection, kept for the first call.
@@ -199,6 +214,8 @@ class LiveSource:
             self._idle.remove(connection)
 
     async def _connect_any(self) -> UpstreamConnection:
+        if self.upstream.unix_path is not None:
+            return await self._connect_to_file(self.upstream.unix_path)
         if not self._addresses:
             self._addresses = await self._resolve()
         failure: OSError | None = None
@@ -210,8 +227,18 @@ class LiveSource:
         assert failure is not None
         raise failure
 
+    async def _connect_to_file(self, path: str) -> UpstreamConnection:
+        loop = asyncio.get_running_loop()
+        _, connection = await loop.create_unix_connection(
+            lambda: UpstreamConnection(loop, self._limits, self._watchdog, self._gone), path
+        )
+        self._connections.add(connection)
+        return connection
+
     async def _connect_to(self, address: str) -> UpstreamConnection:
         loop = asyncio.get_running_loop()
+        if is_among(address, self.upstream.port, self._forbidden):
+            raise OSError("the upstream is this proxy itself, which is never connected to")
         _, connection = await loop.create_connection(
             lambda: UpstreamConnection(loop, self._limits, self._watchdog, self._gone),
             address,
@@ -226,7 +253,7 @@ class LiveSource:
         loop = asyncio.get_running_loop()
         found = await loop.getaddrinfo(self.upstream.host, self.upstream.port, type=socket.SOCK_STREAM)
         addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
-        allowed = [address for address in addresses if not ipaddress.ip_address(address).is_link_local]
+        allowed = [address for address in addresses if not is_link_local(address)]
         if not allowed:
             raise OSError("the name leads to link-local addresses only, which are never connected to")
         return allowed

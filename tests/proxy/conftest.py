@@ -134,10 +134,13 @@ class Harness:
         self._writers: list[asyncio.StreamWriter] = []
 
     async def connect(
-        self, port: int, limit: int = 1 << 16
+        self, port: int, limit: int = 1 << 16, address: str = "127.0.0.1"
     ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        """Open a connection that is closed at the end of the scenario at the latest."""
-        reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=limit)
+        """Open a connection (to a socket file: its path) that is closed with the scenario at the latest."""
+        if address.startswith("/"):
+            reader, writer = await asyncio.open_unix_connection(address, limit=limit)
+        else:
+            reader, writer = await asyncio.open_connection(address, port, limit=limit)
         self._writers.append(writer)
         return reader, writer
 
@@ -164,7 +167,9 @@ class Harness:
             yield upstream
 
     @contextlib.asynccontextmanager
-    async def server(self, converse: Converse, tls: ssl.SSLContext | None = None) -> AsyncIterator[int]:
+    async def server(
+        self, converse: Converse, tls: ssl.SSLContext | None = None, address: str = "127.0.0.1"
+    ) -> AsyncIterator[int]:
         tasks: set[asyncio.Task[None]] = set()
 
         async def tracked(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -179,11 +184,15 @@ class Harness:
                 tasks.discard(task)
                 writer.close()
 
-        server = await asyncio.start_server(tracked, "127.0.0.1", 0, limit=1 << 20, ssl=tls)
+        if address.startswith("/"):
+            server = await asyncio.start_unix_server(tracked, address, limit=1 << 20)
+        else:
+            server = await asyncio.start_server(tracked, address, 0, limit=1 << 20, ssl=tls)
         # Waited for from before the server is closed: only then does it end with the last connection in Python 3.11.
         closed = asyncio.create_task(server.wait_closed())
         try:
-            yield server.sockets[0].getsockname()[1]
+            name = server.sockets[0].getsockname()
+            yield 0 if address.startswith("/") else name[1]
         finally:
             for _ in range(ACCEPT_TURNS):
                 await asyncio.sleep(0)
