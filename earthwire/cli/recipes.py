@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from earthwire.cli.console import fail, output
+from earthwire.cli.console import EXIT_INVALID, EXIT_OK, fail, output
 
 if TYPE_CHECKING:
     from earthwire.config.recipe import RecipeFile
@@ -60,6 +60,31 @@ def diff(
     else:
         _print_differences(found, before, after)
     raise typer.Exit(1 if found else 0)
+
+
+@app.command("check")
+def check(
+    recipe: RecipeName,
+    recording: Annotated[list[Path], typer.Argument(help="What the proxy recorded of the run.")],
+    task_reward: Annotated[
+        float, typer.Option("--reward", help="R of each episode, as the task gave it.")
+    ] = 0.0,
+    as_json: AsJson = False,
+) -> None:
+    """Hold the recording of a run against its recipe: did every declared fault fire, and what did it cost?
+
+    Exit code 0: valid. 2: bad input. 4: INVALID, a declared fault never fired or a channel that is on changed nothing.
+    """
+    from earthwire.cli.run_report import check_recording, print_run, run_values
+    from earthwire.traces import ReadOptions, read_all
+
+    read = _read(recipe)[1]
+    found, ledgers = check_recording(read, read_all(recording, ReadOptions(keep_urls=True)))
+    if as_json:
+        print(json.dumps(run_values(found, ledgers, task_reward)))
+    else:
+        print_run(found, ledgers, "cost" if read.costs is None else read.costs.unit, task_reward)
+    raise typer.Exit(EXIT_OK if found.is_valid else EXIT_INVALID)
 
 
 def _read(recipe: str) -> "tuple[Path, RecipeFile]":

@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -192,6 +191,7 @@ def start(
         worker_count: processes that serve it.
         admin: where its admin side listens, or None.
     """
+    from earthwire.cli.recipe_channels import RunEnd
     from earthwire.cli.upstream_fit import fit_sentences, observe_recording
     from earthwire.fault_models.grounded import GroundedSimulation
     from earthwire.fault_models.simulation import Simulation
@@ -199,6 +199,8 @@ def start(
     from earthwire.proxy.serve_config import ServeError
     from earthwire.proxy.supervisor import run_workers
 
+    end = RunEnd(recipe, worker_count)
+    client_timeout_s = recipe.client_timeout_s if client_timeout_s is None else client_timeout_s
     planner = planner_of(recipe)
     if client_timeout_s is not None and isinstance(planner, Simulation):
         for sentence in timeout_sentences(planner.profile, client_timeout_s):
@@ -220,6 +222,7 @@ def start(
         fail(str(error))
     for sentence in () if grounded is None else fit_sentences(grounded):
         _warn(sentence)
+    end.report()
 
 
 def _written(recipe: Path | None) -> dict[str, object]:
@@ -312,7 +315,7 @@ def _option_problem(location: tuple[int | str, ...], value: object, message: str
 
 
 def _serve_config(recipe: RecipeFile, planner: "Planner") -> "ServeConfig":
-    from earthwire.config.channel_models import channels_of, has_channels
+    from earthwire.cli.recipe_channels import with_channels
     from earthwire.proxy.replay_upstream import ReplayConfig
     from earthwire.proxy.serve_config import ServeConfig
 
@@ -320,10 +323,9 @@ def _serve_config(recipe: RecipeFile, planner: "Planner") -> "ServeConfig":
     upstreams: dict[str, str | ReplayConfig] = {name: route.upstream for name, route in recipe.routes.items()}
     if recipe.replay is not None:
         upstreams = {"replay": _replay_config(recipe.replay, recipe)}
-    return ServeConfig(
+    config = ServeConfig(
         upstreams=upstreams,
         mcp=mcp_configs(recipe, planner),
-        channels=partial(channels_of, recipe) if has_channels(recipe) else None,
         host=recipe.listen.host,
         port=recipe.listen.port,
         unix_path=None if recipe.listen.unix is None else Path(recipe.listen.unix),
@@ -334,6 +336,7 @@ def _serve_config(recipe: RecipeFile, planner: "Planner") -> "ServeConfig":
         upstream_ca=None if recipe.upstream_tls.ca is None else Path(recipe.upstream_tls.ca),
         upstream_certificate=_certificate(recipe.upstream_tls.certificate, recipe.upstream_tls.key),
     )
+    return with_channels(config, recipe)
 
 
 def _certificate(path: str | None, key_path: str | None) -> "Certificate | None":

@@ -1,5 +1,7 @@
 """From the sections of a recipe to what performs them: channels, ledgers and budgets."""
 
+from collections.abc import Iterator
+
 from earthwire.config.channel_sections import ActionSection, ObservationSection, ShieldSection
 from earthwire.config.cost_sections import PriceSection
 from earthwire.config.recipe import RecipeFile
@@ -16,6 +18,10 @@ from earthwire.fault_models.observation.wording import CodeSwitch, Paraphrase
 from earthwire.fault_models.reward.ledger import Budget, Ledger
 from earthwire.fault_models.reward.prices import Penalties, Price, PriceTable
 from earthwire.fault_models.reward.shaping import Potential
+from earthwire.fault_models.run_check import Expectations, ExpectedFault
+
+OBSERVATION_STEPS = ("paraphrase", "language", "typos", "casing", "whitespace", "truncation", "distraction")
+"""Steps of the observation channel, in the order in which they are applied."""
 
 
 def has_channels(recipe: RecipeFile) -> bool:
@@ -60,6 +66,34 @@ def observation_channel(section: ObservationSection, seed: int) -> ObservationCh
         texts = tuple(section.distraction.texts) or BUILT_IN_DISTRACTIONS
         steps.append(Distraction(section.distraction.rate, texts))
     return ObservationChannel(steps, section.fields, section.user_turns, section.severity, seed)
+
+
+def has_ledger(recipe: RecipeFile) -> bool:
+    """Tell whether anything that episodes spend matters."""
+    return recipe.costs is not None or recipe.budget is not None
+
+
+def expectations_of(recipe: RecipeFile) -> Expectations | None:
+    """Return what a run must have shown; None if the recipe expects nothing.
+
+    A channel that is on has to change something; the shield need not, since a good agent gives it no reason to.
+    """
+    section = recipe.expectations
+    if section is None:
+        return None
+    faults = tuple(ExpectedFault(fault.kind, fault.tool, fault.at_least) for fault in section.faults)
+    return Expectations(section.calls_min, faults, tuple(_changes_due(recipe)) if section.channels else ())
+
+
+def _changes_due(recipe: RecipeFile) -> Iterator[str]:
+    observation, action = recipe.channels.observation, recipe.channels.action
+    if observation is not None and observation.severity > 0:
+        for name in OBSERVATION_STEPS:
+            step = getattr(observation, name)
+            if step is not None and step.rate > 0:
+                yield name
+    if action is not None and action.severity > 0 and action.decoys.count > 0:
+        yield "decoys_listed"
 
 
 def open_ledger(recipe: RecipeFile) -> Ledger:

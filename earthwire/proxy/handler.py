@@ -4,6 +4,8 @@ import asyncio
 import time
 from functools import lru_cache
 
+import msgspec
+
 from earthwire.fault_models.call import Call
 from earthwire.fault_models.grounded import GroundedSimulation
 from earthwire.proxy.call_context import CallContext
@@ -16,7 +18,7 @@ from earthwire.proxy.call_record import (
 )
 from earthwire.proxy.client_side import ClientConnection, ClientLeftError
 from earthwire.proxy.clock import Clock, RealClock
-from earthwire.proxy.episodes import EpisodeRun, Episodes
+from earthwire.proxy.episodes import EpisodeRun, Episodes, EpisodeSettings, TooManyEpisodesError
 from earthwire.proxy.kept_bodies import with_bodies
 from earthwire.proxy.limits import Limits
 from earthwire.proxy.mcp.call import McpCall
@@ -30,6 +32,7 @@ from earthwire.proxy.refusal import RequestRefusedError, UpstreamError, error_bo
 from earthwire.proxy.request import Request
 from earthwire.proxy.response_writer import response_writer
 from earthwire.proxy.routes import DEFAULT_EPISODE, Destination, Routes
+from earthwire.proxy.spending import Spending
 from earthwire.proxy.workers import MisplacedRequestError, Placement
 from earthwire.traces.record import TraceRecord
 
@@ -60,6 +63,8 @@ class Handler:
         no_clients: set while there are none.
         inflight_count: calls under way.
         placement: which episodes this process serves; None for all.
+        implied_episodes: what episodes are that nobody declared; None if they have nothing of their own.
+        spending: what episodes spend, and the refusal of calls beyond a budget; None for neither.
         stopping: set when the proxy is being stopped: calls that are broken off from now on are its doing.
 
     Args:
@@ -95,6 +100,8 @@ class Handler:
         self.inflight_count = 0
         self.stopping = False
         self.placement: Placement | None = None
+        self.spending: Spending | None = None
+        self.implied_episodes: EpisodeSettings | None = None
 
     def serve_from(self, routes: Routes, planner: Planner) -> None:
         """Let targets lead elsewhere from the next call on; calls under way end as they began."""
@@ -150,7 +157,7 @@ class Handler:
         except RequestRefusedError as refusal:
             self._refuse(client, request, refusal)
             return False
-        if self._keep_bodies or context.run is not None:
+        if self._keep_bodies or context.run is not None or self.spending is not None:
             request.body.keep(self._limits.kept_body_bytes_max)
         if request.headers.expects_continue and not request.body.received_bytes:
             client.transport.write(_CONTINUE)
@@ -289,7 +296,10 @@ class Handler:
         run, seq, at_s = self._place(episode, request.arrival_s)
         if run is not None:
             route, draws_as = run.route(route), run.settings.draws_as
-        if mcp is None:
+        refusal = None if self.spending is None else self.spending.refusal(episode)
+        if refusal is not None:
+            drawn = refusal
+        elif mcp is None:
             drawn = route.planner.draw(Call(draws_as, tool, request.line.method, destination.target, at_s))
         else:
             drawn = mcp.draw(route.planner, Call(draws_as, tool, at_s=at_s))
@@ -315,6 +325,8 @@ class Handler:
         """Start an episode anew: its calls and recordings count from 0 again."""
         self._episodes.pop(episode, None)
         self._routes.forget(episode)
+        if self.spending is not None:
+            self.spending.forget(episode)
 
     def _place(self, episode: str, arrival_s: float) -> tuple[EpisodeRun | None, int, float]:
         """Return a call's episode, if declared, its number in it and its time since the episode's first call."""
@@ -322,20 +334,35 @@ class Handler:
         if known is None:
             if len(self._episodes) >= self._limits.episodes_max:
                 del self._episodes[next(iter(self._episodes))]
-            known = self._episodes[episode] = _Episode(arrival_s, self.episodes.get(episode))
+            run = self.episodes.get(episode) or self._implied(episode)
+            known = self._episodes[episode] = _Episode(arrival_s, run)
         seq = known.call_count
         known.call_count = seq + 1
         # Requests that arrive together may be handled in either order.
         return known.run, seq, max(0.0, arrival_s - known.first_arrival_s)
 
+    def _implied(self, episode: str) -> EpisodeRun | None:
+        """Declare an episode that nobody declared, where the recipe gives all of them a clock of their own."""
+        if self.implied_episodes is None:
+            return None
+        settings = msgspec.structs.replace(self.implied_episodes, draws_as=episode)
+        try:
+            return self.episodes.declare(episode, settings, time.time())
+        except TooManyEpisodesError as error:
+            raise RequestRefusedError(503, "too_many_episodes", str(error)) from error
+
     def _record(self, performance: Performance, ending: Ending | None) -> None:
         recorder = self._recorder
-        if recorder is None:
+        if recorder is None and self.spending is None:
             return
         ended_s = performance.writer.last_byte_s
         if ended_s is None or _outlived_its_bytes(performance, ending):
             ended_s = time.monotonic()
         call = FinishedCall(performance, ending, ended_s, self._epoch_ns, self._clock.lag_s)
+        if self.spending is not None:
+            self.spending.add(call)
+        if recorder is None:
+            return
         if performance.context.mcp is not None:
             record = mcp_record(call, keep_bodies=self._keep_bodies)
             if record is not None:

@@ -93,7 +93,7 @@ class ObservedCalls:
         account = run.account
         wall_s = call.ended_s - context.request.arrival_s
         wants_key = account.attempts.has_open_calls or record.outcome != "ok"
-        account.add(record, wall_s, call.ended_s, _arguments_of(call) if wants_key else None)
+        account.add(record, wall_s, call.ended_s, arguments_of(call) if wants_key else None)
 
     def _account_record(self, record: TraceRecord) -> None:
         run = None if record.episode is None else self._episodes.get(record.episode)
@@ -104,7 +104,7 @@ class ObservedCalls:
         run.account.add(record, duration_s, end_s, record.request_key)
 
 
-def _arguments_of(call: FinishedCall) -> str | None:
+def arguments_of(call: FinishedCall) -> str | None:
     """Return the key of a call's request; None where its body is not known."""
     context = call.performance.context
     request = context.request

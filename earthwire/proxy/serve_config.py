@@ -7,9 +7,11 @@ import msgspec
 
 from earthwire.fault_models.channels import Channels
 from earthwire.proxy.admin_config import AdminConfig
+from earthwire.proxy.episodes import EpisodeSettings
 from earthwire.proxy.limits import Limits
 from earthwire.proxy.mcp.server import McpConfig
 from earthwire.proxy.replay_upstream import ReplayConfig
+from earthwire.proxy.spending import Spending
 
 DEFAULT_PORT = 8900
 
@@ -31,6 +33,8 @@ class ServeConfig(msgspec.Struct, frozen=True, kw_only=True):
         record_path: JSONL file that trace records are appended to, or None.
         keep_bodies: records hold URL, headers and bodies, redacted.
         channels: what is done to the traffic of each server, by its name; None where nothing is.
+        implied_episodes: what episodes are that nobody declared; None if they have nothing of their own.
+        spending: makes the accounts of what episodes spend; None to keep none.
         admin: where the admin side listens, or None for no admin side.
         upstream_ca: PEM file of the authorities that https upstreams are verified against, instead of the system's.
         limits: bounds.
@@ -44,6 +48,8 @@ class ServeConfig(msgspec.Struct, frozen=True, kw_only=True):
     record_path: Path | None = None
     keep_bodies: bool = False
     channels: Callable[[str], Channels] | None = None
+    implied_episodes: EpisodeSettings | None = None
+    spending: Callable[[], Spending] | None = None
     admin: AdminConfig | None = None
     upstream_ca: Path | None = None
     limits: Limits = Limits()

@@ -288,6 +288,7 @@ class Proxy:
         )
         handler.placement = None if worker is None else worker.placement
         handler.spending = None if config.spending is None else config.spending()
+        handler.implied_episodes = config.implied_episodes
         return handler
 
     def _release(self) -> None:

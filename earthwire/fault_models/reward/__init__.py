@@ -1,8 +1,10 @@
 """The reward channel: what calls cost, what is left of a budget, and the reward less the costs."""
 
 from earthwire.fault_models.reward.facts import (
+    BUDGET_SPENT_ATTRIBUTE,
     FactsOfEpisode,
     Ledgers,
+    was_refused_for_budget,
 )
 from earthwire.fault_models.reward.ledger import (
     Budget,
@@ -22,8 +24,13 @@ from earthwire.fault_models.reward.shaping import (
     Potential,
     ShapedSteps,
 )
+from earthwire.fault_models.reward.usage import (
+    Usage,
+    usage_of,
+)
 
 __all__ = [
+    "BUDGET_SPENT_ATTRIBUTE",
     "Budget",
     "CallFacts",
     "ChargeName",
@@ -37,5 +44,8 @@ __all__ = [
     "Reward",
     "ShapedSteps",
     "Spending",
+    "Usage",
     "usage_charges",
+    "usage_of",
+    "was_refused_for_budget",
 ]

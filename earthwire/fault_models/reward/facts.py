@@ -11,7 +11,15 @@ from earthwire.traces.record import TraceRecord
 EPISODES_MAX = 100_000
 """Bound on the episodes whose ledgers are kept; beyond, the oldest one is dropped."""
 
+BUDGET_SPENT_ATTRIBUTE = "earthwire.budget_spent"
+"""Attribute of the record of a call that was refused: which bound of the budget was reached."""
+
 _NANOSECONDS_PER_SECOND = 1e9
+
+
+def was_refused_for_budget(record: TraceRecord) -> bool:
+    """Tell whether a call was refused because its episode's budget was spent."""
+    return record.attributes is not None and f'"{BUDGET_SPENT_ATTRIBUTE}"' in record.attributes
 
 
 class FactsOfEpisode:
@@ -60,8 +68,14 @@ class Ledgers:
         self._ledgers: OrderedDict[str, tuple[Ledger, FactsOfEpisode]] = OrderedDict()
 
     def add(self, record: TraceRecord, arguments: str | None = None) -> None:
-        """Take the record of a call that is over; calls of one episode come in the order of their ends."""
+        """Take the record of a call that is over; calls of one episode come in the order of their ends.
+
+        A call that was refused because the budget was spent costs nothing.
+        """
         ledger, facts = self._entry(record.episode or record.session_id or "")
+        if was_refused_for_budget(record):
+            ledger.spending.refused += 1
+            return
         ledger.add(facts.of(record, arguments))
 
     def ledger(self, episode: str) -> Ledger:

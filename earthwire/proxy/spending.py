@@ -1,0 +1,66 @@
+"""What episodes spend while they run, and the refusal of calls once a budget is spent."""
+
+from collections.abc import Callable
+from typing import Final
+
+import msgspec
+
+from earthwire.fault_models.call import Drawn
+from earthwire.fault_models.plan import Body, Head, Plan
+from earthwire.fault_models.reward.facts import BUDGET_SPENT_ATTRIBUTE, Ledgers
+from earthwire.fault_models.reward.ledger import Ledger
+from earthwire.fault_models.reward.usage import usage_of
+from earthwire.proxy.call_record import FinishedCall
+from earthwire.proxy.observed_calls import arguments_of
+
+_MESSAGES: Final = {
+    402: ("payment_required", "Your credit is used up. Add credit to continue."),
+    403: ("quota_exceeded", "The quota of this account is used up."),
+    429: ("insufficient_quota", "You exceeded your current quota. Check your plan and billing details."),
+}
+"""Status to the code and the sentence of a refusal, as providers of paid APIs word it."""
+
+
+class Spending:
+    """The ledgers of the episodes that a proxy serves.
+
+    Costs are known when a call ends: of calls that are under way together, all pass if the first one does.
+
+    Args:
+        open_ledger: makes the empty ledger of an episode.
+        refusal_status: HTTP status of calls whose budget is spent; 402, 403 or 429.
+    """
+
+    def __init__(self, open_ledger: Callable[[], Ledger], refusal_status: int) -> None:
+        self._ledgers = Ledgers(open_ledger)
+        self._status = refusal_status
+
+    def ledger(self, episode: str) -> Ledger:
+        """Return the ledger of an episode."""
+        return self._ledgers.ledger(episode)
+
+    def forget(self, episode: str) -> None:
+        """Start an episode anew, with nothing spent."""
+        self._ledgers.forget(episode)
+
+    def refusal(self, episode: str) -> Drawn | None:
+        """Return the plan that refuses a call; None if there is budget left."""
+        ledger = self._ledgers.ledger(episode)
+        bound = ledger.exceeded()
+        if bound is None:
+            return None
+        code, message = _MESSAGES[self._status]
+        body = msgspec.json.encode({"error": {"code": code, "message": message, "type": code}})
+        head = Head(self._status, (("content-type", "application/json"), ("date", "")), len(body))
+        plan = Plan(f"http_4xx:{self._status}", 0.0, 0.0, (head, Body(body)), "assumed")
+        return Drawn(0, plan, msgspec.json.encode({BUDGET_SPENT_ATTRIBUTE: bound}).decode())
+
+    def add(self, call: FinishedCall) -> None:
+        """Take a call that is over; one that was refused for the budget costs nothing."""
+        usage = usage_of(call.performance.writer.kept_body())
+        record = msgspec.structs.replace(
+            call.record().trace_record(),
+            gen_ai_usage_input_tokens=usage.input_tokens,
+            gen_ai_usage_output_tokens=usage.output_tokens,
+        )
+        self._ledgers.add(record, arguments_of(call))
