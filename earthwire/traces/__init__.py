@@ -27,6 +27,7 @@ from earthwire.traces.jsonl import read_jsonl
 from earthwire.traces.jsonl_writer import JsonlWriter
 from earthwire.traces.label import FAULT_CLASSES, FaultClass, FaultLabel, Surface
 from earthwire.traces.options import ReadOptions
+from earthwire.traces.otlp_writer import write_otlp
 from earthwire.traces.outcome_kind import FaultLayer, is_fault, layer_of, outcome_kind, status_of_kind
 from earthwire.traces.parquet import read_parquet, write_parquet
 from earthwire.traces.record import RecordError, TraceRecord, record_from_dict, record_to_dict
@@ -96,5 +97,6 @@ __all__ = [
     "status_of_kind",
     "tool_key",
     "with_shards",
+    "write_otlp",
     "write_parquet",
 ]

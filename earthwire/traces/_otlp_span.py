@@ -31,7 +31,9 @@ _MCP_CLIENT_TIMEOUT = "-32001"
 """What MCP clients report when they give up waiting; no server sent it."""
 
 
-class _Value(msgspec.Struct, frozen=True, rename="camel"):
+class Value(msgspec.Struct, frozen=True, rename="camel"):
+    """The value of an attribute: exactly one member is set."""
+
     string_value: str | None = None
     int_value: int | str | None = None
     double_value: float | None = None
@@ -41,16 +43,18 @@ class _Value(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class _Array(msgspec.Struct, frozen=True):
-    values: list[_Value] = []
+    values: list[Value] = []
 
 
 class _Map(msgspec.Struct, frozen=True):
-    values: "list[_KeyValue]" = []
+    values: "list[KeyValue]" = []
 
 
-class _KeyValue(msgspec.Struct, frozen=True):
+class KeyValue(msgspec.Struct, frozen=True):
+    """One attribute."""
+
     key: str
-    value: _Value = _Value()
+    value: Value = Value()
 
 
 class _Status(msgspec.Struct, frozen=True):
@@ -68,7 +72,7 @@ class Span(msgspec.Struct, frozen=True, rename="camel"):
     kind: int | str = 0
     start_time_unix_nano: int | str = 0
     end_time_unix_nano: int | str = 0
-    attributes: list[_KeyValue] = []
+    attributes: list[KeyValue] = []
     status: _Status = _Status()
 
 
@@ -79,7 +83,7 @@ class _ScopeSpans(msgspec.Struct, frozen=True):
 class Resource(msgspec.Struct, frozen=True):
     """The process that a span comes from."""
 
-    attributes: list[_KeyValue] = []
+    attributes: list[KeyValue] = []
 
 
 class _ResourceSpans(msgspec.Struct, frozen=True, rename="camel"):
@@ -280,7 +284,7 @@ def _string_list(text: str) -> list[str]:
     return [str(item) for item in json.loads(text)] if text.startswith("[") else [text]
 
 
-def _scalars(attributes: list[_KeyValue]) -> dict[str, Scalar]:
+def _scalars(attributes: list[KeyValue]) -> dict[str, Scalar]:
     """Return the attributes by name; arrays and maps become JSON text."""
     values: dict[str, Scalar] = {}
     for attribute in attributes:
@@ -290,7 +294,7 @@ def _scalars(attributes: list[_KeyValue]) -> dict[str, Scalar]:
     return values
 
 
-def _scalar(value: _Value) -> Scalar | None:
+def _scalar(value: Value) -> Scalar | None:
     for simple in (value.string_value, value.int_value, value.double_value, value.bool_value):
         if simple is not None:
             return simple
@@ -299,7 +303,7 @@ def _scalar(value: _Value) -> Scalar | None:
     return json.dumps(_plain(value), ensure_ascii=False)
 
 
-def _plain(value: _Value) -> object:
+def _plain(value: Value) -> object:
     """Turn a tagged value into the JSON it stands for."""
     if value.array_value is not None:
         return [_plain(item) for item in value.array_value.values]

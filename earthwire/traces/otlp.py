@@ -1,9 +1,9 @@
 """Reader of OpenTelemetry traces in OTLP JSON: a whole export request, or one a line as the collector writes
 it.
 
-Three kinds of span are tool calls: HTTP client spans, ``execute_tool`` spans (GenAI) and MCP spans.
-Everything else is left out. Attribute names follow the current semantic conventions; the HTTP names before
-1.23 are read as well.
+Three kinds of span are tool calls: HTTP client spans, ``execute_tool`` spans (GenAI) and MCP spans. Everything else is
+left out. Attribute names follow the current semantic conventions; the HTTP names before 1.23 are read as well. Spans
+that `write_otlp` made give the records back that they were made of.
 """
 
 import re
@@ -17,6 +17,7 @@ from earthwire.traces._files import line_of, read_whole, source_of
 from earthwire.traces._otlp_span import ExportRequest, decode_span, is_tool_call, span_fields
 from earthwire.traces.errors import BadLineHandler, TraceFileError, report_bad_line
 from earthwire.traces.options import ReadOptions
+from earthwire.traces.otlp_record import own_fields
 from earthwire.traces.record import TraceRecord, record_from_dict
 from earthwire.traces.tool_key import PathTemplater
 
@@ -60,11 +61,13 @@ def read_otlp(
             position = next(index)
             try:
                 span = decode_span(raw)
-                if not is_tool_call(span):
-                    continue
-                fields = span_fields(span, resource, options, templater)
-                fields["record_id"] = source.record_id(position)
-                fields["source_ref"] = f"{source.name}#{position}"
+                fields = own_fields(span)
+                if fields is None:
+                    if not is_tool_call(span):
+                        continue
+                    fields = span_fields(span, resource, options, templater)
+                    fields["record_id"] = source.record_id(position)
+                    fields["source_ref"] = f"{source.name}#{position}"
                 record = record_from_dict(fields)
             except ValueError as error:
                 bad_span = TraceFileError(
