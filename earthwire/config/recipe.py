@@ -8,6 +8,7 @@ from pydantic import Field, field_validator, model_validator
 from earthwire.config.channel_sections import ChannelsSection
 from earthwire.config.cost_sections import BudgetSection, CostsSection, ExpectationsSection, RewardSection
 from earthwire.config.located_yaml import Section, read_yaml
+from earthwire.config.run_section import RunSection
 from earthwire.config.shipped import is_shipped_name, shipped_profile_path
 from earthwire.fault_models.layer import MCP_LAYERS, Layer, may_fail
 from earthwire.fault_models.outcome_path import RegimeClock
@@ -25,15 +26,40 @@ Severity = Annotated[float, Field(ge=0.0, le=SEVERITY_MAX)]
 Port = Annotated[int, Field(ge=0, le=65535)]
 RouteName = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
 McpUrl = Annotated[str, Field(pattern=r"^https?://[^/?#]+(/[^#\s]*)?$")]
-Url = Annotated[str, Field(pattern=r"^https?://[^/?#]")]
+Url = Annotated[str, Field(pattern=r"^(https?|http\+unix)://[^/?#]")]
 
 
-class ListenSection(Section):
+class CertificateSection(Section):
+    """A certificate and its key."""
+
+    certificate: Annotated[
+        str | None,
+        Field(description="PEM file with certificate and chain: of the listener, or shown to upstreams."),
+    ] = None
+    key: Annotated[str | None, Field(description="PEM file with its key, if that is a file of its own.")] = (
+        None
+    )
+
+    @model_validator(mode="after")
+    def _key_has_certificate(self) -> Self:
+        if self.key is not None and self.certificate is None:
+            raise ValueError("`key` is that of a `certificate`; give both")
+        return self
+
+
+class ListenSection(CertificateSection):
     """Where the proxy listens."""
 
     host: Annotated[str, Field(description="Address to listen on.")] = "127.0.0.1"
     port: Annotated[Port, Field(description="TCP port; 0: any free one.")] = 8900
     allow_public: Annotated[bool, Field(description="Listen on an address other machines can reach.")] = False
+    unix: Annotated[str | None, Field(description="Socket file to listen on instead of a port.")] = None
+
+
+class UpstreamTlsSection(CertificateSection):
+    """How https upstreams are verified, and what they are shown; verification is never off."""
+
+    ca: Annotated[str | None, Field(description="PEM file of authorities, instead of the system's.")] = None
 
 
 class RecordSection(Section):
@@ -118,7 +144,9 @@ class FaultsSection(Section):
 
     pass_client_errors: Annotated[
         bool,
-        Field(description="Never draw a 4xx that is the caller's own mistake: the upstream judges the request."),
+        Field(
+            description="Never draw a 4xx that is the caller's own mistake: the upstream judges the request."
+        ),
     ] = False
 
 
@@ -155,6 +183,9 @@ class RecipeFile(Section):
     routes: Annotated[
         dict[RouteName, RouteSection], Field(description="Tool servers by name; served at `/t/<name>/`.")
     ] = {}
+    upstream_tls: Annotated[UpstreamTlsSection, Field(description="TLS towards https upstreams.")] = (
+        UpstreamTlsSection()
+    )
     mcp: Annotated[
         dict[RouteName, McpServerSection],
         Field(description="MCP servers by name; served at `/m/<name>/mcp`."),
@@ -172,6 +203,7 @@ class RecipeFile(Section):
         ExpectationsSection | None, Field(description="What a run must have shown to be valid.")
     ] = None
     listen: Annotated[ListenSection, Field(description="Where the proxy listens.")] = ListenSection()
+    run: Annotated[RunSection, Field(description="The agent that `earthwire run` starts.")] = RunSection()
     record: Annotated[RecordSection | None, Field(description="What is recorded of each call.")] = None
 
     @model_validator(mode="after")
@@ -213,4 +245,14 @@ def read_recipe(path: Path) -> RecipeFile:
     if recipe.replay is not None:
         traces = [str(folder / name) for name in recipe.replay.traces]
         update["replay"] = recipe.replay.model_copy(update={"traces": traces})
+    if listen := _located(folder, recipe.listen, ("unix", "certificate", "key")):
+        update["listen"] = recipe.listen.model_copy(update=listen)
+    if tls := _located(folder, recipe.upstream_tls, ("ca", "certificate", "key")):
+        update["upstream_tls"] = recipe.upstream_tls.model_copy(update=tls)
     return recipe.model_copy(update=update)
+
+
+def _located(folder: Path, section: Section, names: tuple[str, ...]) -> dict[str, object]:
+    """Return the paths among some settings of a section, counted from a folder."""
+    values = {name: getattr(section, name) for name in names}
+    return {name: str(folder / value) for name, value in values.items() if value is not None}

@@ -107,11 +107,11 @@ def test_a_recipe_with_nothing_to_answer_with_is_refused(tmp_path: Path, text: s
         (SMALL + "record: {bodies: true}\n", "3:9: record.path: this key is missing"),
         (
             SMALL.replace("http:", "ftp:"),
-            "2:28: routes.tools.upstream: 'ftp://127.0.0.1:8000': string should match pattern '^https?:",
+            "2:28: routes.tools.upstream: 'ftp://127.0.0.1:8000': string should match pattern '^(https?|",
         ),
         (
             SMALL.replace("//127.0.0.1:8000", "//"),
-            "2:28: routes.tools.upstream: 'http://': string should match pattern '^https?://[^/?#]'",
+            "2:28: routes.tools.upstream: 'http://': string should match pattern '^(https?|http\\+unix)://[^/?#]'",
         ),
         (
             SMALL.replace("tools:", "my tools:"),
@@ -126,3 +126,25 @@ def test_a_recipe_with_nothing_to_answer_with_is_refused(tmp_path: Path, text: s
 )
 def test_bad_values_are_one_line_in_their_place(tmp_path: Path, text: str, expected: str) -> None:
     assert problem(tmp_path, text).startswith(expected)
+
+
+def test_files_of_tls_and_sockets_count_from_the_recipe_s_folder(tmp_path):
+    path = tmp_path / "recipe.yaml"
+    path.write_text(
+        "earthwire_recipe: 1\n"
+        "routes: {tool: {upstream: 'http+unix://%2Frun%2Ftool.sock'}}\n"
+        "listen: {unix: proxy.sock, certificate: c.pem, key: c.key}\n"
+        "upstream_tls: {ca: /etc/ca.pem}\n"
+    )
+    recipe = read_recipe(path)
+    assert recipe.listen.unix == str(tmp_path / "proxy.sock")
+    assert (recipe.listen.certificate, recipe.listen.key) == (str(tmp_path / "c.pem"), str(tmp_path / "c.key"))
+    assert (recipe.upstream_tls.ca, recipe.upstream_tls.certificate) == ("/etc/ca.pem", None)
+
+
+@pytest.mark.parametrize("section", ["listen", "upstream_tls"])
+def test_key_without_certificate_is_refused(tmp_path, section):
+    path = tmp_path / "recipe.yaml"
+    path.write_text(f"earthwire_recipe: 1\nroutes: {{t: {{upstream: 'http://a'}}}}\n{section}: {{key: c.key}}\n")
+    with pytest.raises(FileError, match="is that of a `certificate`; give both"):
+        read_recipe(path)
