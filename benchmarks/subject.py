@@ -29,9 +29,9 @@ def main() -> None:
 
 
 def serve_earthwire(port: int, upstream: str, with_profile: bool, record: Path | None) -> None:
+    from earthwire.proxy import ServeConfig, run
     from earthwire.proxy.pass_through import PassThrough
     from earthwire.proxy.planner import Planner
-    from earthwire.proxy import ServeConfig, run
 
     planner: Planner = CalibratedPlanner() if with_profile else PassThrough()
     run(ServeConfig(upstreams={"tool": upstream}, port=port, record_path=record), planner)
