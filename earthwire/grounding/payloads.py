@@ -51,6 +51,9 @@ _HEADERS_OF_SERVERS = ("date", "server", "via", "x-content-type-options", "x-pow
 """Headers that a server sends whatever it answers."""
 _USUAL_SHARE_MIN = 0.9
 
+_ABOVE_HTTP = ("rpc_error", "tool_error", "semantic_error")
+"""Outcomes that a good status carries, where there is a status at all."""
+
 _ABOUT_THE_PATH = (404, 410)
 """Errors that are about what the path names."""
 
@@ -177,7 +180,7 @@ def _add_damage(tool: _Tool, found: FaultLabel) -> None:
 
 
 def _add_response(tool: _Tool, record: TraceRecord) -> None:
-    """Count the response of a fault with a status and a whole body."""
+    """Count the response of a fault with a whole body, and a status unless it is one of MCP over any transport."""
     kind = outcome_kind(
         record.outcome,
         record.http_response_status_code,
@@ -186,6 +189,8 @@ def _add_response(tool: _Tool, record: TraceRecord) -> None:
         record.error_type,
     )
     status = record.http_response_status_code
+    if status is None and record.outcome in _ABOVE_HTTP:
+        status = 200
     if not is_fault(kind) or status is None or record.response_body_truncated:
         return
     body = _usable_body(record)

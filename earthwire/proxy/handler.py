@@ -277,8 +277,8 @@ class Handler:
         if request.headers.expects_continue and not request.body.received_bytes:
             client.transport.write(_CONTINUE)
         received = await receive(request, server, self._limits)
-        episode = destination.episode or request.headers.episode or received.episode
-        episode = self._episode_of(request) if episode is None else self._routes.check_episode(episode)
+        episode = destination.episode or received.episode
+        episode = DEFAULT_EPISODE if episode is None else self._routes.check_episode(episode)
         if self.placement is not None and not self.placement.owns(episode):
             raise MisplacedRequestError(self.placement.port_of(episode))
         call = McpCall(server, received, self._observer)

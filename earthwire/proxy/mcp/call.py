@@ -54,6 +54,8 @@ class McpCall(msgspec.Struct, eq=False):
     def steps(self, plan: Plan) -> tuple[Step, ...]:
         """Return what is performed for a plan."""
         message = self.message
+        if self.received.is_batch:
+            self.server.pass_batch()
         if message is None or message.kind != "request":
             return PASS_THROUGH.steps
         if plan is PASS_THROUGH:

@@ -8,6 +8,8 @@ from typing import Literal
 
 import msgspec
 
+from earthwire.proxy.baggage import episode_in_baggage
+
 MessageKind = Literal["request", "notification", "response"]
 RequestId = str | int
 
@@ -79,6 +81,15 @@ def read_client_message(data: bytes) -> ClientMessage | None:
         meta.get(_VERSION_META_KEY, "") >= STATELESS_VERSION,
         meta,
     )
+
+
+def episode_of(message: ClientMessage) -> str | None:
+    """Return the episode that a message names in its ``_meta``, by our key or in baggage; None for none."""
+    named = message.meta.get(EPISODE_META_KEY)
+    baggage = message.meta.get("baggage")
+    if named is not None or baggage is None:
+        return named
+    return episode_in_baggage([baggage.encode("latin-1", "replace")])
 
 
 def is_batch(data: bytes) -> bool:

@@ -2,11 +2,12 @@
 
 import msgspec
 
+from earthwire.proxy.baggage import episode_in_baggage
 from earthwire.proxy.body import complete_body
 from earthwire.proxy.headers import first_value, serialise
 from earthwire.proxy.limits import Limits
 from earthwire.proxy.mcp.local_only import check_local
-from earthwire.proxy.mcp.message import EPISODE_META_KEY, ClientMessage, is_batch, read_client_message
+from earthwire.proxy.mcp.message import ClientMessage, episode_of, is_batch, read_client_message
 from earthwire.proxy.mcp.server import McpServer
 from earthwire.proxy.refusal import RequestRefusedError
 from earthwire.proxy.request import Request
@@ -36,8 +37,12 @@ class McpRequest(msgspec.Struct, frozen=True):
 
     @property
     def episode(self) -> str | None:
-        """Episode that the message names, or None."""
-        return None if self.message is None else self.message.meta.get(EPISODE_META_KEY)
+        """Episode that the request names: in our header, in the message, or in baggage of either; None for none."""
+        headers = self.request.headers
+        in_message = None if self.message is None else episode_of(self.message)
+        baggage = [value for name, value in headers.fields if name.lower() == b"baggage"]
+        is_in_header = headers.episode is not None and headers.episode != episode_in_baggage(baggage)
+        return headers.episode if is_in_header or in_message is None else in_message
 
 
 async def receive(request: Request, server: McpServer, limits: Limits) -> McpRequest:

@@ -1,5 +1,6 @@
 """One MCP server behind the proxy: where it is, what is simulated of it, and what its answers look like."""
 
+from collections.abc import Callable
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -82,12 +83,13 @@ class McpServer:
     Args:
         name: of the server.
         config: what is simulated of it.
+        warn: takes warnings.
 
     Raises:
         ValueError: if a method must never be drawn.
     """
 
-    def __init__(self, name: str, config: McpConfig) -> None:
+    def __init__(self, name: str, config: McpConfig, warn: Callable[[str], None] = lambda _: None) -> None:
         wrong = [method for method in config.methods if not may_fail(method)]
         if wrong:
             raise ValueError(f"mcp server {name!r}: {wrong[0]} holds sessions together and never has faults")
@@ -99,11 +101,19 @@ class McpServer:
         self.config = config
         self.habits = AnswerHabits()
         self.schemas = OutputSchemas()
+        self._warn = warn
+        self._has_warned = False
         self._names = ToolNames(name, config.tool_keys, config.recorded_server)
 
     def tool_key(self, message: ClientMessage) -> str:
         """Return the key that a request belongs to: that of its tool, else of its method."""
         return tool_key(message, self._names)
+
+    def pass_batch(self) -> None:
+        """Say, once, that batches of messages pass untouched."""
+        if not self._has_warned:
+            self._has_warned = True
+            self._warn(f"mcp server {self.name!r}: a client sends batches of messages, which pass untouched")
 
     def is_drawn(self, message: ClientMessage) -> bool:
         """Tell whether a fault may be drawn for a message."""

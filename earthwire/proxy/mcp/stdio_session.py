@@ -10,10 +10,10 @@ from earthwire.fault_models.call import Call, Drawn
 from earthwire.fault_models.layer import MCP_LAYERS, Layer
 from earthwire.fault_models.plan import PASS_THROUGH
 from earthwire.proxy.mcp.message import (
-    EPISODE_META_KEY,
     ClientMessage,
     RequestId,
     cancelled_id,
+    episode_of,
     is_batch,
     read_client_message,
 )
@@ -30,6 +30,9 @@ from earthwire.traces.record import TraceRecord
 
 PENDING_MAX = 10_000
 """Requests under way whose answers are looked for; beyond, requests pass without a draw."""
+EPISODES_MAX = 10_000
+EPISODE_CHARACTERS_MAX = 128
+"""Beyond either, calls belong to the episode of those that name none."""
 
 Send = Callable[[bytes], Awaitable[None]]
 
@@ -138,7 +141,10 @@ class StdioSession:
 
     def _call(self, message: ClientMessage, arrival_s: float) -> StdioCall:
         settings = self._settings
-        episode = message.meta.get(EPISODE_META_KEY, settings.episode)
+        episode = episode_of(message) or settings.episode
+        is_new = episode not in self._call_counts
+        if len(episode) > EPISODE_CHARACTERS_MAX or (is_new and len(self._call_counts) >= EPISODES_MAX):
+            episode = settings.episode
         seq = self._call_counts.get(episode, 0)
         self._call_counts[episode] = seq + 1
         tool = tool_key(message, self._names)
