@@ -7,6 +7,7 @@ import typer
 from earthwire.cli import (
     calibrate,
     demo,
+    export,
     fidelity,
     forward,
     import_traces,
@@ -14,6 +15,7 @@ from earthwire.cli import (
     profiles,
     recipes,
     record,
+    run,
     schema,
     serve,
     show,
@@ -44,7 +46,9 @@ app.command("show")(show.show)
 app.command("fidelity")(fidelity.fidelity)
 app.command("verify")(verify.verify)
 app.command("serve")(serve.serve)
+app.command("run", context_settings={"allow_interspersed_args": False})(run.run)
 app.command("forward")(forward.forward)
+app.command("export")(export.export)
 app.command("schema")(schema.schema)
 app.add_typer(mcp.app, name="mcp", help="MCP servers over stdio: wrap one, or wrap it in a host's configuration.")
 app.add_typer(recipes.app, name="recipes", help="Recipes that come with the package: list, show, diff.")

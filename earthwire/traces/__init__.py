@@ -6,8 +6,8 @@ from earthwire.traces.attempts import (
     Attempt,
     AttemptCounts,
     AttemptLog,
+    AttemptTally,
     attempt_of,
-    count_attempts,
     effect_of,
 )
 from earthwire.traces.body_class import classify_body
@@ -47,6 +47,7 @@ __all__ = [
     "Attempt",
     "AttemptCounts",
     "AttemptLog",
+    "AttemptTally",
     "BadLineHandler",
     "FaultClass",
     "FaultLabel",
@@ -68,7 +69,6 @@ __all__ = [
     "Usual",
     "attempt_of",
     "classify_body",
-    "count_attempts",
     "effect_of",
     "failure_outcome",
     "find_sources",

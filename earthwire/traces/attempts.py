@@ -11,7 +11,6 @@ attempts belong together, so it is inferred:
 """
 
 from collections import OrderedDict
-from collections.abc import Iterable
 from typing import Literal
 
 import msgspec
@@ -186,21 +185,31 @@ def effect_of(outcome: str, origin: str | None, plan_outcome: str | None) -> Eff
     return "none" if never_sent and outcome != "cancelled" else "unknown"
 
 
-def count_attempts(records: Iterable[TraceRecord], gap_s_max: float = RETRY_GAP_S_MAX) -> AttemptCounts:
-    """Return the counts of a log, episode by episode; records without episode go by their session.
+class AttemptTally:
+    """Counts the attempts of a whole log, episode by episode; records without episode go by their session.
 
     Args:
-        records: in any order of episodes; within one, in the order in which calls ended.
         gap_s_max: longest time between a failed attempt and its retry, in seconds.
     """
-    logs: dict[str | None, AttemptLog] = {}
-    for record in records:
-        log = logs.setdefault(record.episode or record.session_id, AttemptLog(gap_s_max))
+
+    def __init__(self, gap_s_max: float = RETRY_GAP_S_MAX) -> None:
+        self._gap_s_max = gap_s_max
+        self._logs: dict[str | None, AttemptLog] = {}
+
+    def add(self, record: TraceRecord) -> None:
+        """Count a record; those of an episode come in the order in which its calls ended."""
+        key = record.episode or record.session_id
+        log = self._logs.get(key)
+        if log is None:
+            log = self._logs[key] = AttemptLog(self._gap_s_max)
         log.add(attempt_of(record))
-    total = AttemptCounts()
-    for log in logs.values():
-        total.add(log.counts)
-    return total
+
+    def counts(self) -> AttemptCounts:
+        """Return the counts of all episodes together."""
+        total = AttemptCounts()
+        for log in self._logs.values():
+            total.add(log.counts)
+        return total
 
 
 def _stronger(first: Effect, second: Effect) -> Effect:

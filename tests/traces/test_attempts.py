@@ -5,9 +5,9 @@ from earthwire.traces.attempts import (
     Attempt,
     AttemptCounts,
     AttemptLog,
+    AttemptTally,
     Effect,
     attempt_of,
-    count_attempts,
     effect_of,
 )
 from earthwire.traces.record import TraceRecord
@@ -128,7 +128,10 @@ def test_a_log_is_counted_episode_by_episode() -> None:
         )
 
     log = [record("a", 0, "cancelled"), record("b", 2, "ok"), record("a", 4, "ok")]
-    counts = count_attempts(log)
+    tally = AttemptTally()
+    for one in log:
+        tally.add(one)
+    counts = tally.counts()
     assert (counts.attempts, counts.logical_calls, counts.retries) == (3, 2, 1)
     assert counts.possible_duplicate_effects == 1
     assert attempt_of(log[0]).is_safe is False
