@@ -16,6 +16,8 @@ from earthwire.grounding.rate_limits import (
 )
 from earthwire.grounding.scope import Scope
 
+_OFTEN = 0.25
+
 
 def limit_intervals(scope: Scope, evidence: Evidence, confidence: float) -> None:
     """State quota and window of one tool's limit."""
@@ -26,7 +28,11 @@ def limit_intervals(scope: Scope, evidence: Evidence, confidence: float) -> None
 
 
 def _quota(cycles: list[list[Cycle]], quota: int, confidence: float) -> Interval:
-    """Return the smallest stretch around the quota with this posterior probability, all quotas being alike before."""
+    """Return the smallest stretch around the quota with this posterior probability, all quotas being alike before.
+
+    Numbers that `_OFTEN` of the windows show belong to it as well: somebody else may use the same quota, and then the
+    number that passes most often is not the quota.
+    """
     passed = passes_of_full(cycles)
     quotas = np.arange(QUOTA_MIN, 2 * int(passed.max()) + 2)
     weight = quota_weights(passed, quotas)
@@ -37,8 +43,14 @@ def _quota(cycles: list[list[Cycle]], quota: int, confidence: float) -> Interval
         below = probability[low - 1] if low > 0 else -1.0
         above = probability[high + 1] if high + 1 < len(quotas) else -1.0
         low, high = (low - 1, high) if below > above else (low, high + 1)
-    low_calls, high_calls = min(int(quotas[low]), quota), max(int(quotas[high]), quota)
-    return Interval(float(quota), float(low_calls), float(high_calls), len(passed))
+    counts, windows = np.unique(passed, return_counts=True)
+    plausible = [
+        quota,
+        int(quotas[low]),
+        int(quotas[high]),
+        *counts[windows >= _OFTEN * len(passed)].tolist(),
+    ]
+    return Interval(float(quota), float(min(plausible)), float(max(plausible)), len(passed))
 
 
 def _window_s(cycles: list[list[Cycle]]) -> Interval:
