@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from earthwire.traces.calls import IntArray
+from earthwire.traces.calls import BoolArray, IntArray
 
-_KEY_MAX = 1 << 62
+_KEY_BITS = 62
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +30,14 @@ class Cells:
         return Cells(self.keys[rows], self.counts[rows])
 
 
-def count_cells(*columns: npt.NDArray[np.integer]) -> Cells:
-    """Count the distinct rows of integer columns of equal length."""
-    packing = _packing(columns)
+def count_cells(*columns: npt.NDArray[np.integer], where: BoolArray | None = None) -> Cells:
+    """Count the distinct rows of integer columns of equal length, or those of a mask."""
+    packing = packing_of(columns)
     if packing is None:
-        keys = np.column_stack(columns)
+        keys = np.column_stack(columns) if where is None else np.column_stack(columns)[where]
         return _sum_rows(keys, np.ones(len(keys), dtype=np.int64))
-    packed = np.sort(packing.pack(columns))
+    packed = packing.pack(columns)
+    packed = np.sort(packed if where is None else packed[where])
     starts = starts_of(packed)
     return Cells(packing.unpack(packed[starts]), np.diff(np.append(starts, len(packed))))
 
@@ -44,7 +45,7 @@ def count_cells(*columns: npt.NDArray[np.integer]) -> Cells:
 def sum_cells(keys: IntArray, counts: IntArray) -> Cells:
     """Add up the counts, shape (n,) or (n, n_sums), of equal rows of `keys`, shape (n, n_key_columns)."""
     columns = list(keys.T)
-    packing = _packing(columns)
+    packing = packing_of(columns)
     if packing is None:
         return _sum_rows(keys, counts)
     packed = packing.pack(columns)
@@ -71,38 +72,43 @@ def add_groups(values: IntArray, starts: IntArray) -> IntArray:
 
 
 @dataclass(frozen=True, slots=True)
-class _Packing:
-    """The least value and the number of values of each key column."""
+class Packing:
+    """Rows of integers as single whole numbers in the same order.
+
+    Attributes:
+        low: least value of each column.
+        bits: that the values of each column need above it.
+    """
 
     low: tuple[int, ...]
-    width: tuple[int, ...]
+    bits: tuple[int, ...]
 
     def pack(self, columns: Sequence[npt.NDArray[np.integer]]) -> IntArray:
+        """Return the number of each row, shape (n,)."""
         packed = np.zeros(len(columns[0]), dtype=np.int64)
-        for column, low, width in zip(columns, self.low, self.width, strict=True):
-            packed *= width
+        for column, low, bits in zip(columns, self.low, self.bits, strict=True):
+            packed <<= bits
             packed += column
-            packed -= low
+            if low:
+                packed -= low
         return packed
 
     def unpack(self, packed: IntArray) -> IntArray:
-        columns = []
-        for low, width in zip(self.low[::-1], self.width[::-1], strict=True):
-            packed, column = np.divmod(packed, width)
-            columns.append(column + low)
-        return np.column_stack(columns[::-1])
+        """Return the rows of numbers, shape (n, n_columns)."""
+        rows = np.empty((len(packed), len(self.low)), dtype=np.int64)
+        for i in reversed(range(len(self.low))):
+            rows[:, i] = (packed & ((1 << self.bits[i]) - 1)) + self.low[i]
+            packed = packed >> self.bits[i]
+        return rows
 
 
-def _packing(columns: Sequence[npt.NDArray[np.integer]]) -> _Packing | None:
-    """Return how rows fit into one whole number; None where they do not."""
+def packing_of(columns: Sequence[npt.NDArray[np.integer]]) -> Packing | None:
+    """Return how rows of these columns fit into one whole number; None where they do not."""
     if not len(columns[0]):
-        return _Packing((0,) * len(columns), (1,) * len(columns))
+        return Packing((0,) * len(columns), (0,) * len(columns))
     low = tuple(int(column.min()) for column in columns)
-    width = tuple(int(column.max()) - least + 1 for column, least in zip(columns, low, strict=True))
-    total = 1
-    for values in width:
-        total *= values
-    return _Packing(low, width) if total < _KEY_MAX else None
+    bits = tuple((int(column.max()) - least).bit_length() for column, least in zip(columns, low, strict=True))
+    return Packing(low, bits) if sum(bits) <= _KEY_BITS else None
 
 
 def _sum_rows(keys: IntArray, counts: IntArray) -> Cells:

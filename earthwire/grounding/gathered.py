@@ -11,9 +11,9 @@ import numpy as np
 
 from earthwire.grounding.censoring import limits_as_latencies
 from earthwire.grounding.tally import Tally, merge, tally
-from earthwire.traces.call_columns import HashArray
 from earthwire.traces.call_store import BUCKETS, CallStore
 from earthwire.traces.calls import Calls, join_calls
+from earthwire.traces.session_hashes import HashArray
 
 SAMPLE_CALLS_MAX = 200_000
 """Calls of the sample; of fewer, all are taken."""
@@ -39,7 +39,7 @@ class Gathered:
         return len(self.calls) < self.counts.calls
 
 
-MapBuckets = Callable[[Callable[[int], "_Bucket"], Iterable[int]], Iterator["_Bucket"]]
+MapBuckets = Callable[[Callable[[int], "BucketCounts"], Iterable[int]], Iterator["BucketCounts"]]
 """Calls a function on each number, and yields the results in order: `map`, or that of a pool of threads."""
 
 
@@ -59,7 +59,7 @@ def gather(
 
 
 @dataclass(frozen=True, slots=True)
-class _Bucket:
+class BucketCounts:
     """Counts of a bucket's calls, and those that may be in the sample, with the hash of each session code."""
 
     counts: Tally
@@ -78,17 +78,17 @@ class _Counting:
         )
         self._taken = np.zeros(BUCKETS, dtype=np.int64)
 
-    def bucket(self, number: int) -> _Bucket:
+    def bucket(self, number: int) -> BucketCounts:
         """Count one bucket; its calls are kept unless those of the buckets before it are known to be enough."""
         calls, hashes = self._store.bucket(number)
         calls = limits_as_latencies(calls, self._store.answering_tools)
         counts = tally(calls)
         enough = self._taken[:number].sum() >= self._calls_max
         if enough or number >= self._store.named_bucket_count:
-            return _Bucket(counts, calls.select(np.zeros(0, dtype=np.int64)), hashes)
+            return BucketCounts(counts, calls.select(np.zeros(0, dtype=np.int64)), hashes)
         calls = _beginnings(calls, self._session_calls_max)
         self._taken[number] = len(calls)
-        return _Bucket(counts, calls, hashes)
+        return BucketCounts(counts, calls, hashes)
 
 
 def _beginnings(calls: Calls, session_calls_max: int) -> Calls:
@@ -98,7 +98,7 @@ def _beginnings(calls: Calls, session_calls_max: int) -> Calls:
     return calls.select(place < session_calls_max)
 
 
-def _sample(store: CallStore, buckets: list[_Bucket], calls_max: int) -> Calls:
+def _sample(store: CallStore, buckets: list[BucketCounts], calls_max: int) -> Calls:
     """Return the first calls in the order of the session hashes, in the order of the session names."""
     parts, names = [], []
     left = calls_max

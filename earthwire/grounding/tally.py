@@ -11,7 +11,7 @@ import numpy as np
 
 from earthwire.fault_models.outcome import START
 from earthwire.fault_models.regime import AGE_BINS
-from earthwire.grounding.cells import Cells, add_groups, count_cells, starts_of, sum_cells
+from earthwire.grounding.cells import Cells, add_groups, count_cells, packing_of, starts_of, sum_cells
 from earthwire.traces.calls import BoolArray, Calls, FloatArray, IntArray
 from earthwire.traces.outcome_kind import is_fault
 
@@ -78,7 +78,7 @@ def tally(calls: Calls) -> Tally:
         censored=count_cells(cut.tool, cut.kind, latency_bin(cut.latency_s)),
         transitions=_transitions(sequences, start=len(kind_names) - 1),
         hazards=_hazards(sequences, calls.kind_names),
-        sessions=count_cells(sequences.tool[~sequences.follows]),
+        sessions=count_cells(sequences.tool, where=~sequences.follows),
         on_step=_on_clock_steps(full),
         calls=len(calls),
         session_count=calls.session_count,
@@ -137,16 +137,16 @@ class _Sequences:
 
     def of_tools(self, wanted: BoolArray) -> "_Sequences":
         """Return the calls of a mask of tool codes: a sequence is there as a whole or not at all."""
-        rows = wanted[self.tool]
+        rows = wanted.take(self.tool)
         return self if rows.all() else _Sequences(self.tool[rows], self.kind[rows], self.follows[rows])
 
 
 def _sequences(calls: Calls) -> _Sequences:
     order = calls.by_tool_in_session
-    tool, session = calls.tool[order], calls.session[order]
+    tool, session = calls.tool.take(order), calls.session.take(order)
     follows = np.ones(len(order), dtype=bool)
     follows[starts_of(tool, session)] = False
-    return _Sequences(tool, calls.kind[order], follows)
+    return _Sequences(tool, calls.kind.take(order), follows)
 
 
 def _transitions(calls: _Sequences, start: int) -> Cells:
@@ -160,14 +160,14 @@ def _hazards(calls: _Sequences, kind_names: Sequence[str]) -> Cells:
     """Count how runs of faults, and of other calls, go on or end; only for tools that failed at all."""
     is_bad = np.array([is_fault(name) for name in kind_names], dtype=bool)
     failed = np.zeros(int(calls.tool.max(initial=-1)) + 1, dtype=bool)
-    failed[calls.tool[is_bad[calls.kind]]] = True
+    failed[calls.tool[is_bad.take(calls.kind)]] = True
     calls = calls.of_tools(failed)
-    bad = is_bad[calls.kind]
+    bad = is_bad.take(calls.kind)
     leaves, follows = bad[1:] != bad[:-1], calls.follows[1:]
     begins = np.concatenate(([True], ~follows | leaves))[: len(bad)]
     at = np.arange(len(bad))
     age = at - np.maximum.accumulate(np.where(begins, at, 0)) + 1
-    bins = _AGE_BIN[np.minimum(age, len(_AGE_BIN) - 1)]
+    bins = _AGE_BIN.take(age, mode="clip")
     # The last column says whether the run ends, so that calls and ends come from one count.
     seen = count_cells(
         calls.tool[:-1][follows], calls.kind[:-1][follows], bins[:-1][follows], leaves[follows]
@@ -176,13 +176,24 @@ def _hazards(calls: _Sequences, kind_names: Sequence[str]) -> Cells:
 
 
 def _session_sums(calls: Calls, bins: IntArray) -> Cells:
-    seen = count_cells(calls.tool, calls.kind, calls.session, bins)
-    binned, count = seen.keys[:, 3], seen.counts
-    starts = starts_of(*seen.keys[:, :3].T)
-    n, total, squares = add_groups(np.column_stack((count, count * binned, count * binned**2)), starts).T
+    columns = (calls.tool, calls.kind, calls.session, bins)
+    packing = packing_of(columns)
+    if packing is None:
+        seen = count_cells(*columns)
+        starts = starts_of(*seen.keys[:, :3].T)
+        keys, binned, count = seen.keys[starts, :2], seen.keys[:, 3], seen.counts
+    else:
+        # The bins come along in the lowest bits of what is sorted, which saves counting them one by one.
+        packed = np.sort(packing.pack(columns))
+        bin_bits = packing.bits[-1]
+        starts = starts_of(packed >> bin_bits)
+        keys = packing.unpack(packed[starts])[:, :2]
+        binned = (packed & ((1 << bin_bits) - 1)) + packing.low[-1]
+        count = np.ones(len(packed), dtype=np.int64)
+    n, total = add_groups(count, starts), add_groups(count * binned, starts)
+    squares = add_groups(count * binned**2, starts)
     between = np.rint(total.astype(float) ** 2 / np.maximum(n, 1)).astype(np.int64)
-    sums = np.column_stack((n, total, squares, between, n**2, np.ones_like(n)))
-    return sum_cells(seen.keys[starts, :2], sums)
+    return sum_cells(keys, np.column_stack((n, total, squares, between, n**2, np.ones_like(n))))
 
 
 def _on_clock_steps(calls: Calls) -> Cells:

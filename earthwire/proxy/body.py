@@ -29,6 +29,7 @@ class Body(msgspec.Struct, eq=False):
         complete: nothing more comes.
         error: why nothing more comes although the body is not complete, or None.
         received_bytes: bytes fed so far.
+        trailers: fields behind a chunked body, as they are sent on.
     """
 
     flow: Flow | None
@@ -36,6 +37,7 @@ class Body(msgspec.Struct, eq=False):
     complete: bool = False
     error: Exception | None = None
     received_bytes: int = 0
+    trailers: bytes = b""
     _chunks: list[bytes] = []
     _held_bytes: int = 0
     _waiter: Signal | None = None

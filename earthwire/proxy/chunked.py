@@ -4,11 +4,25 @@ from collections.abc import Callable
 
 import httptools
 
+from earthwire.proxy.headers import HOP_BY_HOP, Fields, serialise
+
+FRAMING_BYTES_MAX = 64 * 1024
+"""Chunk headers, extensions and trailers without a byte of body in between; more of them fails the body."""
+
+_NEVER_TRAILERS = HOP_BY_HOP | frozenset(
+    (
+        *(b"authorization", b"cache-control", b"content-encoding", b"content-length", b"content-range"),
+        *(b"content-type", b"cookie", b"date", b"expect", b"expires", b"host", b"location", b"max-forwards"),
+        *(b"pragma", b"range", b"retry-after", b"set-cookie", b"trailer", b"vary", b"www-authenticate"),
+    )
+)
+"""What must be known before a body is read, or decides about access (RFC 9110, section 6.5.1)."""
+
 _HEAD = b"POST / HTTP/1.1\r\nHost: -\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
 class ChunkedDecoder:
-    """Decodes one chunked body with llhttp, which is told by a head of our own what is to come. Trailers are dropped.
+    """Decodes one chunked body with llhttp, which is told by a head of our own what is to come.
 
     Attributes:
         complete: the body has ended.
@@ -18,14 +32,23 @@ class ChunkedDecoder:
         take: called with each piece of the decoded body.
     """
 
-    __slots__ = ("_parser", "complete", "on_body", "overrun")
+    __slots__ = ("_framing_bytes", "_parser", "_take", "_trailers", "complete", "overrun")
 
     def __init__(self, take: Callable[[bytes], None]) -> None:
-        self.on_body = take
+        self._take = take
+        self._trailers: Fields = []
+        self._framing_bytes = 0
         self.complete = False
         self.overrun = False
         self._parser = httptools.HttpRequestParser(self)
         self._parser.feed_data(_HEAD)
+        # Those of the head.
+        self._trailers.clear()
+
+    @property
+    def trailers(self) -> bytes:
+        """Trailers that may be passed on, as they are sent; complete once the body is."""
+        return serialise(b"", [field for field in self._trailers if field[0].lower() not in _NEVER_TRAILERS])
 
     def feed(self, data: bytes) -> None:
         """Decode bytes behind which no other message may follow.
@@ -34,7 +57,7 @@ class ChunkedDecoder:
             httptools.HttpParserError: if they are malformed.
         """
         try:
-            self._parser.feed_data(data)
+            self._feed(data)
         except httptools.HttpParserError:
             if not self.complete:
                 raise
@@ -51,7 +74,7 @@ class ChunkedDecoder:
         """
         offset = 0
         for line in data.splitlines(keepends=True):
-            self._parser.feed_data(line)
+            self._feed(line)
             offset += len(line)
             if self.complete:
                 break
@@ -61,7 +84,22 @@ class ChunkedDecoder:
         """Take no more bytes; breaks the cycle of references through llhttp's object."""
         del self._parser
 
+    def _feed(self, data: bytes) -> None:
+        self._framing_bytes += len(data)
+        self._parser.feed_data(data)
+        if self._framing_bytes > FRAMING_BYTES_MAX:
+            raise httptools.HttpParserError(f"more than {FRAMING_BYTES_MAX} bytes of chunk headers or trailers")
+
     # What follows is called by httptools.
+
+    def on_body(self, data: bytes) -> None:
+        """Take a piece of the body."""
+        self._framing_bytes = 0
+        self._take(data)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Keep a trailer."""
+        self._trailers.append((name, value))
 
     def on_message_begin(self) -> None:
         """Note a message behind the end of this one."""

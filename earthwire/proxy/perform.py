@@ -136,7 +136,7 @@ class Performance(msgspec.Struct, eq=False):
         if self.context.request.arrival_s + step.last_byte_s > self.clock.now():
             return False
         self.writer.stage(exchange.body.take())
-        self.writer.end()
+        self.writer.end(exchange.body.trailers)
         return True
 
     async def _relay_body(self, step: RelayBody) -> None:
@@ -148,7 +148,7 @@ class Performance(msgspec.Struct, eq=False):
             await relay_part(body, tail, step.fraction, declared_bytes, self.limits.cut_body_bytes_max)
             return
         await relay_whole(body, Tail(writer, self.clock, due_s))
-        writer.end()
+        writer.end(body.trailers)
 
     async def _relay_pieces(self, step: RelayPieces) -> None:
         body, arrival_s = self.upstream_exchange().body, self.context.request.arrival_s

@@ -10,7 +10,9 @@ from earthwire.proxy.response_writer import ResponseWriter
 class Tail:
     """Sends body bytes as they come, but keeps the last byte back until it is due.
 
-    Where a body ends is not known before it has ended. So until then one byte is always kept.
+    Where a body ends is not known before it has ended. So until then one byte is always kept, unless the body comes in
+    chunks: then it ends with a chunk of its own, and all that is kept back is that. An event of a stream never waits
+    for its last byte.
 
     Args:
         writer: of the response.
@@ -30,7 +32,7 @@ class Tail:
         """Send bytes, less the one that may be the last."""
         data = self._held + data
         self._held = b""
-        if self._clock.now() < self._due_s:
+        if not self._writer.chunked and self._clock.now() < self._due_s:
             data, self._held = data[:-1], data[-1:]
         self._writer.stage(data)
         await self.flush()

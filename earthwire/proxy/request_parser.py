@@ -113,6 +113,7 @@ class RequestParser:
         rest = decoder.feed_to_end(data)
         check_body_bytes(body.received_bytes, self._limits)
         if decoder.complete:
+            body.trailers = decoder.trailers
             body.finish()
             self._close_body()
         return rest

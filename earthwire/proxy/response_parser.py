@@ -160,6 +160,7 @@ class ResponseParser:
         except httptools.HttpParserError as error:
             raise UpstreamError("bad_response", f"the upstream's response is malformed: {error}") from error
         if decoder.complete:
+            self.body.trailers = decoder.trailers
             self.reusable = self.reusable and not decoder.overrun
             self._finish()
 

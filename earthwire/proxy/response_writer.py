@@ -12,7 +12,7 @@ from earthwire.proxy.client_side import ClientConnection
 from earthwire.proxy.exchange import ResponseHead
 from earthwire.proxy.headers import serialise
 from earthwire.proxy.request import Request
-from earthwire.proxy.upstream import LAST_CHUNK, chunk
+from earthwire.proxy.upstream import chunk, last_chunk
 from earthwire.traces.body_class import is_stream_type
 
 _REASONS = {status.value: status.phrase.encode("ascii") for status in HTTPStatus}
@@ -65,6 +65,11 @@ class ResponseWriter(msgspec.Struct, eq=False):
         """Whether the client reads more slowly than we write."""
         return self.client.write_full
 
+    @property
+    def chunked(self) -> bool:
+        """Whether the body comes in chunks and has not ended."""
+        return self._chunked
+
     def relay_head(self, head: ResponseHead) -> None:
         """Stage the head of the upstream's response, under the framing that this client needs."""
         self._bodiless = self.head_only or head.bodiless
@@ -108,10 +113,10 @@ class ResponseWriter(msgspec.Struct, eq=False):
         self.reusable = False
         self._staged += data
 
-    def end(self) -> None:
-        """Stage the end of a body that is complete."""
+    def end(self, trailers: bytes = b"") -> None:
+        """Stage the end of a body that is complete; only a chunked one has room for trailers."""
         if self._chunked:
-            self._staged += LAST_CHUNK
+            self._staged += last_chunk(trailers)
             self._chunked = False
 
     def flush(self) -> None:

@@ -140,7 +140,7 @@ class LiveSource:
             start = body.take()
             data += chunk(start) if headers.chunked else start
             if whole and headers.chunked:
-                data += LAST_CHUNK
+                data += last_chunk(body.trailers)
         connection = self._pop() or await self.connect()
         exchange = LiveExchange(self, connection, data if whole else None, method, NO_BODY)
         exchange.begin(data)
@@ -259,12 +259,14 @@ class LiveSource:
         return allowed
 
 
-LAST_CHUNK = b"0\r\n\r\n"
-
-
 def chunk(data: bytes) -> bytes:
     """Return bytes as one chunk of a chunked body; nothing for no bytes, since an empty chunk would end the body."""
     return b"%x\r\n%b\r\n" % (len(data), data) if data else b""
+
+
+def last_chunk(trailers: bytes) -> bytes:
+    """Return the end of a chunked body: the chunk of size 0, the trailers, and an empty line."""
+    return b"0\r\n%b\r\n" % trailers
 
 
 class LiveExchange(msgspec.Struct, eq=False):
@@ -321,7 +323,7 @@ class LiveExchange(msgspec.Struct, eq=False):
         if body.complete and not connection.answered and not connection.closed:
             connection.request_sent = True
             if chunked:
-                connection.transport.write(LAST_CHUNK)
+                connection.transport.write(last_chunk(body.trailers))
 
     async def head(self) -> ResponseHead:
         """Return the head of the final response (see `earthwire.proxy.exchange.Exchange`)."""

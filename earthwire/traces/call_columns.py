@@ -3,7 +3,6 @@
 Kept apart from the package's face, because it needs numpy and the readers do not.
 """
 
-import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -15,11 +14,11 @@ import numpy.typing as npt
 
 from earthwire.traces.outcome_kind import outcome_kind
 from earthwire.traces.record import TraceRecord
+from earthwire.traces.session_hashes import HashArray, session_hashes
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
-HashArray = npt.NDArray[np.uint64]
 LatencyMeasure = Literal["duration", "ttfb"]
 
 NO_SESSION = "(no session)"
@@ -39,12 +38,23 @@ class Coded:
     """Strings as codes into names.
 
     Attributes:
-        names: in no particular order, without duplicates.
+        names: in no particular order; not all of them need be used.
         codes: shape (n,).
     """
 
     names: tuple[str, ...]
     codes: npt.NDArray[np.integer]
+
+
+@dataclass(frozen=True, slots=True)
+class CodedSessions(Coded):
+    """Sessions as codes into names.
+
+    Attributes:
+        hashes: of the names, by `session_hashes`, shape (n_names,).
+    """
+
+    hashes: HashArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +70,7 @@ class CallColumns:
     """
 
     tool: Coded
-    session: Coded
+    session: CodedSessions
     kind: Coded
     seq: FloatArray
     start_ns: FloatArray
@@ -73,19 +83,19 @@ class CallColumns:
     def __len__(self) -> int:
         return len(self.censored)
 
-    def select(self, rows: BoolArray) -> "CallColumns":
-        """Return the calls of a mask, under the same codes."""
+    def take(self, rows: IntArray) -> "CallColumns":
+        """Return the calls at these positions, under the same codes."""
         return CallColumns(
-            tool=Coded(self.tool.names, self.tool.codes[rows]),
-            session=Coded(self.session.names, self.session.codes[rows]),
-            kind=Coded(self.kind.names, self.kind.codes[rows]),
-            seq=self.seq[rows],
-            start_ns=self.start_ns[rows],
-            duration_ns=self.duration_ns[rows],
-            ttfb_ns=self.ttfb_ns[rows],
-            limit_ns=self.limit_ns[rows],
-            censored=self.censored[rows],
-            position=self.position[rows],
+            tool=Coded(self.tool.names, self.tool.codes.take(rows)),
+            session=CodedSessions(self.session.names, self.session.codes.take(rows), self.session.hashes),
+            kind=Coded(self.kind.names, self.kind.codes.take(rows)),
+            seq=self.seq.take(rows),
+            start_ns=self.start_ns.take(rows),
+            duration_ns=self.duration_ns.take(rows),
+            ttfb_ns=self.ttfb_ns.take(rows),
+            limit_ns=self.limit_ns.take(rows),
+            censored=self.censored.take(rows),
+            position=self.position.take(rows),
         )
 
 
@@ -99,7 +109,7 @@ def columns_from_records(records: Sequence[TraceRecord], first_position: int = 0
     censoring = [record.latency_censoring in CUT_OFF for record in records]
     return CallColumns(
         tool=coded([record.tool for record in records]),
-        session=coded([record.session_id or NO_SESSION for record in records]),
+        session=_coded_sessions([record.session_id or NO_SESSION for record in records]),
         kind=coded([_kind(record) for record in records]),
         seq=_floats(records, "seq"),
         start_ns=_floats(records, "start_time_unix_nano"),
@@ -128,6 +138,11 @@ def coded(values: Sequence[str]) -> Coded:
     return Coded(tuple(codes), np.array(of_call, dtype=np.int64))
 
 
+def _coded_sessions(names: Sequence[str]) -> CodedSessions:
+    of_call = coded(names)
+    return CodedSessions(of_call.names, of_call.codes, session_hashes(of_call.names))
+
+
 def latency_measure(known_total: int, known_first: int) -> LatencyMeasure:
     """Return which time is the latency, given for how many calls each of them is known."""
     return "duration" if known_total >= _MOSTLY * known_first else "ttfb"
@@ -141,24 +156,15 @@ def latency_ns(columns: CallColumns, measure: LatencyMeasure) -> FloatArray:
     return np.where(columns.censored & ~(latency > 0), columns.limit_ns, latency)
 
 
-def session_hash(name: str) -> int:
-    """Return 64 bits that depend on a session's name alone; what is chosen by them never depends on the others."""
-    return int.from_bytes(hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8).digest())
-
-
-def call_hashes(columns: CallColumns, session: HashArray) -> HashArray:
-    """Return 64 bits for each call that depend on the call alone, not on where it was read; shape (n_calls,).
-
-    Args:
-        columns: the calls.
-        session: hash of each call's session, shape (n_calls,).
-    """
-    mixed = session.copy()
+def call_hashes(columns: CallColumns) -> HashArray:
+    """Return 64 bits for each call that depend on the call alone, not on where it was read; shape (n_calls,)."""
+    mixed: HashArray = columns.session.hashes[columns.session.codes]
     for value, odd in zip((columns.seq, columns.start_ns, columns.duration_ns), _ODD, strict=True):
         mixed ^= np.nan_to_num(value, nan=-1.0).astype(np.int64).view(np.uint64)
         mixed *= odd
         mixed ^= mixed >> np.uint64(29)
-    return mixed * _ODD[0]
+    mixed *= _ODD[0]
+    return mixed
 
 
 def _kind(record: TraceRecord) -> str:

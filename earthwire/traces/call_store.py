@@ -7,22 +7,26 @@
    them that no one else's presence changes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from threading import Lock
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
 
 from earthwire.traces.call_columns import (
+    BoolArray,
     CallColumns,
     FloatArray,
-    HashArray,
     IntArray,
     LatencyMeasure,
     latency_ns,
 )
 from earthwire.traces.calls import Calls, start_key
+from earthwire.traces.session_hashes import HashArray
 from earthwire.traces.session_names import SessionNames
 
 BUCKET_BITS = 6
@@ -32,19 +36,51 @@ CALLS_HELD_MAX = 6_000_000
 SESSION_NAMES_MAX = 500_000
 """Names that are kept, those of the sessions with the lowest hashes."""
 
-_CALL = np.dtype(
-    [
-        ("session", np.uint64),
-        ("seq", np.float64),
-        ("start", np.float64),
-        ("latency_s", np.float64),
-        ("first_byte_s", np.float64),
-        ("tool", np.int32),
-        ("kind", np.int32),
-        ("censored", np.bool_),
-    ]
-)
-_CallArray = npt.NDArray[np.void]
+
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """Calls in columns of equal length; tools and kinds by the codes of the store."""
+
+    session: HashArray
+    seq: FloatArray
+    start: FloatArray
+    latency_s: FloatArray
+    first_byte_s: FloatArray
+    tool: npt.NDArray[np.int32]
+    kind: npt.NDArray[np.int32]
+    censored: BoolArray
+
+    def __len__(self) -> int:
+        return len(self.session)
+
+    def take(self, rows: IntArray) -> "_Stored":
+        """Return the calls at these positions."""
+        return _of_columns([column.take(rows) for column in self.columns()])
+
+    def part(self, first: int, last: int) -> "_Stored":
+        """Return the calls from `first` to before `last`."""
+        return _of_columns([column[first:last] for column in self.columns()])
+
+    def columns(self) -> list[npt.NDArray[Any]]:
+        """Return the columns in the order of `_TYPES`."""
+        return [getattr(self, name) for name in _TYPES]
+
+
+_TYPES = {
+    "session": np.uint64,
+    "seq": np.float64,
+    "start": np.float64,
+    "latency_s": np.float64,
+    "first_byte_s": np.float64,
+    "tool": np.int32,
+    "kind": np.int32,
+    "censored": np.bool_,
+}
+"""Columns of the calls, in the order in which they are filed."""
+
+
+def _of_columns(columns: Iterable[npt.NDArray[Any]]) -> _Stored:
+    return _Stored(**dict(zip(_TYPES, columns, strict=True)))
 
 
 class CallStore:
@@ -75,8 +111,9 @@ class CallStore:
         self._folder = folder
         self._calls_held_max = calls_held_max
         self._lock = Lock()
-        self._held: list[list[_CallArray]] = [[] for _ in range(BUCKETS)]
+        self._held: list[list[_Stored]] = [[] for _ in range(BUCKETS)]
         self._held_count = 0
+        self._filed: list[list[int]] = [[] for _ in range(BUCKETS)]
         self._tools: dict[str, int] = {}
         self._kinds: dict[str, int] = {}
         self._answering: set[str] = set()
@@ -108,13 +145,14 @@ class CallStore:
 
     def add(self, columns: CallColumns) -> None:
         """Add calls. What is handed out does not depend on how they are split and in which order they come."""
+        session = columns.session.hashes
         with self._lock:
             tool = _registered(columns.tool.names, self._tools)
             kind = _registered(columns.kind.names, self._kinds)
-            session = self._sessions.hashes(columns.session.names)
+            self._sessions.add(columns.session.names, session)
             asked = [name not in self._answering for name in columns.tool.names]
         calls = _stored(columns, tool, kind, session, self.measure)
-        answering = _answering(columns, calls["latency_s"], np.array(asked, dtype=bool))
+        answering = _answering(columns, calls.latency_s, np.array(asked, dtype=bool))
         parts = _by_bucket(calls, columns, session)
         with self._lock:
             self._answering |= answering
@@ -133,22 +171,25 @@ class CallStore:
         The sessions have no names; see `session_name`. A bucket can be had once: it is not kept.
         """
         calls = self._taken(number)
-        tool, kind = _ranks(self._tools)[calls["tool"]], _ranks(self._kinds)[calls["kind"]]
-        order = _in_order(calls, tool, kind)
-        session, start = calls["session"][order], calls["start"][order]
+        calls = calls.take(_by_session(calls.session))
+        tool, kind = _ranks(self._tools).take(calls.tool), _ranks(self._kinds).take(calls.kind)
+        order = _mended_order(calls, tool, kind)
+        if order is not None:
+            calls, tool, kind = calls.take(order), tool[order], kind[order]
+        session = calls.session
         begins = np.ones(len(session), dtype=bool)
         begins[1:] = session[1:] != session[:-1]
         columns = Calls(
             tool_names=self.tool_names,
             session_names=(),
             kind_names=self.kind_names,
-            tool=tool[order],
+            tool=tool,
             session=np.cumsum(begins) - 1,
-            kind=kind[order],
-            latency_s=calls["latency_s"][order],
-            first_byte_s=calls["first_byte_s"][order],
-            censored=calls["censored"][order],
-            start_s=np.where(start >= 0, start, np.nan) / 1e9,
+            kind=kind,
+            latency_s=calls.latency_s,
+            first_byte_s=calls.first_byte_s,
+            censored=calls.censored,
+            start_s=np.where(calls.start >= 0, calls.start, np.nan) / 1e9,
             measure=self.measure,
         )
         return columns, session[begins]
@@ -161,20 +202,31 @@ class CallStore:
 
     def _move_to_files(self) -> None:
         for number, held in enumerate(self._held):
-            with (self._folder / f"{number}.calls").open("ab") as file:
+            with self._path(number).open("ab") as file:
                 for part in held:
-                    part.tofile(file)
+                    self._filed[number].append(len(part))
+                    for column in part.columns():
+                        column.tofile(file)
             held.clear()
         self._held_count = 0
 
-    def _taken(self, number: int) -> _CallArray:
-        held = self._held[number]
-        self._held[number] = []
-        path = self._folder / f"{number}.calls"
-        if path.exists():
-            held.append(np.fromfile(path, dtype=_CALL))
-            path.unlink()
-        return np.concatenate(held) if held else np.zeros(0, dtype=_CALL)
+    def _taken(self, number: int) -> _Stored:
+        parts, self._held[number] = self._held[number], []
+        if self._filed[number]:
+            with self._path(number).open("rb") as file:
+                parts += [_filed_calls(file, count) for count in self._filed[number]]
+            self._path(number).unlink()
+            self._filed[number] = []
+        if not parts:
+            return _of_columns(np.zeros(0, dtype=kind) for kind in _TYPES.values())
+        return _of_columns(map(np.concatenate, zip(*(part.columns() for part in parts), strict=True)))
+
+    def _path(self, number: int) -> Path:
+        return self._folder / f"{number}.calls"
+
+
+def _filed_calls(file: BinaryIO, count: int) -> _Stored:
+    return _of_columns(np.fromfile(file, kind, count) for kind in _TYPES.values())
 
 
 def _registered(names: Sequence[str], known: dict[str, int]) -> npt.NDArray[np.int32]:
@@ -194,48 +246,50 @@ def _stored(
     kind: npt.NDArray[np.int32],
     session: HashArray,
     measure: LatencyMeasure,
-) -> _CallArray:
-    calls = np.empty(len(columns), dtype=_CALL)
-    calls["session"] = session[columns.session.codes]
-    calls["seq"] = np.nan_to_num(columns.seq)
-    calls["start"] = start_key(columns)
-    calls["latency_s"] = latency_ns(columns, measure) / 1e9
-    calls["first_byte_s"] = columns.ttfb_ns / 1e9
-    calls["tool"] = tool[columns.tool.codes]
-    calls["kind"] = kind[columns.kind.codes]
-    calls["censored"] = columns.censored
-    return calls
+) -> _Stored:
+    return _Stored(
+        session=columns.session.hashes.take(columns.session.codes),
+        seq=np.nan_to_num(columns.seq),
+        start=start_key(columns),
+        latency_s=latency_ns(columns, measure) / 1e9,
+        first_byte_s=columns.ttfb_ns / 1e9,
+        tool=tool.take(columns.tool.codes),
+        kind=kind.take(columns.kind.codes),
+        censored=columns.censored,
+    )
 
 
-def _by_bucket(calls: _CallArray, columns: CallColumns, session: HashArray) -> list[_CallArray]:
-    bucket = (session >> np.uint64(64 - BUCKET_BITS)).astype(np.uint8)[columns.session.codes]
-    ends = np.cumsum(np.bincount(bucket, minlength=BUCKETS))
-    return np.split(calls.take(np.argsort(bucket, kind="stable")), ends[:-1])
+def _by_bucket(calls: _Stored, columns: CallColumns, session: HashArray) -> list[_Stored]:
+    bucket = (session >> np.uint64(64 - BUCKET_BITS)).astype(np.uint8).take(columns.session.codes)
+    calls = calls.take(np.argsort(bucket, kind="stable"))
+    ends = np.cumsum(np.bincount(bucket, minlength=BUCKETS)).tolist()
+    return [calls.part(first, last) for first, last in pairwise([0, *ends])]
 
 
-def _answering(columns: CallColumns, latency_s: FloatArray, asked: npt.NDArray[np.bool_]) -> set[str]:
+def _answering(columns: CallColumns, latency_s: FloatArray, asked: BoolArray) -> set[str]:
     """Return those of the tools asked for that have an ``ok`` call that was seen to its end."""
     if not asked.any() or "ok" not in columns.kind.names:
         return set()
     ended = (columns.kind.codes == columns.kind.names.index("ok")) & (latency_s > 0) & ~columns.censored
-    ended &= asked[columns.tool.codes]
+    ended &= asked.take(columns.tool.codes)
     return {columns.tool.names[code] for code in np.unique(columns.tool.codes[ended])}
 
 
-def _in_order(calls: _CallArray, tool: IntArray, kind: IntArray) -> IntArray:
-    """Return the positions of a bucket's calls by session, `seq` and start time; what still ties, by what it holds."""
-    order = _by_session(calls["session"])
-    session, seq, start = calls["session"][order], calls["seq"][order], calls["start"][order]
+def _mended_order(calls: _Stored, tool: IntArray, kind: IntArray) -> IntArray | None:
+    """Return the positions of calls sorted by session in the order of `assemble`; None where they are in it.
+
+    Calls of a session mostly come in order: only where they do not is it worth a sort by six columns.
+    """
+    session, seq, start = calls.session, calls.seq, calls.start
     same = session[1:] == session[:-1]
     rises = (seq[1:] > seq[:-1]) | ((seq[1:] == seq[:-1]) & (start[1:] > start[:-1]))
     wrong = np.flatnonzero(same & ~rises)
     if not len(wrong):
-        return order
-    # Calls of a session mostly come in order. Only where they do not is it worth a sort by five columns.
-    where = np.flatnonzero(np.isin(session, session[wrong]))
-    rows = order[where]
-    keys = (calls["latency_s"], kind, tool, calls["start"], calls["seq"], calls["session"])
-    order[where] = rows[np.lexsort([key[rows] for key in keys])]
+        return None
+    rows = np.flatnonzero(np.isin(session, session[wrong]))
+    keys = (calls.latency_s, kind, tool, start, seq, session)
+    order = np.arange(len(session))
+    order[rows] = rows[np.lexsort([key[rows] for key in keys])]
     return order
 
 

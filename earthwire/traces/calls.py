@@ -12,6 +12,7 @@ from earthwire.traces.call_columns import (
     BoolArray,
     CallColumns,
     Coded,
+    CodedSessions,
     FloatArray,
     IntArray,
     LatencyMeasure,
@@ -31,6 +32,7 @@ __all__ = [
     "calls_from_columns",
     "calls_from_records",
     "encode",
+    "join_calls",
     "map_tools",
     "split_sessions",
 ]
@@ -73,9 +75,11 @@ class Calls:
 
     def select(self, rows: BoolArray | IntArray) -> "Calls":
         """Return the calls at `rows` (a mask or positions), in the same order and under the same codes."""
-        if rows.dtype == np.bool_ and rows.all():
-            return self
-        return replace(self, **{name: getattr(self, name)[rows] for name in _COLUMNS})
+        if rows.dtype == np.bool_:
+            if rows.all():
+                return self
+            rows = np.flatnonzero(rows)
+        return replace(self, **{name: getattr(self, name).take(rows) for name in _COLUMNS})
 
     def with_latency(self) -> "Calls":
         """Return the calls whose latency is known and positive."""
@@ -110,7 +114,7 @@ class Calls:
     @property
     def session_count(self) -> int:
         """Number of sessions that have a call here."""
-        return len(np.unique(self.session))
+        return int(self.first_of_session.sum()) if len(self) else 0
 
 
 _COLUMNS = ("tool", "session", "kind", "latency_s", "first_byte_s", "censored", "start_s")
@@ -139,6 +143,22 @@ def calls_from_columns(blocks: Sequence[CallColumns]) -> Calls:
         limit_ns=joined("limit_ns"),
         position=joined("position"),
     )
+
+
+def join_calls(parts: Sequence[Calls], session_names: Sequence[str]) -> Calls:
+    """Join calls of different sessions under the same codes of tools and kinds.
+
+    Args:
+        parts: at least one.
+        session_names: what their session codes stand for, in any order; those of the result are in theirs.
+    """
+    rank = np.empty(len(session_names), dtype=np.int64)
+    rank[sorted(range(len(session_names)), key=session_names.__getitem__)] = np.arange(len(session_names))
+    joined = {name: np.concatenate([getattr(part, name) for part in parts]) for name in _COLUMNS}
+    session = rank[joined["session"]]
+    order = np.argsort(session, kind="stable")
+    columns = {name: values[order] for name, values in joined.items()} | {"session": session[order]}
+    return replace(parts[0], session_names=tuple(sorted(session_names)), **columns)
 
 
 def encode(values: Sequence[str]) -> tuple[tuple[str, ...], IntArray]:
@@ -170,7 +190,7 @@ def assemble(
     """
     columns = CallColumns(
         tool=Coded(*tool),
-        session=Coded(*session),
+        session=CodedSessions(*session, np.zeros(0, dtype=np.uint64)),
         kind=Coded(*kind),
         seq=seq,
         start_ns=start_ns,

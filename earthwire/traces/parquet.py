@@ -76,7 +76,7 @@ def write_parquet(records: Iterable[TraceRecord], path: Path) -> int:
         TraceFileError: if pyarrow is not installed or the file cannot be written.
     """
     arrow, parquet = _pyarrow(path)
-    schema = _schema(arrow)
+    schema = parquet_schema(arrow)
     partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
     count = 0
     try:
@@ -168,7 +168,8 @@ def _kind(kind: msgspec.inspect.Type) -> str:
     return "string"
 
 
-def _schema(arrow: ModuleType) -> "pa.Schema":
+def parquet_schema(arrow: ModuleType) -> "pa.Schema":
+    """Return the columns of a file: one for each field of a record."""
     types = {
         "string": arrow.string(),
         "integer": arrow.int64(),

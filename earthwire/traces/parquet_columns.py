@@ -17,6 +17,7 @@ from earthwire.traces.call_columns import (
     BoolArray,
     CallColumns,
     Coded,
+    CodedSessions,
     FloatArray,
     IntArray,
 )
@@ -31,12 +32,13 @@ from earthwire.traces.record import (
     TraceRecord,
     record_from_dict,
 )
+from earthwire.traces.session_hashes import session_hashes
 
 if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-BATCH_ROWS = 1 << 18
+BATCH_ROWS = 1 << 17
 _STATUS = "http_response_status_code"
 _STATUS_MAX = 999
 
@@ -51,6 +53,7 @@ _NAMES = (
 )
 _NUMBERS = ("seq", "start_time_unix_nano", "duration_ns", "ttfb_ns", "latency_limit_ns", _STATUS)
 _PAYLOAD = (
+    "chunk_count",
     "chunk_gaps_ns",
     "content_type",
     "declared_content_length",
@@ -61,6 +64,7 @@ _PAYLOAD = (
     "response_body_encoding",
     "response_body_truncated",
     "retry_after_s",
+    "stream",
     "url_full",
     "url_template",
 )
@@ -68,7 +72,7 @@ _READ_AS_CODES = (*_NAMES, "content_type", "error_message", "response_body", "ur
 _ALLOWED = {"latency_censoring": get_args(Censoring), "outcome": OUTCOMES, "body_class": BODY_CLASSES}
 _REFINED = ("http_error", "rpc_error", "malformed", "semantic_error")
 """Outcomes whose kind depends on other columns."""
-_SPEAKING = ("response_body", "http_response_header", "error_type")
+_SPEAKING = ("response_body", "http_response_header", "error_type", "chunk_count", "chunk_gaps_ns", "stream")
 """Columns that make even an ``ok`` row say something of payloads."""
 
 ChooseRows = Callable[[CallColumns], BoolArray]
@@ -155,13 +159,14 @@ def read_row_group(
     wanted = [name for name in (*_NAMES, *_NUMBERS, *_PAYLOAD) if name in shape.columns]
     first_row = sum(shape.row_counts[:group])
     with open_parquet(shape.path, [name for name in _READ_AS_CODES if name in wanted]) as file:
+        sessions = _SessionColumn()
         for batch in file.iter_batches(BATCH_ROWS, row_groups=[group], columns=wanted, use_threads=False):
             rows = np.arange(first_row, first_row + len(batch))
             first_row += len(batch)
             good = _good_rows(shape.path, batch, rows, on_bad_row)
             if not good.all():
                 batch, rows = batch.filter(good), rows[good]
-            calls = _columns(batch, (first_position + rows).astype(np.float64))
+            calls = _columns(batch, sessions, (first_position + rows).astype(np.float64))
             yield ParquetBlock(calls, _chosen_records(batch, calls, choose), len(good))
 
 
@@ -199,31 +204,61 @@ def _good_rows(
 def _looks_bad(batch: "pa.RecordBatch") -> BoolArray:
     bad = np.zeros(len(batch), dtype=bool)
     names, tool = _codes(batch, "tool", "")
-    bad |= np.array([not name for name in names], dtype=bool)[tool]
+    bad |= np.array([not name for name in names], dtype=bool).take(tool)
     for field, allowed in _ALLOWED.items():
         names, codes = _codes(batch, field, allowed[0])
         wrong = np.array([name not in allowed for name in names], dtype=bool)
         if wrong.any():
             bad |= wrong[codes]
     for field in _NUMBERS:
-        values = _numbers(batch, field)
-        bad |= values > _STATUS_MAX if field == _STATUS else values < 0
+        low, high = _range(batch, field)
+        if field == _STATUS and high > _STATUS_MAX:
+            bad |= _numbers(batch, field) > _STATUS_MAX
+        elif field != _STATUS and low < 0:
+            bad |= _numbers(batch, field) < 0
     return bad
 
 
-def _columns(batch: "pa.RecordBatch", position: FloatArray) -> CallColumns:
-    session_names, session = _codes(batch, "session_id", NO_SESSION)
+def _range(batch: "pa.RecordBatch", name: str) -> tuple[int, int]:
+    """Return the least and the greatest value of an integer column; zeros where nothing is known."""
+    import pyarrow.compute as compute
+
+    if name not in batch.schema.names:
+        return 0, 0
+    found = compute.min_max(batch.column(name)).as_py()
+    return found["min"] or 0, found["max"] or 0
+
+
+class _SessionColumn:
+    """Reads the sessions of batches; those of one row group mostly share a dictionary, which is hashed once."""
+
+    def __init__(self) -> None:
+        self._dictionary: pa.Array | None = None
+        self._names: tuple[str, ...] = ()
+        self._hashes = session_hashes(())
+
+    def read(self, batch: "pa.RecordBatch") -> CodedSessions:
+        """Return the session of each row."""
+        codes, dictionary = _coded(batch, "session_id")
+        if self._dictionary is None or not dictionary.equals(self._dictionary):
+            names = tuple(name or NO_SESSION for name in (*dictionary.to_pylist(), NO_SESSION))
+            self._dictionary, self._names, self._hashes = dictionary, names, session_hashes(names)
+        return CodedSessions(self._names, codes, self._hashes)
+
+
+def _columns(batch: "pa.RecordBatch", sessions: _SessionColumn, position: FloatArray) -> CallColumns:
+    tool, tools = _coded(batch, "tool")
     censoring_names, censoring = _codes(batch, "latency_censoring", "none")
     return CallColumns(
-        tool=Coded(*_codes(batch, "tool", "")),
-        session=Coded(tuple(name or NO_SESSION for name in session_names), session),
+        tool=Coded(tuple(tools.to_pylist()), tool),
+        session=sessions.read(batch),
         kind=_kinds(batch),
         seq=_numbers(batch, "seq"),
         start_ns=_numbers(batch, "start_time_unix_nano"),
         duration_ns=_numbers(batch, "duration_ns"),
         ttfb_ns=_numbers(batch, "ttfb_ns"),
         limit_ns=_numbers(batch, "latency_limit_ns"),
-        censored=np.array([name in CUT_OFF for name in censoring_names], dtype=bool)[censoring],
+        censored=np.array([name in CUT_OFF for name in censoring_names], dtype=bool).take(censoring),
         position=position,
     )
 
@@ -233,7 +268,7 @@ def _kinds(batch: "pa.RecordBatch") -> Coded:
     outcomes, outcome = _codes(batch, "outcome", "unknown")
     kinds: dict[str, int] = {}
     plain = [-1 if name in _REFINED else kinds.setdefault(name, len(kinds)) for name in outcomes]
-    kind = np.array(plain, dtype=np.int32)[outcome]
+    kind = np.array(plain, dtype=np.int32).take(outcome)
     rows = np.flatnonzero(kind < 0)
     if not len(rows):
         return Coded(tuple(kinds), kind)
@@ -259,27 +294,36 @@ def _kinds(batch: "pa.RecordBatch") -> Coded:
 
 def _chosen_records(batch: "pa.RecordBatch", calls: CallColumns, choose: ChooseRows) -> list[TraceRecord]:
     """Return the records of the rows that say something of payloads, as far as they are chosen."""
-    speaks = np.array([name != "ok" for name in calls.kind.names], dtype=bool)[calls.kind.codes]
+    speaks = np.array([name != "ok" for name in calls.kind.names], dtype=bool).take(calls.kind.codes)
     for field in _SPEAKING:
         if field in batch.schema.names and batch.column(field).null_count < len(batch):
             speaks |= batch.column(field).is_valid().to_numpy(zero_copy_only=False)
-    if not speaks.any():
+    rows = np.flatnonzero(speaks)
+    if not len(rows):
         return []
-    speaks[speaks] = choose(calls.select(speaks))
-    return [record_from_dict(cleaned_row(row)) for row in batch.filter(speaks).to_pylist()]
+    rows = rows[choose(calls.take(rows))]
+    return [record_from_dict(cleaned_row(row)) for row in batch.take(rows).to_pylist()]
 
 
 def _codes(batch: "pa.RecordBatch", name: str, unknown: str) -> tuple[tuple[str, ...], IntArray]:
     """Return a string column as names and codes; where it is null, or not there, it is `unknown`."""
+    codes, dictionary = _coded(batch, name)
+    return (*dictionary.to_pylist(), unknown), codes
+
+
+def _coded(batch: "pa.RecordBatch", name: str) -> tuple[IntArray, "pa.Array"]:
+    """Return a string column as codes into a dictionary; where it is null, or not there, its code lies beyond it."""
+    import pyarrow as arrow
+
     if name not in batch.schema.names:
-        return (unknown,), np.zeros(len(batch), dtype=np.int32)
+        return np.zeros(len(batch), dtype=np.int32), arrow.array([], "string")
     column = batch.column(name)
     if not hasattr(column, "indices"):
         column = column.dictionary_encode()
-    names = tuple(column.dictionary.to_pylist())
-    if column.null_count:
-        return (*names, unknown), column.indices.fill_null(len(names)).to_numpy()
-    return names, column.indices.to_numpy()
+    indices = column.indices
+    if indices.null_count:
+        indices = indices.fill_null(len(column.dictionary))
+    return indices.to_numpy(), column.dictionary
 
 
 def _numbers(batch: "pa.RecordBatch", name: str) -> FloatArray:

@@ -1,13 +1,10 @@
-"""Names of sessions by their hashes, as many as fit."""
+"""The names of as many sessions as fit, by the hashes of the names."""
 
 from collections.abc import Sequence
 
 import numpy as np
 
-from earthwire.traces.call_columns import HashArray, session_hash
-
-_HASHES_MAX = 1 << 20
-"""Hashes kept, so that a session that goes on is not hashed again."""
+from earthwire.traces.session_hashes import HashArray
 
 
 class SessionNames:
@@ -16,37 +13,46 @@ class SessionNames:
     Args:
         buckets: number of equal ranges that hashes are divided into, a power of 2.
         names_max: names that are kept.
-
-    Attributes:
-        bucket_count: number of leading ranges whose sessions have all kept their names.
     """
 
     def __init__(self, buckets: int, names_max: int) -> None:
-        self.bucket_count = buckets
-        self._shift = 64 - (buckets.bit_length() - 1)
+        self._buckets = buckets
+        self._shift = np.uint64(64 - (buckets.bit_length() - 1))
         self._names_max = names_max
-        self._names: list[dict[int, str]] = [{} for _ in range(buckets)]
-        self._count = 0
-        self._hashes: dict[str, int] = {}
+        self._blocks: list[tuple[HashArray, Sequence[str]]] = []
+        self._block_names = 0
+        self._names: dict[int, str] = {}
 
-    def hashes(self, names: Sequence[str]) -> HashArray:
-        """Return the hash of each name, shape (n,), and keep the name."""
-        if len(self._hashes) > _HASHES_MAX:
-            self._hashes.clear()
-        return np.array([self._hashes.get(name) or self._add(name) for name in names], dtype=np.uint64)
+    @property
+    def bucket_count(self) -> int:
+        """Number of leading ranges whose sessions have all kept their names, at least 1."""
+        self._compact()
+        return self._buckets
+
+    def add(self, names: Sequence[str], hashes: HashArray) -> None:
+        """Keep names, each as often as it comes."""
+        self._blocks.append((hashes, names))
+        self._block_names += len(names)
+        if self._block_names > self._names_max:
+            self._compact()
 
     def name(self, hashed: int) -> str:
         """Return the name of a session in one of the first `bucket_count` ranges."""
-        return self._names[hashed >> self._shift][hashed]
+        self._compact()
+        return self._names[hashed]
 
-    def _add(self, name: str) -> int:
-        hashed = self._hashes[name] = session_hash(name)
-        bucket = hashed >> self._shift
-        if bucket < self.bucket_count and hashed not in self._names[bucket]:
-            self._names[bucket][hashed] = name
-            self._count += 1
-        while self._count > self._names_max and self.bucket_count > 1:
-            self.bucket_count -= 1
-            self._count -= len(self._names[self.bucket_count])
-            self._names[self.bucket_count] = {}
-        return hashed
+    def _compact(self) -> None:
+        """Keep each name once, and only those of as many leading ranges as fit."""
+        if not self._blocks:
+            return
+        for hashes, names in self._blocks:
+            self._names.update(zip(hashes.tolist(), names, strict=True))
+        self._blocks.clear()
+        self._block_names = 0
+        bucket = (np.fromiter(self._names, dtype=np.uint64) >> self._shift).astype(np.int64)
+        total = np.cumsum(np.bincount(bucket, minlength=self._buckets)[: self._buckets])
+        fitting = max(int(np.searchsorted(total, self._names_max, "right")), 1)
+        if fitting < self._buckets or bucket.max() >= self._buckets:
+            self._buckets = fitting
+            kept = (bucket < fitting).tolist()
+            self._names = {h: name for (h, name), keep in zip(self._names.items(), kept, strict=True) if keep}

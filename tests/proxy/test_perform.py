@@ -100,8 +100,37 @@ def test_relay_body_holds_a_chunked_body_s_end_back(harness, play):
     plan = harness.plan(Forward(), RelayHead(), RelayBody(DELAY_S), last_byte_s=DELAY_S)
     answer = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"
     received, first_s, ended_s, _, _ = perform(harness, play, plan, answer=answer)
-    assert received.endswith(b"\r\n\r\n4\r\nhell\r\n1\r\no\r\n0\r\n\r\n")
+    assert received.endswith(b"\r\n\r\n5\r\nhello\r\n0\r\n\r\n")
     assert first_s < DELAY_S <= ended_s
+
+
+def test_event_of_a_stream_never_waits_for_its_last_byte(harness, play):
+    """Events leave whole and at once; only the end of the stream is held back."""
+    plan = harness.plan(Forward(), RelayHead(), RelayBody(DELAY_S), last_byte_s=DELAY_S)
+    event = b"data: 1\n\n"
+    ended = asyncio.Event()
+
+    async def stream(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n")
+        writer.write(b"9\r\n%b\r\n" % event)
+        await ended.wait()
+        writer.write(b"0\r\n\r\n")
+
+    async def scenario():
+        async with harness.server(stream) as port, harness.proxy(port, plan) as running:
+            reader, writer = await harness.connect(running.port)
+            started_s = time.monotonic()
+            writer.write(harness.get())
+            await reader.readuntil(event)
+            event_s = time.monotonic() - started_s
+            ended.set()
+            rest = await reader.read()
+            return event_s, rest, time.monotonic() - started_s
+
+    event_s, rest, ended_s = play(scenario())
+    assert rest == b"\r\n0\r\n\r\n"
+    assert event_s < DELAY_S <= ended_s
 
 
 def test_response_without_body_is_held_back_as_a_whole(harness, play):

@@ -1,0 +1,185 @@
+"""How fast, and in how much memory, a profile is learned from millions of calls in Parquet.
+
+    python benchmarks/calibrate_scale.py --rows 10000000
+
+Makes calls from a seed, in the order of their start times, sessions interleaved, into Parquet files of the project's
+own schema in a temporary folder; then runs ``earthwire calibrate`` on them as a user would. Rows a second are those of
+the whole command, from its start to its end. What it spends its time on is told by a second run in this process.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from earthwire.traces.parquet import parquet_schema
+
+SESSION_CALLS = 50
+TOOLS = 40
+ROW_GROUP_ROWS = 1 << 20
+WEEK_NS = 7 * 86_400 * 10**9
+FIRST_START_NS = 1_760_000_000 * 10**9
+LIMIT_NS = 30 * 10**9
+STATUSES = (200, 429, 500, 503)
+ERRORS = {
+    429: '{{"error":"rate_limited","request_id":"req-{id}"}}',
+    500: '{{"error":"internal","trace":"{id}"}}',
+    503: '{{"error":"unavailable","request_id":"req-{id}"}}',
+}
+TEXTS_PER_ERROR = 50
+
+
+def main() -> None:
+    arguments = parsed_arguments()
+    with tempfile.TemporaryDirectory(prefix="earthwire-scale-") as name:
+        folder = Path(name)
+        began_s = time.perf_counter()
+        write_calls(folder, arguments.rows, arguments.files, arguments.seed)
+        size_bytes = sum(path.stat().st_size for path in folder.iterdir())
+        print(
+            f"{arguments.rows:,} rows, seed {arguments.seed}, {arguments.files} files, "
+            f"{size_bytes / 2**20:.0f} MiB, made in {time.perf_counter() - began_s:.0f} s"
+        )
+        for _ in range(arguments.repeats):
+            wall_s, cpu_s, peak_mib = run_calibrate(folder, Path(name) / "tools.yaml")
+            print(
+                f"earthwire calibrate: {wall_s:.2f} s, {arguments.rows / wall_s / 1e6:.2f} million rows/s, "
+                f"CPU {cpu_s:.2f} s, peak memory {peak_mib:.0f} MiB"
+            )
+        print_parts(folder, arguments.rows)
+
+
+def parsed_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rows", type=int, default=10_000_000)
+    parser.add_argument("--files", type=int, default=4)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--repeats", type=int, default=1)
+    return parser.parse_args()
+
+
+def write_calls(folder: Path, rows: int, files: int, seed: int) -> None:
+    """Write `rows` calls as `files` Parquet files, one after the other in time."""
+    calls = made_calls(rows, np.random.default_rng(seed))
+    schema = parquet_schema(pa)
+    bounds = np.linspace(0, rows, files + 1).astype(np.int64)
+    for i, (first, last) in enumerate(pairwise(bounds)):
+        with pq.ParquetWriter(folder / f"{i}.parquet", schema, compression="zstd") as writer:
+            for start in range(first, last, ROW_GROUP_ROWS):
+                part = slice(start, min(start + ROW_GROUP_ROWS, last))
+                writer.write_table(table({name: values[part] for name, values in calls.items()}, schema))
+
+
+def made_calls(rows: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
+    """Return columns of codes and numbers, sorted by start time."""
+    length = rng.geometric(1 / SESSION_CALLS, size=2 * rows // SESSION_CALLS + 100)
+    length = length[: np.searchsorted(np.cumsum(length), rows) + 1]
+    session = np.repeat(np.arange(len(length)), length)[:rows]
+    first = np.concatenate(([0], np.cumsum(length)[:-1]))
+    seq = np.arange(rows) - first[session]
+    tool = np.minimum(rng.zipf(1.5, rows) - 1, TOOLS - 1).astype(np.int32)
+    effect = rng.normal(0, 0.4, len(length))[session]
+    duration_ns = (1e8 * np.exp(0.1 * tool + effect + rng.normal(0, 0.5, rows))).astype(np.int64)
+    # Sessions are good or bad for some calls in a row, so that faults come in runs.
+    mood = np.repeat(rng.random(rows // 8 + 1) < 0.08, 8)[:rows]
+    error = np.where(rng.random(rows) < np.where(mood, 0.5, 0.01), rng.integers(1, 4, rows), 0)
+    is_cut = (rng.random(rows) < 0.002) & (error == 0)
+    start_ns = (
+        (rng.random(len(length)) * WEEK_NS).astype(np.int64)[session] + seq * 2 * 10**9 + FIRST_START_NS
+    )
+    columns = {
+        "session": session,
+        "seq": seq,
+        "tool": tool,
+        "start_ns": start_ns,
+        "duration_ns": np.where(is_cut, -1, duration_ns),
+        "ttfb_ns": np.where(is_cut, -1, (duration_ns * rng.beta(8, 2, rows)).astype(np.int64)),
+        "error": error.astype(np.int8),
+        "is_cut": is_cut,
+        "text": rng.integers(TEXTS_PER_ERROR, size=rows).astype(np.int32),
+    }
+    order = np.argsort(start_ns, kind="stable")
+    return {name: values[order] for name, values in columns.items()}
+
+
+def table(calls: dict[str, np.ndarray], schema: pa.Schema) -> pa.Table:
+    """Return rows of the project's own schema; what was not made is null."""
+    rows, is_cut, error = len(calls["seq"]), calls["is_cut"], calls["error"]
+    is_ok = (error == 0) & ~is_cut
+    sessions, session = np.unique(calls["session"], return_inverse=True)
+    texts = [ERRORS[status].format(id=f"{i:08x}") for status in STATUSES[1:] for i in range(TEXTS_PER_ERROR)]
+    tools = [f"POST api.example.com/v1/tool-{i}" for i in range(TOOLS)]
+    status = pa.array(np.array(STATUSES)[error], mask=is_cut)
+    known = {
+        "schema_version": pa.array(np.ones(rows, dtype=np.int64)),
+        "session_id": coded(session, [f"session-{i:08d}" for i in sessions]),
+        "seq": pa.array(calls["seq"]),
+        "tool": coded(calls["tool"], tools),
+        "start_time_unix_nano": pa.array(calls["start_ns"]),
+        "duration_ns": pa.array(calls["duration_ns"], mask=is_cut),
+        "ttfb_ns": pa.array(calls["ttfb_ns"], mask=is_cut),
+        "latency_censoring": coded(is_cut.astype(np.int32), ["none", "right"]),
+        "latency_limit_ns": pa.array(np.full(rows, LIMIT_NS), mask=~is_cut),
+        "outcome": coded(np.where(is_cut, 2, error > 0), ["ok", "http_error", "timeout"]),
+        "http_response_status_code": status,
+        "http_response_body_size": pa.array(1_000 + calls["seq"] * 7 % 5_000),
+        "content_type": coded(np.zeros(rows, dtype=np.int32), ["application/json"]),
+        "response_body": coded((error - 1) * TEXTS_PER_ERROR + calls["text"], texts, is_ok | is_cut),
+    }
+    columns = [
+        known[field.name].cast(field.type) if field.name in known else pa.nulls(rows, field.type)
+        for field in schema
+    ]
+    return pa.table(columns, schema=schema)
+
+
+def coded(codes: np.ndarray, names: list[str], missing: np.ndarray | None = None) -> pa.DictionaryArray:
+    """Return strings by codes; null where `missing`."""
+    return pa.DictionaryArray.from_arrays(pa.array(codes.astype(np.int32), mask=missing), pa.array(names))
+
+
+def run_calibrate(traces: Path, profile: Path) -> tuple[float, float, float]:
+    """Run the command; return its wall time and CPU time in seconds, and its peak resident memory in MiB."""
+    command = [str(Path(sys.executable).with_name("earthwire")), "calibrate", str(traces), "-o", str(profile)]
+    began_s = time.perf_counter()
+    process = subprocess.Popen(command)
+    _, status, usage = os.wait4(process.pid, 0)
+    wall_s = time.perf_counter() - began_s
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode != 0:
+        sys.exit(f"calibrate failed with exit code {process.returncode}")
+    return wall_s, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
+
+
+def print_parts(folder: Path, rows: int) -> None:
+    """Print how long reading and counting take, and fitting what was counted."""
+    from earthwire.cli.gathering import gather_traces
+    from earthwire.cli.progress import late_progress
+    from earthwire.config.profile_file import profile_text
+    from earthwire.grounding.calibrate import calibrate
+
+    paths = sorted(folder.glob("*.parquet"))
+    began_s = time.perf_counter()
+    with late_progress() as progress:
+        read = gather_traces(paths, False, progress)
+    counted_s = time.perf_counter()
+    print(
+        f"  read and count: {counted_s - began_s:.2f} s, {rows / (counted_s - began_s) / 1e6:.2f} million rows/s"
+    )
+    profile = calibrate(read.gathered.calls, read.provenance, read.payloads, counts=read.gathered.counts)
+    fitted_s = time.perf_counter()
+    print(f"  fit: {fitted_s - counted_s:.2f} s, from {len(read.gathered.calls):,} calls of sampled sessions")
+    profile_text(profile)
+    print(f"  write: {time.perf_counter() - fitted_s:.2f} s")
+
+
+if __name__ == "__main__":
+    main()

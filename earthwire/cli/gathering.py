@@ -1,0 +1,262 @@
+"""Reads traces of any size for calibration: counts of all calls, a sample of sessions, payloads, and their provenance.
+
+Parquet is read in columns, row group by row group, on all cores. Records of other formats become columns as they are
+read, 70 bytes each. What is learned does not depend on how the calls were split into files.
+"""
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+
+from earthwire.cli.loading import bad_line_reporter, iso_time, sha256_of
+from earthwire.cli.progress import LateProgress
+from earthwire.fault_models.profile import Provenance, Source
+from earthwire.grounding.gathered import BucketCounts, Gathered, gather
+from earthwire.grounding.payloads import PayloadBank
+from earthwire.traces import parquet
+from earthwire.traces.call_columns import (
+    FILE_CALLS_MAX,
+    BoolArray,
+    CallColumns,
+    call_hashes,
+    in_blocks,
+    latency_measure,
+)
+from earthwire.traces.call_store import BUCKETS, CallStore
+from earthwire.traces.errors import BadLineHandler, TraceFileError
+from earthwire.traces.formats import Format, find_sources
+from earthwire.traces.options import ReadOptions
+from earthwire.traces.parquet_columns import ParquetShape, parquet_shape, read_row_group
+from earthwire.traces.record import TraceRecord
+
+PAYLOAD_CALLS_MAX = 200_000
+"""Calls that payloads are learned from, on average; of more, those with the lowest hashes."""
+WORKERS_MAX = 8
+
+_HASH_MAX = 1 << 64
+_KEPT = ReadOptions(keep_bodies=True, keep_urls=True)
+
+
+@dataclass(frozen=True, slots=True)
+class GatheredTraces:
+    """What was read.
+
+    Attributes:
+        gathered: counts of all calls, and a sample of their sessions.
+        payloads: what the recorded responses looked like.
+        provenance: files, counts, and what they cannot tell.
+    """
+
+    gathered: Gathered
+    payloads: PayloadBank
+    provenance: Provenance
+
+
+@dataclass(slots=True)
+class _File:
+    """One file of traces: its footer, or the columns of its records."""
+
+    path: Path
+    format: Format
+    first_position: int
+    shape: ParquetShape | None = None
+    blocks: list[CallColumns] = field(default_factory=list)
+    call_count: int = 0
+
+
+def gather_traces(paths: Iterable[Path], skip_bad_lines: bool, progress: LateProgress) -> GatheredTraces:
+    """Read trace files and directories.
+
+    Args:
+        paths: files in any known format, or directories of them.
+        skip_bad_lines: leave bad records out and say so, instead of stopping at the first one.
+        progress: is told what is done.
+
+    Raises:
+        TraceFileError: if a file, or a record in it, cannot be read, or nothing was read at all.
+    """
+    found = find_sources(paths).files
+    files = [_File(path, known, i * FILE_CALLS_MAX) for i, (path, known) in enumerate(found)]
+    with TemporaryDirectory(prefix="earthwire-") as folder, _pool() as pool:
+        digests = [pool.submit(sha256_of, file.path) for file in files]
+        reading = _Reading(files, bad_line_reporter() if skip_bad_lines else None, progress, pool)
+        reading.read_records()
+        store = reading.read_columns(Path(folder))
+        if not store.call_count:
+            raise TraceFileError(files[0].path, "holds no records")
+        progress.start("counting", BUCKETS)
+        gathered = gather(store, reading.map_buckets)
+        sources = [
+            Source(file.path.name, file.format.name, digest.result(), file.call_count)
+            for file, digest in zip(files, digests, strict=True)
+        ]
+    provenance = _provenance(files, sources, store, gathered, reading.payload_share)
+    return GatheredTraces(gathered, reading.payloads, provenance)
+
+
+class _Reading:
+    """Reads files into a store and a bank of payloads.
+
+    Attributes:
+        payloads: what the recorded responses looked like.
+    """
+
+    def __init__(
+        self,
+        files: Sequence[_File],
+        on_bad_line: BadLineHandler | None,
+        progress: LateProgress,
+        pool: ThreadPoolExecutor,
+    ) -> None:
+        self.payloads = PayloadBank()
+        self._files = files
+        self._on_bad_line = on_bad_line
+        self._progress = progress
+        self._pool = pool
+
+    @property
+    def call_count(self) -> int:
+        """Calls of all files, once records are read."""
+        return sum(file.shape.row_count if file.shape else file.call_count for file in self._files)
+
+    @property
+    def payload_share(self) -> float:
+        """Share of the calls that payloads are learned from."""
+        return min(1.0, PAYLOAD_CALLS_MAX / max(self.call_count, 1))
+
+    def read_records(self) -> None:
+        """Read the footers of Parquet files, and the records of the others."""
+        for file in self._files:
+            if file.format.name == parquet.NAME:
+                file.shape = parquet_shape(file.path)
+        for file in self._record_files():
+            self._progress.start(f"reading {file.path.name}")
+            records = file.format.read(file.path, _KEPT, self._on_bad_line)
+            for block, columns in in_blocks(records, file.first_position):
+                file.blocks.append(columns)
+                file.call_count += len(block)
+                if self.payload_share == 1.0:
+                    self._add_payloads(block)
+        if self.payload_share < 1.0:
+            self._read_payloads_again()
+
+    def read_columns(self, folder: Path) -> CallStore:
+        """Put all calls into a store, and the payloads of Parquet files into the bank."""
+        store = CallStore(folder, latency_measure(*self._known_counts()))
+        for file in self._record_files():
+            while file.blocks:
+                store.add(file.blocks.pop())
+        tasks = [
+            (file, file.shape, group)
+            for file in self._files
+            if file.shape is not None
+            for group in range(len(file.shape.row_counts))
+        ]
+        self._progress.start("reading", sum(file.shape.row_count for file in self._files if file.shape))
+
+        def read(task: tuple[_File, ParquetShape, int]) -> tuple[int, list[TraceRecord]]:
+            file, shape, group = task
+            records: list[TraceRecord] = []
+            count = 0
+            for block in read_row_group(shape, group, file.first_position, self._chosen, self._on_bad_line):
+                store.add(block.calls)
+                records += block.records
+                count += len(block.calls)
+                self._progress.advance(block.row_count)
+            return count, records
+
+        for (file, _, _), (count, records) in zip(tasks, self._pool.map(read, tasks), strict=True):
+            file.call_count += count
+            self._add_payloads(records)
+        return store
+
+    def map_buckets(
+        self, function: Callable[[int], BucketCounts], numbers: Iterable[int]
+    ) -> Iterator[BucketCounts]:
+        """Call a function on each number, on all cores; results come in order."""
+        for result in self._pool.map(function, numbers):
+            self._progress.advance(1)
+            yield result
+
+    def _read_payloads_again(self) -> None:
+        """Learn from a share of the records: how many there are is only known once all are read."""
+        self.payloads = PayloadBank()
+        for file in self._record_files():
+            self._progress.start(f"payloads of {file.path.name}", file.call_count)
+            for block, columns in in_blocks(file.format.read(file.path, _KEPT, _ignore), file.first_position):
+                chosen = self._chosen(columns)
+                self._add_payloads([block[i] for i in np.flatnonzero(chosen)])
+                self._progress.advance(len(block))
+
+    def _chosen(self, columns: CallColumns) -> BoolArray:
+        if self.payload_share == 1.0:
+            return np.ones(len(columns), dtype=bool)
+        return np.asarray(call_hashes(columns) <= np.uint64(self.payload_share * _HASH_MAX))
+
+    def _add_payloads(self, records: Iterable[TraceRecord]) -> None:
+        for record in records:
+            self.payloads.add(record)
+
+    def _record_files(self) -> list[_File]:
+        return [file for file in self._files if file.shape is None]
+
+    def _known_counts(self) -> tuple[int, int]:
+        """Return how many calls have a known time to the last byte, and to the first."""
+        total = first = 0
+        for file in self._files:
+            if file.shape is not None:
+                total, first = total + file.shape.known_total, first + file.shape.known_first
+            for block in file.blocks:
+                total += int(np.isfinite(block.duration_ns).sum())
+                first += int(np.isfinite(block.ttfb_ns).sum())
+        return total, first
+
+
+@contextmanager
+def _pool() -> Iterator[ThreadPoolExecutor]:
+    """Give a pool of threads; what has not begun when the block fails is not begun any more."""
+    pool = ThreadPoolExecutor(min(os.cpu_count() or 1, WORKERS_MAX), "earthwire-reading")
+    try:
+        yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _ignore(_: TraceFileError) -> None:
+    """Leave out what was told or refused when it was read first."""
+
+
+def _provenance(
+    files: Sequence[_File],
+    sources: Sequence[Source],
+    store: CallStore,
+    gathered: Gathered,
+    payload_share: float,
+) -> Provenance:
+    times_s = (store.first_start_ns / 1e9, store.last_start_ns / 1e9)
+    return Provenance(
+        sources=tuple(sources),
+        calls=gathered.counts.calls,
+        sessions=gathered.counts.session_count,
+        window=(iso_time(times_s[0]), iso_time(times_s[1])) if np.isfinite(times_s[0]) else None,
+        split=_split(gathered, payload_share),
+        latency_measure=store.measure,
+        cannot_tell=tuple(dict.fromkeys(text for file in files for text in file.format.cannot_tell)),
+    )
+
+
+def _split(gathered: Gathered, payload_share: float) -> str:
+    """Return which calls were used for what."""
+    if not gathered.is_sample:
+        return "all"
+    sessions, calls = gathered.calls.session_count, len(gathered.calls)
+    return (
+        f"counts of outcomes and latencies: all; how calls of a session hang together: {calls} calls of {sessions} "
+        f"sessions, chosen by hash; payloads: 1 in {1 / payload_share:.4g} calls, chosen by hash"
+    )
