@@ -16,6 +16,7 @@ def planner_of(recipe: RecipeFile) -> "Planner":
     from earthwire.config.profile_file import read_profile
     from earthwire.config.shipped import profile_path
     from earthwire.fault_models.grounded import GroundedSimulation
+    from earthwire.fault_models.outcome_path import FaultRules
     from earthwire.fault_models.simulation import Simulation
     from earthwire.proxy.pass_through import PassThrough
 
@@ -30,7 +31,7 @@ def planner_of(recipe: RecipeFile) -> "Planner":
         regime_clock=recipe.regime_clock,
         severity=recipe.severity,
         randomize=recipe.randomize,
-        pass_client_errors=recipe.faults.pass_client_errors,
+        rules=FaultRules(recipe.faults.pass_client_errors, recipe.faults.episode_drift),
     )
     return GroundedSimulation(simulation, warn) if recipe.ground else simulation
 

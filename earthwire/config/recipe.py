@@ -148,6 +148,10 @@ class FaultsSection(Section):
             description="Never draw a 4xx that is the caller's own mistake: the upstream judges the request."
         ),
     ] = False
+    episode_drift: Annotated[
+        bool,
+        Field(description="A schema that drifts does so for a whole episode, everywhere at the same path."),
+    ] = False
 
 
 class RecipeFile(Section):

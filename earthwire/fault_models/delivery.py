@@ -3,6 +3,7 @@
 One function a family of kinds; `deliver` is the one place where the families are listed.
 """
 
+from earthwire.fault_models.pace import PACED_KINDS, paced
 from earthwire.fault_models.payload import CLASS_OF_KIND, NO_PAYLOAD_LAW, PayloadLaw
 from earthwire.fault_models.plan import Abort, Body, Forward, Head, RelayBody, RelayHead, Step, Wait
 from earthwire.fault_models.profile import ErrorResponse
@@ -64,6 +65,8 @@ def deliver(
         return (_FORWARD, Wait(first_byte_s), _RELAY_HEAD, part, _FIN)
     if (fault_class := CLASS_OF_KIND.get(kind)) is not None:
         return (_FORWARD, Wait(first_byte_s), payload.damage(fault_class, u, last_byte_s))
+    if kind in PACED_KINDS:
+        return paced(kind, u, first_byte_s, last_byte_s)
     answer = response or plain_response(kind)
     return _own_response(answer, payload, first_byte_s, last_byte_s)
 

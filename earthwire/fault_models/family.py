@@ -18,7 +18,8 @@ from earthwire.fault_models.donors import DONORS_MIN, DonorPool, DonorRanksInTur
 from earthwire.fault_models.grouping import ancestors, upstream
 from earthwire.fault_models.latency import LatencyTable
 from earthwire.fault_models.outcome import OutcomeCounts, add_counts
-from earthwire.fault_models.outcome_path import OutcomeModel
+from earthwire.fault_models.outcome_path import AS_RECORDED, FaultRules, OutcomeModel
+from earthwire.fault_models.pace import DRIP_S, SLOW_DRIP
 from earthwire.fault_models.payload import NO_PAYLOAD_LAW, PayloadLaw
 from earthwire.fault_models.plan import Support
 from earthwire.fault_models.profile import ErrorResponse, Profile, ToolLaws
@@ -115,12 +116,12 @@ class Family:
 
     Args:
         profile: the laws.
-        pass_client_errors: outcomes leave the caller's own mistakes to whoever is asked.
+        rules: what a run makes of their faults.
     """
 
-    def __init__(self, profile: Profile, pass_client_errors: bool = False) -> None:
+    def __init__(self, profile: Profile, rules: FaultRules = AS_RECORDED) -> None:
         self.profile = profile
-        self._pass_client_errors = pass_client_errors
+        self._rules = rules
         self._members: dict[str, list[str]] = {_ALL: sorted(profile.tools)}
         for name in self._members[_ALL]:
             for group in ancestors(name):
@@ -139,17 +140,18 @@ class Family:
         ranks = self._donor_ranks(tool) if self.profile.donor_levels else self._compact_ranks(laws)
         regime, limit = (laws.regime, laws.rate_limit) if laws is not None else (None, None)
         upstream_regime = self.profile.upstreams.get(upstream(tool))
-        outcomes = OutcomeModel(tool, levels, regime, limit, upstream_regime, self._pass_client_errors)
+        outcomes = OutcomeModel(tool, levels, regime, limit, upstream_regime, self._rules)
         return ToolModel(tool, laws, self, outcomes, ranks)
 
     def adopted_latency(self, tool: str, kind: str) -> LatencyTable | None:
         """Return the table that stands in for one that a tool lacks."""
         if kind in REFUSALS:
             return self._refusal_latency(tool, kind)
-        for wanted in (kind, "ok", "unknown"):
-            if (table := self._siblings_latency(tool, wanted)) is not None:
-                return table
-        return None
+        recorded = self._siblings_latency(tool, kind)
+        if recorded is not None:
+            return recorded
+        good = self._good_latency(tool)
+        return good.later(DRIP_S) if kind == SLOW_DRIP and good is not None else good
 
     def _refusal_latency(self, tool: str, kind: str) -> LatencyTable | None:
         """Return how long a refusal takes that was never timed: as other refusals, else as the fastest calls.
@@ -162,8 +164,17 @@ class Family:
             table = own.get(wanted) or self._siblings_latency(tool, wanted)
             if table is not None:
                 return table if wanted == kind else _lent(table, "assumed")
-        good = own.get("ok") or self._siblings_latency(tool, "ok") or self._siblings_latency(tool, "unknown")
+        good = self._good_latency(tool)
         return None if good is None else good.fastest(REFUSAL_SHARE)
+
+    def _good_latency(self, tool: str) -> LatencyTable | None:
+        """Return how long good calls of a tool take, as far as it has any latencies, else those of its siblings."""
+        laws = self.profile.tools.get(tool)
+        own = laws.latency if laws is not None else {}
+        for wanted in ("ok", "unknown"):
+            if (table := own.get(wanted) or self._siblings_latency(tool, wanted)) is not None:
+                return table
+        return None
 
     def _siblings_latency(self, tool: str, kind: str) -> LatencyTable | None:
         for group in (*ancestors(tool), _ALL):

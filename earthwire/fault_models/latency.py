@@ -78,6 +78,10 @@ class LatencyTable(msgspec.Struct, frozen=True):
         quantiles_s = tuple(self.quantile_s(share * level) for level in LEVELS)
         return LatencyTable(0, quantiles_s, support="assumed")
 
+    def later(self, delay_s: float) -> "LatencyTable":
+        """Return the law of calls that last `delay_s` seconds longer; nothing was recorded of them."""
+        return LatencyTable(0, tuple(value + delay_s for value in self.quantiles_s), support="assumed")
+
     def probability(self, latency_s: float) -> float:
         """Return the probability of a latency of at most `latency_s` seconds: the inverse of `quantile_s`.
 

@@ -2,7 +2,9 @@
 
 import math
 from collections.abc import Sequence
-from typing import Literal
+from typing import Final, Literal
+
+import msgspec
 
 from earthwire.fault_models.grouping import upstream
 from earthwire.fault_models.outcome import START, OutcomeCounts, OutcomeLaw
@@ -16,8 +18,10 @@ from earthwire.fault_models.regime import (
     UpstreamRegime,
     upstream_path,
 )
-from earthwire.fault_models.uniforms import UniformStream
+from earthwire.fault_models.uniforms import Purpose, UniformStream
 from earthwire.traces.outcome_kind import is_client_error, is_fault
+
+SCHEMA_DRIFT: Final = "semantic_error:schema_drift"
 
 RegimeClock = Literal["calls", "time"]
 """What regimes and windows advance by: each tool's own calls, or seconds since the episode's start."""
@@ -156,6 +160,45 @@ class LimitedPath(OutcomePath):
         return self._passing.next(self._passed - 1, u, at_s)
 
 
+class FaultRules(msgspec.Struct, frozen=True):
+    """What a run makes of the faults that its profile holds.
+
+    Attributes:
+        pass_client_errors: never draw an error that is the caller's own mistake (`is_client_error`): the call is
+            relayed, and whoever answers it judges the request.
+        episode_drift: a schema that has drifted stays so: in some episodes all good answers of a tool have the same
+            drift, in the others none has. The share of drifted calls is the same over many episodes.
+    """
+
+    pass_client_errors: bool = False
+    episode_drift: bool = False
+
+
+AS_RECORDED: Final = FaultRules()
+
+
+class DriftingEpisode(OutcomePath):
+    """Answers with a drifted schema for a whole episode, or never.
+
+    Args:
+        own: the recorded path.
+        has_drifted: which of the two.
+    """
+
+    __slots__ = ("_good", "_own", "wait_s")
+
+    def __init__(self, own: OutcomePath, has_drifted: bool) -> None:
+        self._own = own
+        self._good = SCHEMA_DRIFT if has_drifted else "ok"
+        self.wait_s = None
+
+    def next(self, index: int, u: float, at_s: float | None = None) -> str:
+        """Return the outcome kind of a call."""
+        kind = self._own.next(index, u, at_s)
+        self.wait_s = self._own.wait_s
+        return self._good if kind in (SCHEMA_DRIFT, "ok") else kind
+
+
 class ClientErrorsPassed(OutcomePath):
     """Leaves the caller's own mistakes to whoever is asked: what would have been one is relayed as ``ok``.
 
@@ -187,10 +230,10 @@ class OutcomeModel:
         regime: when it fails; None leaves that to the counts.
         limit: its rate limit; None for none.
         upstream_regime: of its upstream, for episodes on the wall clock; None if there is none.
-        pass_client_errors: never draw an error that is the caller's own mistake.
+        rules: what is made of its faults.
     """
 
-    __slots__ = ("_limit", "_pass_client_errors", "_regime", "_tool", "_upstream_regime", "law")
+    __slots__ = ("_limit", "_regime", "_rules", "_tool", "_upstream_regime", "law")
 
     def __init__(
         self,
@@ -199,10 +242,10 @@ class OutcomeModel:
         regime: RegimeLaw | None = None,
         limit: RateLimit | None = None,
         upstream_regime: UpstreamRegime | None = None,
-        pass_client_errors: bool = False,
+        rules: FaultRules = AS_RECORDED,
     ) -> None:
         self._tool = tool
-        self._pass_client_errors = pass_client_errors
+        self._rules = rules
         self._regime = regime
         self._limit = limit
         self._upstream_regime = upstream_regime
@@ -213,14 +256,25 @@ class OutcomeModel:
         path = self._unlimited(seed, episode, clock)
         if self._limit is not None:
             path = LimitedPath(path, open_meter(self._limit, has_clock=clock == "time"))
-        return ClientErrorsPassed(path) if self._pass_client_errors else path
+        if self._rules.pass_client_errors:
+            path = ClientErrorsPassed(path)
+        if self._rules.episode_drift and (share := self._drifted_share()):
+            drawn = UniformStream(seed, "schema drift", episode, self._tool).at(0)[Purpose.OUTCOME]
+            path = DriftingEpisode(path, drawn < share)
+        return path
 
     def fault_share(self) -> float:
         """Return the share of calls that end as a fault, whatever came before and but for a rate limit."""
         return math.fsum(p for kind, p in self.law.marginal().items() if self._is_drawn_fault(kind))
 
     def _is_drawn_fault(self, kind: str) -> bool:
-        return is_fault(kind) and not (self._pass_client_errors and is_client_error(kind))
+        return is_fault(kind) and not (self._rules.pass_client_errors and is_client_error(kind))
+
+    def _drifted_share(self) -> float:
+        """Return the share of drifted answers among the good ones."""
+        shares = self.law.marginal()
+        drifted = shares.get(SCHEMA_DRIFT, 0.0)
+        return drifted / (drifted + shares.get("ok", 0.0)) if drifted else 0.0
 
     def _unlimited(self, seed: int, episode: str, clock: RegimeClock) -> OutcomePath:
         if clock == "time" and self._upstream_regime is not None:

@@ -13,7 +13,7 @@ from earthwire.fault_models.damage.operators import operators_of
 from earthwire.fault_models.damage.payload import Numbers
 from earthwire.fault_models.plan import RelayDamaged
 from earthwire.traces.json_shape import ROOT, PathCounts, Shape
-from earthwire.traces.label import FaultClass
+from earthwire.traces.label import FaultClass, HiddenClass
 
 CUT_BINS = 11
 """Nothing at all, then ten equal parts of (0, 1]."""
@@ -24,7 +24,7 @@ DRIFTING_SHARE_MIN = 0.95
 _PRIOR_WEIGHT = 1.0
 _JEFFREYS = 0.5
 
-CLASS_OF_KIND: Final[Mapping[str, FaultClass]] = {
+CLASS_OF_KIND: Final[Mapping[str, FaultClass | HiddenClass]] = {
     "malformed:invalid_json": "json_malformed",
     "malformed:encoding": "mojibake",
     "malformed:content_type": "wrong_content_type",
@@ -32,6 +32,9 @@ CLASS_OF_KIND: Final[Mapping[str, FaultClass]] = {
     "semantic_error:stream": "sse_error_midstream",
     "semantic_error:schema_drift": "schema_drift",
     "semantic_error:duplicates": "duplicate_results",
+    "semantic_error:partial": "partial_results",
+    "semantic_error:oversize": "oversize",
+    "semantic_error:stale": "stale",
 }
 """Outcome kinds that damage the upstream's real body, and the class of the damage."""
 
@@ -62,7 +65,7 @@ class PayloadLaw(msgspec.Struct, frozen=True):
         chosen = int(_pick(weights, numbers.next()))
         return 0.0 if chosen == 0 else (chosen - 1 + numbers.next()) / (CUT_BINS - 1)
 
-    def damage(self, fault_class: FaultClass, u: float, last_byte_s: float) -> RelayDamaged:
+    def damage(self, fault_class: FaultClass | HiddenClass, u: float, last_byte_s: float) -> RelayDamaged:
         """Return the step that damages the upstream's body.
 
         Args:
@@ -104,7 +107,7 @@ def shape_of_counts(
 
 def drift_rate(counts: PathCounts, operator: str) -> float:
     """Return the posterior mean of a drift rate: Beta with Jeffreys' prior, (k + 1/2) / (n + 1)."""
-    if operator == "drift_missing":
+    if operator in ("drift_missing", "drift_renamed"):
         return (counts.of - counts.present + _JEFFREYS) / (counts.of + 1)
     seen = sum(counts.types.values())
     if operator == "drift_null":

@@ -16,7 +16,15 @@ from earthwire.fault_models.delivery import RELAYED_KINDS, deliver
 from earthwire.fault_models.family import Family, RankSource, ToolModel
 from earthwire.fault_models.latency import LatencyTable
 from earthwire.fault_models.matching import ToolMatcher
-from earthwire.fault_models.outcome_path import OutcomeModel, OutcomePath, RegimeClock
+from earthwire.fault_models.outcome_path import (
+    AS_RECORDED,
+    SCHEMA_DRIFT,
+    FaultRules,
+    OutcomeModel,
+    OutcomePath,
+    RegimeClock,
+)
+from earthwire.fault_models.pace import SLOW_DRIP, drip_first_byte_s
 from earthwire.fault_models.plan import Plan
 from earthwire.fault_models.posterior import DrawnLaws
 from earthwire.fault_models.profile import Profile, profile_hash
@@ -33,6 +41,8 @@ _OUTCOME, _PAYLOAD = int(Purpose.OUTCOME), int(Purpose.PAYLOAD)
 _DAMAGE, _FIRST_BYTE = int(Purpose.DAMAGE), int(Purpose.FIRST_BYTE)
 _GAPS = int(Purpose.GAPS)
 
+_PECULIAR_KINDS = frozenset((SLOW_DRIP, SCHEMA_DRIFT))
+
 
 class TooManyStreamsError(RuntimeError):
     """More (episode, tool) pairs than `STREAMS_MAX` are alive."""
@@ -41,7 +51,7 @@ class TooManyStreamsError(RuntimeError):
 class _Stream:
     """What one (episode, tool) remembers from call to call."""
 
-    __slots__ = ("conditions", "index", "latency", "model", "outcomes", "ranks", "uniforms")
+    __slots__ = ("conditions", "drift_u", "index", "latency", "model", "outcomes", "ranks", "uniforms")
 
     def __init__(
         self,
@@ -51,7 +61,9 @@ class _Stream:
         outcomes: OutcomePath,
         ranks: RankSource,
         conditions: str | None,
+        drift_u: float | None,
     ) -> None:
+        self.drift_u = drift_u
         self.model = model
         self.latency = latency
         self.conditions = conditions
@@ -59,6 +71,14 @@ class _Stream:
         self.ranks = ranks
         self.outcomes = outcomes
         self.index = 0
+
+    def peculiar(
+        self, kind: str, first_byte_s: float, latency_s: float, damage_u: float
+    ) -> tuple[float, float]:
+        """Return first byte and uniform of the damage of a call of one of `_PECULIAR_KINDS`."""
+        if kind == SLOW_DRIP:
+            return drip_first_byte_s(first_byte_s, latency_s), damage_u
+        return first_byte_s, damage_u if self.drift_u is None else self.drift_u
 
 
 class Simulation:
@@ -73,8 +93,7 @@ class Simulation:
         severity: 0 clean, 1 as recorded, higher harsher, up to `SEVERITY_MAX`; see `earthwire.fault_models.severity`.
         randomize: every episode has laws of its own, as far as the recorded calls leave them open; see
             `earthwire.fault_models.posterior`.
-        pass_client_errors: never draw an error that is the caller's own mistake (`is_client_error`): it is relayed,
-            and whoever answers it judges the request.
+        rules: what is made of the profile's faults; see `earthwire.fault_models.outcome_path.FaultRules`.
     """
 
     def __init__(
@@ -85,7 +104,7 @@ class Simulation:
         regime_clock: RegimeClock = "calls",
         severity: float = 1.0,
         randomize: bool = False,
-        pass_client_errors: bool = False,
+        rules: FaultRules = AS_RECORDED,
     ) -> None:
         self.severity = _checked_severity(severity)
         self.randomize = randomize
@@ -95,8 +114,8 @@ class Simulation:
         self.profile_hash = profile_hash(profile)
         most_used_first = sorted(profile.tools, key=lambda name: -profile.tools[name].calls)
         self._matcher = ToolMatcher(most_used_first, server)
-        self._family = Family(profile, pass_client_errors)
-        self.pass_client_errors = pass_client_errors
+        self._family = Family(profile, rules)
+        self.rules = rules
         self._models: dict[str, ToolModel] = {}
         self._streams: dict[tuple[str, str], _Stream] = {}
 
@@ -125,8 +144,11 @@ class Simulation:
         first_s = latency_s
         if model.first_byte is not None:
             first_s *= model.first_byte.share(rank, u[_FIRST_BYTE])
+        damage_u = u[_DAMAGE]
+        if kind in _PECULIAR_KINDS:
+            first_s, damage_u = stream.peculiar(kind, first_s, latency_s, damage_u)
         response = None if kind in RELAYED_KINDS else model.response(kind, u[_PAYLOAD], call.target)
-        steps = deliver(kind, first_s, latency_s, response, u[_DAMAGE], model.payload)
+        steps = deliver(kind, first_s, latency_s, response, damage_u, model.payload)
         if stream.outcomes.wait_s is not None:
             steps = with_retry_after(steps, stream.outcomes.wait_s)
         if model.stream is not None:
@@ -184,6 +206,7 @@ class Simulation:
             self._open_outcomes(outcomes, episode, tool),
             ranks,
             self._conditions(drawn),
+            of_tool[Purpose.DAMAGE] if self.rules.episode_drift else None,
         )
 
     def _conditions(self, drawn: DrawnLaws | None) -> str | None:
@@ -191,8 +214,9 @@ class Simulation:
         values: dict[str, float | str] = {}
         if self.regime_clock != "calls":
             values["earthwire.regime_clock"] = self.regime_clock
-        if self.pass_client_errors:
-            values["earthwire.pass_client_errors"] = True
+        for name, is_on in msgspec.structs.asdict(self.rules).items():
+            if is_on:
+                values[f"earthwire.{name}"] = True
         if self.severity != 1.0:
             values["earthwire.severity"] = self.severity
         if drawn is not None:

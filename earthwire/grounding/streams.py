@@ -54,9 +54,9 @@ class StreamTally:
         self._with_latency = _Products()
 
     def add(self, record: TraceRecord) -> None:
-        """Count one record; one without gaps tells nothing."""
+        """Count one record; one that is no stream, or has no gaps, tells nothing."""
         gaps_ns = record.chunk_gaps_ns
-        if not gaps_ns or record.latency_censoring not in (None, "none"):
+        if not record.stream or not gaps_ns or record.latency_censoring not in (None, "none"):
             return
         chunk_count = len(gaps_ns) + 1
         self._chunks[chunk_count] += 1

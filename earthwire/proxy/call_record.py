@@ -10,7 +10,7 @@ from earthwire.proxy.episode_time import in_episode_time
 from earthwire.proxy.perform import Performance
 from earthwire.proxy.response_writer import CHUNKS_TIMED_MAX, ResponseWriter
 from earthwire.proxy.served_record import ServedRecord
-from earthwire.traces.body_class import classify_body
+from earthwire.traces.body_class import classify_body, is_stream_type
 from earthwire.traces.http_outcome import http_outcome
 from earthwire.traces.in_band import in_band_error
 from earthwire.traces.outcome_kind import outcome_of_kind, refinement_of_kind
@@ -155,7 +155,7 @@ def _served_record(call: FinishedCall, ending: Ending, body_class: BodyClass | N
         writer.declared_bytes,
         writer.content_type,
         body_class,
-        *_chunks(writer.chunk_times_s),
+        *_chunks(writer),
         context.inflight_count,
         ending.origin,
         context.episode,
@@ -173,14 +173,16 @@ def _served_record(call: FinishedCall, ending: Ending, body_class: BodyClass | N
     )
 
 
-def _chunks(times_s: list[float] | None) -> tuple[bool | None, int | None, list[int] | None]:
+def _chunks(writer: ResponseWriter) -> tuple[bool | None, int | None, list[int] | None]:
     """Return whether a response was a stream, in how many chunks it was sent, and the gaps between them."""
+    times_s = writer.chunk_times_s
     if times_s is None:
         return None, None, None
+    is_stream = is_stream_type(writer.content_type) or None
     if len(times_s) >= CHUNKS_TIMED_MAX:
-        return True, None, None
+        return is_stream, None, None
     gaps_ns = [int((after - before) * NANOSECONDS_PER_SECOND) for before, after in pairwise(times_s)]
-    return True, len(times_s), gaps_ns
+    return is_stream, len(times_s), gaps_ns
 
 
 def _attributes(performance: Performance) -> str | None:

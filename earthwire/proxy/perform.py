@@ -26,7 +26,7 @@ from earthwire.proxy.limits import Limits
 from earthwire.proxy.mcp.relay_answer import relay_answer
 from earthwire.proxy.rare_steps import perform_rare
 from earthwire.proxy.relay import Tail, relay_part, relay_whole
-from earthwire.proxy.relay_damaged import damaged_response, read_part
+from earthwire.proxy.relay_damaged import STALE, damaged_response, read_part
 from earthwire.proxy.relay_pieces import relay_pieces
 from earthwire.proxy.response_writer import ResponseWriter
 from earthwire.traces.record import Origin
@@ -162,13 +162,18 @@ class Performance(msgspec.Struct, eq=False):
         head = self.head = await exchange.head()
         data = await read_part(exchange.body, bytes_max)
         is_too_long = len(data) > bytes_max
-        result = None if is_too_long else damaged_response(head, data, step, bytes_max)
+        earlier = self._earlier(data) if step.operator == STALE and not is_too_long else None
+        result = None if is_too_long else damaged_response(head, data, step, bytes_max, earlier)
         self.damaged = is_too_long or result is not None
         writer.relay_head(head if result is None else result.head)
         await tail.send(data if result is None else result.body)
         await tail.end()
         if not is_too_long and (result is None or not result.is_cut):
             writer.end()
+
+    def _earlier(self, data: bytes) -> bytes:
+        context = self.context
+        return context.route.earlier.first(context.episode, context.request.line.method, context.target, data)
 
     async def abort(self, how: AbortHow) -> None:
         """End the connection after what was staged."""

@@ -9,6 +9,9 @@ from earthwire.proxy.content_coding import decoded, encoded
 from earthwire.proxy.exchange import ResponseHead
 from earthwire.proxy.headers import serialise
 
+STALE = "stale"
+"""Operator that needs to know an earlier answer."""
+
 _DESCRIBING_BYTES = (b"content-length", b"content-md5", b"digest", b"content-digest", b"repr-digest")
 """Headers that would give the damage away, or break the response."""
 
@@ -42,7 +45,7 @@ async def read_part(body: Body, bytes_max: int) -> bytes:
 
 
 def damaged_response(
-    head: ResponseHead, data: bytes, step: RelayDamaged, bytes_max: int
+    head: ResponseHead, data: bytes, step: RelayDamaged, bytes_max: int, earlier: bytes | None = None
 ) -> DamagedResponse | None:
     """Return the damaged response; None where there is nothing to damage.
 
@@ -51,13 +54,16 @@ def damaged_response(
         data: its whole body, perhaps under a content coding.
         step: says how to damage it.
         bytes_max: bound on the body without its coding.
+        earlier: what the same request was answered with earlier, under the same coding, or None.
     """
     if not 200 <= head.status < 300 or head.bodiless:
         return None
     plain = decoded(data, head.content_encoding, bytes_max)
     if not plain:
         return None
-    result = damaged(Payload(plain, head.content_type), step.operator, step.u, step.aim)
+    plain_earlier = None if earlier is None else decoded(earlier, head.content_encoding, bytes_max)
+    payload = Payload(plain, head.content_type, earlier=plain_earlier)
+    result = damaged(payload, step.operator, step.u, step.aim)
     if result is None:
         return None
     sent = encoded(result.body, head.content_encoding)

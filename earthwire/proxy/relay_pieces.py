@@ -57,6 +57,7 @@ async def relay_pieces(
     elif step.cut == "events":
         await relay_whole(body, Tail(writer, clock, due_s[-1]))
     else:
+        writer.time_chunks()
         whole = await read_part(body, held_bytes_max)
         for piece in _cut(whole, step) if body.complete else (whole,):
             pieces.waiting.append(piece)

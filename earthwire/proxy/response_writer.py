@@ -132,6 +132,11 @@ class ResponseWriter(msgspec.Struct, eq=False):
         if self.first_byte_s is None:
             self.first_byte_s = self.last_byte_s
 
+    def time_chunks(self) -> None:
+        """Note when parts of the body are written, though the response may be no stream."""
+        if self.chunk_times_s is None:
+            self.chunk_times_s = []
+
     def _note_chunk(self, now_s: float) -> None:
         times_s = self.chunk_times_s
         if times_s is not None and self.body_bytes > self._timed_bytes and len(times_s) < CHUNKS_TIMED_MAX:

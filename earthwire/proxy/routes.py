@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 import msgspec
 
+from earthwire.proxy.earlier_answers import EarlierAnswers
 from earthwire.proxy.exchange import Source
 from earthwire.proxy.limits import Limits
 from earthwire.proxy.mcp.server import McpServer
@@ -30,12 +31,14 @@ class Route(msgspec.Struct, frozen=True):
         source: where its calls go.
         planner: what draws their plans.
         mcp: the MCP server that it is, or None.
+        earlier: its earlier answers, for those that are to be stale.
     """
 
     name: str
     source: Source
     planner: Planner
     mcp: McpServer | None = None
+    earlier: EarlierAnswers = msgspec.field(default_factory=EarlierAnswers)
 
 
 class Destination(msgspec.Struct, frozen=True):
@@ -74,6 +77,7 @@ class Routes:
     def forget(self, episode: str) -> None:
         """Start an episode anew wherever recordings are counted off for it."""
         for route in self._routes.values():
+            route.earlier.forget(episode)
             if isinstance(route.source, ReplaySource):
                 route.source.forget(episode)
 

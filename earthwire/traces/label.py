@@ -31,6 +31,9 @@ FaultClass = Literal[
     "mcp_protocol",
     "tool_error",
 ]
+HiddenClass = Literal["partial_results", "stale", "oversize"]
+"""Classes that are injected and that no single response shows."""
+
 Surface = Literal["transport", "protocol", "tool", "payload"]
 """Where an agent meets a fault: on the wire, as a JSON-RPC error, as ``isError``, or inside a success."""
 

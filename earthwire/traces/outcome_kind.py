@@ -32,6 +32,8 @@ REFINEMENTS = frozenset(
         "invalid_json",
         "oversize",
         "partial",
+        "oversize",
+        "partial",
         "schema_drift",
         "stale",
         "stream",

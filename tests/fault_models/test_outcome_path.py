@@ -6,8 +6,8 @@ import pytest
 from earthwire.fault_models.call import Call
 from earthwire.fault_models.latency import LEVELS, LatencyTable
 from earthwire.fault_models.outcome import START, OutcomeCounts
-from earthwire.fault_models.outcome_path import OutcomeModel
-from earthwire.fault_models.plan import Head
+from earthwire.fault_models.outcome_path import SCHEMA_DRIFT, FaultRules, OutcomeModel
+from earthwire.fault_models.plan import Head, RelayDamaged
 from earthwire.fault_models.profile import Profile, ToolLaws
 from earthwire.fault_models.rate_limit import REFUSED, RateLimit
 from earthwire.fault_models.regime import AgeHazards, HazardCounts, RegimeLaw, RunHistory, UpstreamRegime
@@ -155,6 +155,7 @@ def test_plans_with_regimes_and_limits_do_not_depend_on_the_order_of_tools():
         assert drawn(shuffled) == expected
 
 
+PASSING = FaultRules(pass_client_errors=True)
 CALLER = OutcomeCounts(
     {
         START: {"ok": 60, "http_4xx:404": 40},
@@ -173,14 +174,14 @@ def kinds(tool_laws: ToolLaws, count: int = 400, **options: object) -> list[str]
 def test_passed_client_errors_become_good_calls_and_nothing_else_changes():
     table = laws().latency
     mixed = ToolLaws(1_000, 4, CALLER, table)
-    drawn, passed = kinds(mixed), kinds(mixed, pass_client_errors=True)
+    drawn, passed = kinds(mixed), kinds(mixed, rules=PASSING)
     assert drawn.count("http_4xx:404") > 50
     assert passed == ["ok" if kind == "http_4xx:404" else kind for kind in drawn]
 
 
 def test_refusals_of_a_limit_and_other_faults_are_drawn_as_before():
     limited = laws(limit=RateLimit(3, 9))
-    simulation = Simulation(Profile({"a": limited}, laws()), 4, pass_client_errors=True)
+    simulation = Simulation(Profile({"a": limited}, laws()), 4, rules=PASSING)
     drawn = [simulation.draw(Call("e", "a")) for _ in range(90)]
     assert [one.plan.outcome for one in drawn] == kinds(limited, 90)
     assert sum(one.plan.outcome == REFUSED for one in drawn) == 60
@@ -192,11 +193,49 @@ def test_refusals_of_a_limit_and_other_faults_are_drawn_as_before():
 def test_severity_counts_only_the_faults_that_are_drawn():
     """A share F of 503 becomes 2F/(1 + F) at severity 2; with the 404 counted in, it would come out higher."""
     mixed = ToolLaws(1_000, 4, CALLER, laws().latency)
-    share = OutcomeModel("a", [laws().outcomes, CALLER], pass_client_errors=True).fault_share()
-    harsh = kinds(mixed, 6_000, pass_client_errors=True, severity=2.0)
+    share = OutcomeModel("a", [laws().outcomes, CALLER], rules=PASSING).fault_share()
+    harsh = kinds(mixed, 6_000, rules=PASSING, severity=2.0)
     assert "http_4xx:404" not in harsh
-    usual = kinds(mixed, 6_000, pass_client_errors=True).count("http_5xx:503") / 6_000
+    usual = kinds(mixed, 6_000, rules=PASSING).count("http_5xx:503") / 6_000
     wanted = 2 * usual / (1 + usual)
     # Standard error of a share of .2 at 6,000 calls, with some runs: about .008.
     assert abs(sum(kind != "ok" for kind in harsh) / 6_000 - wanted) < 0.035
     assert abs(share - usual) < 0.04
+
+
+DRIFTING = OutcomeCounts({START: {"ok": 7, SCHEMA_DRIFT: 3}, "ok": {"ok": 60, SCHEMA_DRIFT: 30, "http_5xx:503": 10}})
+
+
+def drifted(episode: str, rules: FaultRules, seed: int = 2) -> list[tuple[str, tuple[object, ...]]]:
+    profile = Profile({"a": ToolLaws(1_000, 4, DRIFTING, laws().latency)}, laws())
+    simulation = Simulation(profile, seed, rules=rules)
+    drawn = [simulation.draw(Call(episode, "a")).plan for _ in range(30)]
+    return [
+        (plan.outcome, tuple((s.operator, s.u, s.aim) for s in plan.steps if isinstance(s, RelayDamaged)))
+        for plan in drawn
+    ]
+
+
+def test_a_schema_that_drifts_does_so_for_a_whole_episode_in_the_same_way():
+    rules = FaultRules(episode_drift=True)
+    count = 300
+    share = 0
+    damages = set()
+    for i in range(count):
+        plans = drifted(f"e{i}", rules)
+        good = {kind for kind, _ in plans if kind in ("ok", SCHEMA_DRIFT)}
+        assert len(good) == 1
+        damage = {found for kind, found in plans if kind == SCHEMA_DRIFT}
+        assert len(damage) == (good == {SCHEMA_DRIFT})
+        share += good == {SCHEMA_DRIFT}
+        damages |= damage
+    # Shares of .3 to .33 before smoothing; the standard error at 300 episodes is .027.
+    assert abs(share / count - 0.31) < 0.09
+    assert len(damages) > 0.9 * share
+    assert drifted("e0", rules) == drifted("e0", rules)
+
+
+def test_by_default_each_call_drifts_by_itself():
+    plans = drifted("e1", FaultRules())
+    assert {kind for kind, _ in plans} >= {"ok", SCHEMA_DRIFT}
+    assert len({found for kind, found in plans if kind == SCHEMA_DRIFT}) > 1

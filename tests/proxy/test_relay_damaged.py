@@ -8,6 +8,7 @@ import pytest
 
 from earthwire.fault_models.plan import Forward, Head, RelayDamaged, Wait
 from earthwire.proxy.content_coding import decoded, encoded
+from earthwire.proxy.earlier_answers import ANSWER_BYTES_MAX, ANSWERS_MAX, EarlierAnswers
 from earthwire.proxy.limits import Limits
 from earthwire.traces.fault_class import Observation, label_response
 from earthwire.traces.json_damage import json_damage
@@ -169,3 +170,41 @@ def test_what_the_client_gets_is_labelled_as_what_was_injected(harness, play):
     seen = Observation(status=200, content_type="application/json", body=body)
     assert head.startswith(b"HTTP/1.1 200 OK\r\n")
     assert label_response(seen).fault_class == "json_malformed"
+
+
+def test_a_stale_answer_is_the_one_that_the_request_got_first(harness, play):
+    bodies = iter([])
+
+    def reply(_: bytes) -> bytes:
+        return answer(next(bodies))
+
+    plan = harness.plan(Forward(), RelayDamaged("stale", 0.5), outcome="semantic_error:stale")
+
+    async def scenario():
+        nonlocal bodies
+        bodies = iter(b'{"v": %d}' % i for i in range(4))
+        async with harness.upstream(reply) as upstream, harness.proxy(upstream.port, plan) as running:
+            targets = ("/e/one/x", "/e/one/x", "/e/one/x?y=1", "/e/two/x")
+            received = [await harness.talk(running.port, harness.get(target)) for target in targets]
+            return [one.partition(b"\r\n\r\n")[2] for one in received], running
+
+    received, running = play(scenario())
+    assert received == [b'{"v": 0}', b'{"v": 0}', b'{"v": 2}', b'{"v": 3}']
+    assert [(one.outcome, one.origin) for one in running.records()] == [
+        ("ok", "upstream"),
+        ("semantic_error", "injected"),
+        ("ok", "upstream"),
+        ("ok", "upstream"),
+    ]
+
+
+def test_earlier_answers_are_bounded_and_forgotten_with_their_episode():
+    memory = EarlierAnswers()
+    for i in range(ANSWERS_MAX + 1):
+        assert memory.first("e", "GET", f"/{i}", b"old") == b"old"
+    assert memory.first("e", "GET", "/0", b"new") == b"new"
+    assert memory.first("e", "GET", f"/{ANSWERS_MAX}", b"new") == b"old"
+    assert memory.first("e", "GET", "/long", b"x" * (ANSWER_BYTES_MAX + 1)) != b"old"
+    assert memory.first("e", "GET", "/long", b"new") == b"new"
+    memory.forget("e")
+    assert memory.first("e", "GET", f"/{ANSWERS_MAX}", b"new") == b"new"

@@ -117,6 +117,8 @@ def test_parts_drip_at_their_times(harness, play):
     assert next(at_s for at_s, data in came if b"j" in data[-1:]) >= 0.08
     assert next(at_s for at_s, data in came if data.endswith(b"abc")) < 0.08
     assert record.outcome == "ok"
+    assert (record.stream, record.chunk_count) == (None, 3)
+    assert record.chunk_gaps_ns[1] > 3e7
 
 
 def test_fragments_are_the_same_bytes_in_small_chunks(harness, play):

@@ -1,6 +1,8 @@
-"""Drift of the schema: members that are missing, null, of another type or new. All else stays byte for byte."""
+"""Drift of the schema: members that are missing, renamed, null, of another type or new. All else stays as it is."""
 
-from collections.abc import Callable
+import hashlib
+import re
+from collections.abc import Callable, Iterable
 
 import msgspec
 
@@ -9,6 +11,8 @@ from earthwire.fault_models.damage.payload import Numbers, Operator, Payload
 from earthwire.traces.json_shape import ROOT, Shape, shape_of
 
 _NEW_KEYS = ("schema_version", "updated_by", "links", "deprecated_at", "etag", "region_code", "revision")
+_PLAIN_KEY = re.compile(r"[A-Za-z0-9_-]+")
+_UNDERSCORE = re.compile(r"(?<=[A-Za-z0-9])_([a-z])")
 _NEW_VALUES = ("null", "1", '"v2"', "false", "[]")
 
 Edit = tuple[int, int, str]
@@ -43,7 +47,12 @@ def _at_path(
             editable[path] = edits
     if not editable:
         return None
-    return _edited(payload, text, editable[sorted(editable)[numbers.below(len(editable))]])
+    return _edited(payload, text, editable[_chosen(editable, numbers.next())])
+
+
+def _chosen(paths: Iterable[str], u: float) -> str:
+    """Return the path with the lowest hash under `u`: bodies that differ in other paths still drift at the same one."""
+    return min(paths, key=lambda path: hashlib.blake2b(f"{u!r} {path}".encode(), digest_size=8).digest())
 
 
 def _is_regular(shape: Shape, path: str) -> bool:
@@ -56,14 +65,34 @@ def _missing(payload: Payload, numbers: Numbers, aim: str | None) -> Payload | N
 
 
 def _removal(text: str, member: Member) -> Edit | None:
-    """Remove a member with the comma behind it, or, for the last one, the comma before it."""
+    """Remove a member with the comma behind it, or, for the last one, the comma before it.
+
+    The only member of the body stays: without it the body would be empty, which is another fault.
+    """
     if not member.is_last:
         behind = text.index(",", member.end) + 1
         while text[behind].isspace():
             behind += 1
         return member.start, behind, ""
     before = text[: member.start].rstrip()
+    if before.strip() == "{":
+        return None
     return len(before) - (before[-1] == ","), member.end, ""
+
+
+def _renamed(payload: Payload, numbers: Numbers, aim: str | None) -> Payload | None:
+    return _at_path(payload, numbers, aim, _other_key)
+
+
+def _other_key(text: str, member: Member) -> Edit | None:
+    """Rename a member, as releases do: from snake_case to camelCase, else to the key with a version behind it."""
+    end = text.index('"', member.start + 1) + 1
+    key = text[member.start + 1 : end - 1]
+    if not _PLAIN_KEY.fullmatch(key):
+        return None
+    camel = _UNDERSCORE.sub(lambda match: match[1].upper(), key)
+    new = camel if camel != key else f"{key}_v2"
+    return None if f'"{new}"' in text else (member.start, end, f'"{new}"')
 
 
 def _null(payload: Payload, numbers: Numbers, aim: str | None) -> Payload | None:
@@ -122,6 +151,7 @@ def _first_members(text: str, found: list[Member], holder: str) -> list[int]:
 
 DRIFT = (
     Operator("drift_missing", "schema_drift", _missing),
+    Operator("drift_renamed", "schema_drift", _renamed),
     Operator("drift_null", "schema_drift", _null),
     Operator("drift_type", "schema_drift", _type),
     Operator("drift_extra", "schema_drift", _extra),

@@ -9,17 +9,18 @@ from earthwire.fault_models.damage.drift import DRIFT
 from earthwire.fault_models.damage.encoding import ENCODING
 from earthwire.fault_models.damage.payload import Numbers, Operator, Payload
 from earthwire.fault_models.damage.replace import REPLACE
+from earthwire.fault_models.damage.rows import ROWS
 from earthwire.fault_models.damage.stream import STREAM
-from earthwire.traces.label import FaultClass
+from earthwire.traces.label import FaultClass, HiddenClass
 
 OPERATORS: Final[Mapping[str, Operator]] = {
-    operator.name: operator for operator in (*CUT, *BROKEN_JSON, *REPLACE, *DRIFT, *ENCODING, *STREAM)
+    operator.name: operator for operator in (*CUT, *BROKEN_JSON, *REPLACE, *DRIFT, *ENCODING, *STREAM, *ROWS)
 }
 """Every operator by name, in the order in which they stand in for one another."""
 
 
-def operators_of(fault_class: FaultClass) -> tuple[Operator, ...]:
-    """Return the operators whose result is labelled so, in their order."""
+def operators_of(fault_class: FaultClass | HiddenClass) -> tuple[Operator, ...]:
+    """Return the operators of a class, in their order."""
     return tuple(operator for operator in OPERATORS.values() if operator.fault_class == fault_class)
 
 

@@ -7,7 +7,7 @@ from itertools import count
 import msgspec
 
 from earthwire.fault_models.uniforms import UniformStream
-from earthwire.traces.label import FaultClass
+from earthwire.traces.label import FaultClass, HiddenClass
 
 
 class Payload(msgspec.Struct, frozen=True):
@@ -17,11 +17,13 @@ class Payload(msgspec.Struct, frozen=True):
         body: bytes without content coding.
         content_type: header value, or None.
         missing_bytes: of the body that the head promises and that are never sent.
+        earlier: body that the same request was answered with earlier, or None.
     """
 
     body: bytes
     content_type: str | None = None
     missing_bytes: int = 0
+    earlier: bytes | None = None
 
 
 class Numbers:
@@ -58,10 +60,10 @@ class Operator(msgspec.Struct, frozen=True):
 
     Attributes:
         name: unique among all operators.
-        fault_class: what the classifier calls the result.
+        fault_class: what the classifier calls the result, or a class that it cannot see.
         damage: does it.
     """
 
     name: str
-    fault_class: FaultClass
+    fault_class: FaultClass | HiddenClass
     damage: Damage
