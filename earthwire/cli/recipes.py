@@ -100,14 +100,12 @@ def _read(recipe: str) -> "tuple[Path, RecipeFile]":
 
 def _hash(recipe: "RecipeFile") -> str:
     """Return the hash of a recipe together with the profile that it names, where that can be read."""
-    from earthwire.config.profile_file import read_profile
-    from earthwire.config.recipe_hash import recipe_hash
+    from earthwire.config.recipe_hash import profile_content_hash, recipe_hash
     from earthwire.config.shipped import profile_path
-    from earthwire.fault_models.profile import profile_hash
 
     if recipe.profile is None:
         return recipe_hash(recipe)
-    return recipe_hash(recipe, {recipe.profile: profile_hash(read_profile(profile_path(recipe.profile)))})
+    return recipe_hash(recipe, {recipe.profile: profile_content_hash(profile_path(recipe.profile))})
 
 
 def _values(recipe: "RecipeFile") -> dict[str, object]:

@@ -81,6 +81,7 @@ from earthwire.config.recipe import (
     read_recipe,
 )
 from earthwire.config.recipe_hash import (
+    profile_content_hash,
     recipe_hash,
 )
 from earthwire.config.recipe_values import (
@@ -167,6 +168,7 @@ __all__ = [
     "flat_values",
     "illustrated",
     "is_shipped_name",
+    "profile_content_hash",
     "profile_path",
     "profile_text",
     "read_profile",

@@ -29,9 +29,9 @@ ChannelSeverity = Annotated[
     ),
 ]
 EndpointUrl = Annotated[
-    str,
+    Annotated[str, Field(pattern=r"^https?://[^/?#]")] | None,
     Field(
-        pattern=r"^https?://[^/?#]",
+        examples=["http://127.0.0.1:9000/rewrite"],
         description="Endpoint that takes {text, language} as JSON and returns {text}; without one the built-in way.",
     ),
 ]
@@ -79,7 +79,7 @@ class ParaphraseSection(Section):
         Rate,
         Field(description="Share of words replaced by a synonym; with `url`, share of texts sent there."),
     ]
-    url: EndpointUrl | None = None
+    url: EndpointUrl = None
 
 
 class LanguageSection(Section):
@@ -89,7 +89,7 @@ class LanguageSection(Section):
         Rate, Field(description="Share of known words that switch; with `url`, share of texts sent there.")
     ]
     to: Annotated[Language, Field(description="Language to switch to.")] = "de"
-    url: EndpointUrl | None = None
+    url: EndpointUrl = None
 
 
 class TruncationSection(Section):
@@ -124,7 +124,8 @@ class ObservationSection(Section):
     fields: Annotated[
         list[FieldPattern],
         Field(
-            description="Text fields of JSON tool results, such as `items[].title`; `*` is any member, `**` any depth."
+            examples=["items[].title"],
+            description="Text fields of JSON tool results, such as `items[].title`; `*` is any member, `**` any depth.",
         ),
     ] = ["result.content[].text"]
     user_turns: Annotated[

@@ -65,9 +65,9 @@ def read_yaml(path: Path, model: type[Model]) -> Model:
     except yaml.YAMLError as error:
         raise FileError(f"{path}: not YAML: {' '.join(str(error).split())}") from error
     if data is None:
-        raise FileError(f"{path}:1:1: the file is empty; a mapping of keys is expected")
+        raise FileError(f"{path}:1:1: the file is empty; a mapping of keys is expected", text)
     if not isinstance(data, dict):
-        raise FileError(f"{path}:1:1: {_shown(data)}: a mapping of keys is expected")
+        raise FileError(f"{path}:1:1: {_shown(data)}: a mapping of keys is expected", text)
     try:
         return model.model_validate(data)
     except ValidationError as error:
@@ -87,14 +87,17 @@ def illustrated(problems: str, source: str) -> str:
     for problem in problems.splitlines():
         shown.append(problem)
         place = _PLACE.match(problem)
-        if place is not None and int(place["line"]) <= len(lines):
-            shown += _excerpt(lines[int(place["line"]) - 1], int(place["column"]) - 1)
+        if place is not None and lines:
+            # What is missing at the end stands behind the last line.
+            line, column = min(int(place["line"]), len(lines)), int(place["column"])
+            at_end = line < int(place["line"])
+            shown += _excerpt(lines[line - 1], len(lines[line - 1]) if at_end else column - 1)
     return "\n".join(shown)
 
 
 def _excerpt(line: str, column: int) -> tuple[str, str]:
     """Return the part of a line around a column and a caret under it; tabs count as one character."""
-    first = max(0, column - _EXCERPT_CHARACTERS_MAX // 2)
+    first = max(0, min(column - _EXCERPT_CHARACTERS_MAX // 2, len(line) - _EXCERPT_CHARACTERS_MAX))
     part = line[first : first + _EXCERPT_CHARACTERS_MAX].replace("\t", " ")
     return f"    {part}", f"    {' ' * (column - first)}^"
 
@@ -149,11 +152,23 @@ def _way_out(location: tuple[str | int, ...], model: type[BaseModel], detail: di
     if detail["type"] == "literal_error":
         near = difflib.get_close_matches(str(detail["input"]), re.findall(r"'([^']+)'", detail["msg"]), n=1)
         return f"; did you mean `{near[0]}`?" if near else ""
+    if detail["type"] == "string_pattern_mismatch":
+        return _example(location, model)
     owner = _model_at(model, location[:-1])
     field = None if owner is None else owner.model_fields.get(str(location[-1]))
     if detail["type"] in _BOUND_TYPES and field is not None:
         low, high = (_bound(field, names) for names in (("ge", "gt"), ("le", "lt")))
         return f"; allowed: {low} to {high}" if low is not None and high is not None else ""
+    return ""
+
+
+def _example(location: tuple[str | int, ...], model: type[BaseModel]) -> str:
+    """Return an example of the key, or of the nearest key above it that has one."""
+    for end in range(len(location), 0, -1):
+        owner = _model_at(model, location[: end - 1])
+        field = None if owner is None else owner.model_fields.get(str(location[end - 1]))
+        if field is not None and field.examples:
+            return f", such as {field.examples[0]}"
     return ""
 
 
@@ -168,7 +183,26 @@ def _nearest(location: tuple[str | int, ...], model: type[BaseModel]) -> str:
         return ""
     keys = list(owner.model_fields)
     near = difflib.get_close_matches(str(location[-1]), keys, n=1)
-    return f"; did you mean `{near[0]}`?" if near else f"; the keys here are {', '.join(keys)}"
+    if near:
+        return f"; did you mean `{near[0]}`?"
+    elsewhere = _path_of_key(model, str(location[-1]))
+    if elsewhere is not None:
+        return f"; it belongs in `{elsewhere}`" if elsewhere else "; it belongs at the top of the file"
+    return f"; the keys here are {', '.join(keys)}"
+
+
+def _path_of_key(model: type[BaseModel], key: str) -> str | None:
+    """Return the path of the outermost section that has a key of this name; None if none has."""
+    waiting: list[tuple[str, type[BaseModel]]] = [("", model)]
+    while waiting:
+        path, section = waiting.pop(0)
+        if key in section.model_fields:
+            return path
+        for name, field in section.model_fields.items():
+            inner = _plain(field.annotation)
+            if isinstance(inner, type) and issubclass(inner, BaseModel):
+                waiting.append((f"{path}.{name}" if path else name, inner))
+    return None
 
 
 def _model_at(model: type[BaseModel], location: Iterable[str | int]) -> type[BaseModel] | None:

@@ -82,7 +82,10 @@ class ReplaySection(Section):
 class RouteSection(Section):
     """One tool server behind the proxy."""
 
-    upstream: Annotated[Url, Field(description="Base URL of the tool server or model API.")]
+    upstream: Annotated[
+        Url,
+        Field(description="Base URL of the tool server or model API.", examples=["http://127.0.0.1:8000"]),
+    ]
 
 
 McpMethod = Annotated[str, Field(pattern=r"^[A-Za-z_$/]{1,64}$")]
@@ -185,14 +188,15 @@ class RecipeFile(Section):
         float | None, Field(gt=0.0, le=1e6, description="Patience of the client, in seconds.")
     ] = None
     routes: Annotated[
-        dict[RouteName, RouteSection], Field(description="Tool servers by name; served at `/t/<name>/`.")
+        dict[RouteName, RouteSection],
+        Field(description="Tool servers by name; served at `/t/<name>/`.", examples=["my-tools"]),
     ] = {}
     upstream_tls: Annotated[UpstreamTlsSection, Field(description="TLS towards https upstreams.")] = (
         UpstreamTlsSection()
     )
     mcp: Annotated[
         dict[RouteName, McpServerSection],
-        Field(description="MCP servers by name; served at `/m/<name>/mcp`."),
+        Field(description="MCP servers by name; served at `/m/<name>/mcp`.", examples=["my-server"]),
     ] = {}
     replay: Annotated[
         ReplaySection | None, Field(description="Answer from recordings instead of the upstreams.")

@@ -7,6 +7,8 @@ from types import MappingProxyType
 
 import msgspec
 
+from earthwire.config.located_yaml import read_yaml
+from earthwire.config.profile_file import ProfileFile
 from earthwire.config.recipe import RecipeFile
 from earthwire.config.shipped import is_shipped_name
 
@@ -31,8 +33,25 @@ def recipe_hash(recipe: RecipeFile, contents: Mapping[str, str] = _NOTHING) -> s
         values["profile"] = _content(recipe.profile, contents)
     if recipe.replay is not None:
         values["replay"]["traces"] = [_content(path, contents) for path in recipe.replay.traces]
-    canonical = msgspec.json.encode(values, order="deterministic")
-    return hashlib.blake2b(canonical, digest_size=8).hexdigest()
+    return _hash(values)
+
+
+def profile_content_hash(path: Path) -> str:
+    """Return 16 hex digits for the laws in a profile file: not for where they come from, nor for how it is written.
+
+    Laws that a file does not have count for nothing, so that a later version with more laws keeps old hashes.
+
+    Raises:
+        FileError: if the file is not a profile.
+    """
+    values = read_yaml(path, ProfileFile).model_dump(
+        mode="json", exclude_defaults=True, exclude={"provenance"}
+    )
+    return _hash(values)
+
+
+def _hash(values: object) -> str:
+    return hashlib.blake2b(msgspec.json.encode(values, order="deterministic"), digest_size=8).hexdigest()
 
 
 def _content(path: str, contents: Mapping[str, str]) -> str:

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from earthwire.config.recipe import RecipeFile, read_recipe
-from earthwire.config.recipe_hash import recipe_hash
+from earthwire.config.recipe_hash import profile_content_hash, recipe_hash
+from earthwire.config.shipped import shipped_profile_path
 
 WRITTEN = """\
 earthwire_recipe: 1
@@ -75,6 +76,15 @@ def test_the_laws_of_the_profile_count_and_not_its_name(tmp_path: Path) -> None:
 )
 def test_what_changes_a_run_changes_the_hash(tmp_path: Path, change: tuple[str, str]) -> None:
     assert recipe_hash(read(tmp_path, WRITTEN.replace(*change))) != recipe_hash(read(tmp_path, WRITTEN))
+
+
+def test_the_laws_of_a_profile_have_one_hash_wherever_they_come_from(tmp_path: Path) -> None:
+    text = shipped_profile_path("six-faults").read_text()
+    elsewhere = tmp_path / "tools.yaml"
+    elsewhere.write_text("# Mine.\n" + text.replace("Hand-picked", "Copied"))
+    assert profile_content_hash(elsewhere) == profile_content_hash(shipped_profile_path("six-faults"))
+    elsewhere.write_text(text.replace("timeout: 500", "timeout: 501"))
+    assert profile_content_hash(elsewhere) != profile_content_hash(shipped_profile_path("six-faults"))
 
 
 def test_the_hash_is_the_same_on_every_machine(tmp_path: Path) -> None:
