@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from earthwire.cli.children import own_program
 from earthwire.cli.console import fail
 from earthwire.config.mcp_hosts import HostConfigError
 from earthwire.config.recipe import McpServerSection, RecipeFile
@@ -220,7 +221,7 @@ def _wrapped(text: str, server: str | None, options: list[str]) -> str:
     launch = launch.wrapped or launch
     program = shutil.which(launch.command) or launch.command
     return with_launch(
-        text, name, wrapped_launch(launch, _own_program(), [*options, "--name", name], program)
+        text, name, wrapped_launch(launch, own_program(), [*options, "--name", name], program)
     )
 
 
@@ -243,11 +244,6 @@ def _chosen(text: str, server: str | None) -> str:
     if len(names) == 1:
         return names[0]
     raise HostConfigError(f"say which server with --server: {', '.join(names) or 'there is none'}")
-
-
-def _own_program() -> str:
-    beside = Path(sys.executable).with_name("earthwire")
-    return str(beside) if beside.exists() else shutil.which("earthwire") or "earthwire"
 
 
 def _absolute(value: Path | str) -> str:

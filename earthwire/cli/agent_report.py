@@ -1,0 +1,88 @@
+"""What an agent met: its calls and their faults by tool, told from the recordings of a run."""
+
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.table import Table
+
+from earthwire.cli.console import messages, milliseconds
+
+if TYPE_CHECKING:
+    from earthwire.traces.record import TraceRecord
+
+_KINDS_SHOWN_MAX = 4
+_TOOLS_SHOWN_MAX = 20
+
+
+class _Met:
+    """What was met at one tool."""
+
+    def __init__(self) -> None:
+        self.faults: Counter[str] = Counter()
+        self.durations_s: list[float] = []
+        self.calls = 0
+
+
+def print_met(recordings: list[Path]) -> None:
+    """Print calls, faults and latencies by tool, and how often the agent tried again, on stderr."""
+    from earthwire.traces import ReadOptions, read_all
+    from earthwire.traces.attempts import AttemptTally
+
+    records = list(read_all([path for path in recordings if path.exists()], ReadOptions(keep_urls=True)))
+    if not records:
+        messages().print(
+            "the agent made no call through the proxy: check its base URLs (--env) or hosts (--intercept)",
+            markup=False,
+        )
+        return
+    _print_table(_by_tool(records))
+    if not any(record.request_key for record in records):
+        return  # Without arguments nothing tells a retry from a further call.
+    tally = AttemptTally()
+    for record in records:
+        tally.add(record)
+    counts = tally.counts()
+    messages().print(
+        f"{counts.attempts} attempts, {counts.logical_calls} logical calls: {counts.retries} retries, "
+        f"{counts.recovered} recovered, {counts.gave_up} given up",
+        markup=False,
+    )
+
+
+def _by_tool(records: "Iterable[TraceRecord]") -> dict[str, _Met]:
+    from earthwire.traces.outcome_kind import outcome_kind
+
+    tools: dict[str, _Met] = {}
+    for record in records:
+        met = tools.setdefault(record.tool, _Met())
+        met.calls += 1
+        if record.outcome != "ok":
+            status, code = record.http_response_status_code, record.rpc_response_status_code
+            kind = outcome_kind(record.outcome, status, record.body_class, code, record.error_type)
+            met.faults[kind] += 1
+        if record.duration_ns is not None:
+            met.durations_s.append(record.duration_ns / 1e9)
+    return tools
+
+
+def _print_table(tools: dict[str, _Met]) -> None:
+    table = Table(title="what the agent met", title_justify="left")
+    for heading in ("tool", "calls", "p50", "slowest", "faults"):
+        table.add_column(heading, justify="left" if heading in ("tool", "faults") else "right")
+    most_called = sorted(tools, key=lambda name: (-tools[name].calls, name))
+    for name in most_called[:_TOOLS_SHOWN_MAX]:
+        met = tools[name]
+        slowest = sorted(met.durations_s) or [0.0]
+        kinds = ", ".join(f"{count} {kind}" for kind, count in met.faults.most_common(_KINDS_SHOWN_MAX))
+        table.add_row(
+            name,
+            str(met.calls),
+            milliseconds(slowest[len(slowest) // 2]),
+            milliseconds(slowest[-1]),
+            kinds or "none",
+        )
+    if len(most_called) > _TOOLS_SHOWN_MAX:
+        table.caption = f"and {len(most_called) - _TOOLS_SHOWN_MAX} further tools"
+    messages().print(table)

@@ -1,0 +1,157 @@
+"""``earthwire run``: start an agent with the proxies around it, and say what it met."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from earthwire.cli.children import MITM_PYTHON_VARIABLE, forward_program, forwarding, serving
+from earthwire.cli.console import fail, messages
+
+if TYPE_CHECKING:
+    from earthwire.config.agent_environment import ForwardAddress
+    from earthwire.config.run_section import RunSection
+
+_SIGNAL_EXIT = 128
+
+
+def run(
+    agent: Annotated[list[str], typer.Argument(help="The agent's command, after --.")],
+    recipe: Annotated[
+        str | None, typer.Option("--recipe", help="Recipe: a file, or the name of a shipped one.")
+    ] = None,
+    profile: Annotated[
+        str | None, typer.Option("--profile", "-p", help="Profile: a file, or the name of a shipped one.")
+    ] = None,
+    upstream: Annotated[
+        list[str] | None,
+        typer.Option("--upstream", "-u", help="Tool or mock to forward to: URL, or NAME=URL for /t/NAME/…"),
+    ] = None,
+    intercept: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--intercept", "-i", help="Host whose TLS is opened by a forward proxy, such as api.example.com."
+        ),
+    ] = None,
+    env: Annotated[
+        list[str] | None,
+        typer.Option("--env", "-e", help="NAME=VALUE for the agent; {base} stands for the proxy's URL."),
+    ] = None,
+    seed: Annotated[int | None, typer.Option("--seed", help="Same seed, same calls: same plans.")] = None,
+    severity: Annotated[
+        float | None, typer.Option("--severity", help="0 clean, 1 as recorded, up to 8: harsher.")
+    ] = None,
+    record: Annotated[
+        Path | None, typer.Option("--record", "-r", help="Keep the trace records in this file (.jsonl).")
+    ] = None,
+    record_bodies: Annotated[
+        bool, typer.Option("--record-bodies", help="They hold URLs, headers and bodies, redacted.")
+    ] = False,
+) -> None:
+    """Run an agent among simulated tools: `earthwire run --recipe R -- python agent.py`. Exits as the agent does.
+
+    A reverse proxy answers at base URLs that the agent is told by environment variables (--env, or `run.environment`
+    in the recipe). With --intercept a forward proxy stands in front of hosts that the agent calls by their own names:
+    HTTP(S)_PROXY and the variables by which clients learn whom to trust are set. That needs mitmproxy, in an
+    environment of its own: `earthwire forward --help`.
+    """
+    from earthwire.cli.agent_report import print_met
+    from earthwire.config.agent_environment import UnknownPlaceError, agent_environment
+
+    section = _section(recipe)
+    hosts = intercept or list(section.intercept)
+    options = _options(profile=profile, seed=seed, severity=severity)
+    with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as running:
+        recordings = [record or Path(folder) / "served.jsonl"]
+        base_url = None
+        if recipe is not None or upstream:
+            source = [*([] if recipe is None else [recipe]), *(f"--upstream={one}" for one in upstream or ())]
+            # Retries are told by the arguments of calls; what is not kept may as well hold them.
+            keeps = ["--record-bodies"] if record_bodies or record is None else []
+            recorded = [f"--record={recordings[0]}", *keeps]
+            base_url = running.enter_context(serving([*source, *options, *recorded]))
+        elif not hosts:
+            fail("nothing to simulate: give --recipe, --upstream URL or --intercept HOST")
+        forward = None
+        if hosts:
+            recordings.append(recordings[0].with_suffix(".forward.jsonl"))
+            forward = _forward(running, Path(folder), hosts, [*options, f"--record={recordings[1]}"])
+        try:
+            values = {**section.environment, **_assignments(env or [])}
+            environment = agent_environment(os.environ, base_url, values, forward)
+        except UnknownPlaceError as error:
+            fail(str(error))
+        code = _run_agent(agent, environment)
+        running.close()
+        print_met(recordings)
+    raise typer.Exit(code)
+
+
+def _section(recipe: str | None) -> "RunSection":
+    from earthwire.config.recipe import read_recipe
+    from earthwire.config.run_section import RunSection
+    from earthwire.config.shipped import UnknownNameError, recipe_path
+
+    if recipe is None:
+        return RunSection()
+    try:
+        return read_recipe(recipe_path(recipe)).run
+    except UnknownNameError as error:
+        fail(str(error))
+
+
+def _options(**values: object) -> list[str]:
+    return [f"--{name}={value}" for name, value in values.items() if value is not None]
+
+
+def _assignments(texts: list[str]) -> dict[str, str]:
+    assignments = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or not name:
+            fail(f"--env: {text!r} is not NAME=VALUE")
+        assignments[name] = value
+    return assignments
+
+
+def _forward(
+    running: contextlib.ExitStack, folder: Path, hosts: list[str], options: list[str]
+) -> "ForwardAddress":
+    from earthwire.config.agent_environment import ForwardAddress
+    from earthwire.proxy.forward import AUTHORITY_FOLDER, authority_certificate
+    from earthwire.proxy.forward.trust import write_bundle
+
+    program = forward_program()
+    if program is None:
+        fail(
+            "--intercept needs mitmproxy, in an environment of its own:\n"
+            "  python3 -m venv earthwire-forward && earthwire-forward/bin/pip install 'earthwire[mitm]'\n"
+            f"  {MITM_PYTHON_VARIABLE}=earthwire-forward/bin/python earthwire run …"
+        )
+    url = running.enter_context(forwarding(program, [*(f"--intercept={host}" for host in hosts), *options]))
+    bundle = folder / "trusted.pem"
+    write_bundle(bundle, authority_certificate(AUTHORITY_FOLDER))
+    return ForwardAddress(url, str(bundle))
+
+
+def _run_agent(command: list[str], environment: dict[str, str]) -> int:
+    """Run the agent; return its exit code, or 128 and the signal that ended it."""
+    try:
+        process = subprocess.Popen(command, env=environment)
+    except OSError as error:
+        fail(f"{command[0]}: {error.strerror}")
+    # Ctrl-C reaches the agent by itself; whoever ends this process means the agent.
+    before = signal.signal(signal.SIGTERM, lambda *_: process.terminate())
+    interrupt_before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        code = process.wait()
+    finally:
+        signal.signal(signal.SIGTERM, before)
+        signal.signal(signal.SIGINT, interrupt_before)
+    messages().print(f"the agent ended with exit code {code}", markup=False)
+    return code if code >= 0 else _SIGNAL_EXIT - code
