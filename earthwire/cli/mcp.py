@@ -16,6 +16,7 @@ from earthwire.config.recipe import McpServerSection, RecipeFile
 from earthwire.fault_models.layer import LAYERS, Layer
 
 if TYPE_CHECKING:
+    from earthwire.config.mcp_hosts import Launch
     from earthwire.proxy.mcp.stdio_session import StdioSettings
     from earthwire.proxy.planner import Planner
 
@@ -128,7 +129,7 @@ def wrap_config(
     if layers is not None:
         options += ["--layers", ",".join(_layers(layers))]
     try:
-        changed = _unwrapped(text, server) if undo else _wrapped(text, server, options)
+        changed = _unwrapped(file, text, server) if undo else _wrapped(text, server, options)
     except HostConfigError as error:
         fail(f"{file}: {error}")
     if diff:
@@ -220,19 +221,33 @@ def _wrapped(text: str, server: str | None, options: list[str]) -> str:
     launch = read_launch(text, name)
     launch = launch.wrapped or launch
     program = shutil.which(launch.command) or launch.command
-    return with_launch(
-        text, name, wrapped_launch(launch, own_program(), [*options, "--name", name], program)
-    )
+    return with_launch(text, name, wrapped_launch(launch, own_program(), [*options, "--name", name], program))
 
 
-def _unwrapped(text: str, server: str | None) -> str:
+def _unwrapped(file: Path, text: str, server: str | None) -> str:
     from earthwire.config.mcp_hosts import read_launch, with_launch
 
     name = _chosen(text, server)
     inner = read_launch(text, name).wrapped
     if inner is None:
         raise HostConfigError(f"server {name!r} is not wrapped")
-    return with_launch(text, name, inner)
+    return with_launch(text, name, _as_written_before(file, name, inner) or inner)
+
+
+def _as_written_before(file: Path, name: str, inner: "Launch") -> "Launch | None":
+    """Return how the backup starts the server, if that is the same program with the same arguments."""
+    from earthwire.config.mcp_hosts import read_launch
+
+    try:
+        before = read_launch(_backup(file).read_text("utf-8"), name)
+    except (OSError, UnicodeDecodeError, HostConfigError):
+        return None
+    is_same = before.args == inner.args and inner.command in (before.command, shutil.which(before.command))
+    return before if is_same else None
+
+
+def _backup(file: Path) -> Path:
+    return file.with_name(file.name + BACKUP_SUFFIX)
 
 
 def _chosen(text: str, server: str | None) -> str:
@@ -266,7 +281,7 @@ def _write(file: Path, before: str, after: str) -> None:
     if before == after:
         print(f"{file}: nothing to change")
         return
-    backup = file.with_name(file.name + BACKUP_SUFFIX)
+    backup = _backup(file)
     if not backup.exists():
         shutil.copy2(file, backup)
     fresh = file.with_name(f".{file.name}.{os.getpid()}")
