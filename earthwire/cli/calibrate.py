@@ -30,16 +30,18 @@ def calibrate(
     as_json: Annotated[bool, typer.Option("--json", help="Print a summary as JSON.")] = False,
 ) -> None:
     """Learn from traces how tools behave, and write it as a profile that people can read and review."""
-    from earthwire.cli.loading import load_traces
+    from earthwire.cli.gathering import gather_traces
+    from earthwire.cli.progress import late_progress
     from earthwire.config.profile_file import profile_text
     from earthwire.grounding.calibrate import calibrate as fit
 
     _check_output(profile, traces)
+    with late_progress() as progress:
+        read = gather_traces(traces, skip_bad_lines, progress)
     with late_status() as status:
-        loaded = load_traces(traces, skip_bad_lines, status)
         status("fitting the laws")
-        provenance = msgspec.structs.replace(loaded.provenance, licence=licence)
-        fitted = fit(loaded.calls, provenance, loaded.payloads)
+        provenance = msgspec.structs.replace(read.provenance, licence=licence)
+        fitted = fit(read.gathered.calls, provenance, read.payloads, counts=read.gathered.counts)
         status("writing the profile")
         write_whole(profile, profile_text(fitted))
     if as_json:

@@ -60,13 +60,13 @@ def load_traces(paths: Iterable[Path], skip_bad_lines: bool, status: LateStatus)
             status(f"reading {path.name}")
             count = 0
             for record in known.read(
-                path, ReadOptions(keep_bodies=True, keep_urls=True), _reporter() if skip_bad_lines else None
+                path, ReadOptions(keep_bodies=True, keep_urls=True), bad_line_reporter() if skip_bad_lines else None
             ):
                 count += 1
                 bank.add(record)
                 lag.add(record)
                 yield record
-            sources.append(Source(path.name, known.name, _sha256(path), count))
+            sources.append(Source(path.name, known.name, sha256_of(path), count))
             cannot_tell.update(dict.fromkeys(known.cannot_tell))
 
     calls = calls_from_records(records())
@@ -83,21 +83,24 @@ def load_traces(paths: Iterable[Path], skip_bad_lines: bool, status: LateStatus)
     return LoadedTraces(calls, bank, provenance, lag.report())
 
 
-def _reporter() -> BadLineHandler:
+def bad_line_reporter() -> BadLineHandler:
+    """Return a handler that tells on stderr which records were left out."""
     console = messages()
     return lambda error: console.print(f"left out: {error}", markup=False, soft_wrap=True)
 
 
 def _window(calls: Calls) -> tuple[str, str] | None:
     known = calls.start_s[np.isfinite(calls.start_s)]
-    return (_iso(known.min()), _iso(known.max())) if len(known) else None
+    return (iso_time(known.min()), iso_time(known.max())) if len(known) else None
 
 
-def _iso(time_s: float) -> str:
+def iso_time(time_s: float) -> str:
+    """Return a time in seconds since the epoch as ISO 8601 in UTC."""
     return datetime.fromtimestamp(time_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _sha256(path: Path) -> str:
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes, hex."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while chunk := file.read(_HASH_CHUNK_BYTES):

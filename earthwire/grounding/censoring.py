@@ -9,6 +9,7 @@ A call that ran into its caller's time limit would have gone on. So with a known
 which callers see a time-out follows from their own patience. Only time-outs without a known limit stay an outcome.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -76,18 +77,25 @@ class Completed:
     extrapolation: Extrapolation | None
 
 
-def limits_as_latencies(calls: Calls) -> Calls:
+def limits_as_latencies(calls: Calls, answering: Collection[str] | None = None) -> Calls:
     """Turn time-outs with a known limit into ``ok`` calls that last longer than it.
 
     A tool without any ``ok`` call that ended keeps its time-outs: nothing tells that it would ever have answered.
+
+    Args:
+        calls: what was recorded.
+        answering: tools that did answer, where `calls` are not all there are.
     """
     of_kind = np.isin(calls.kind_names, LIMIT_KINDS)
     cut = calls.censored & (calls.latency_s > 0)
     if "ok" not in calls.kind_names or not (cut & of_kind[calls.kind]).any():
         return calls
     ok = calls.kind_names.index("ok")
-    answers = np.unique(calls.tool[(calls.kind == ok) & (calls.latency_s > 0) & ~calls.censored])
-    slow = cut & of_kind[calls.kind] & np.isin(calls.tool, answers)
+    if answering is None:
+        codes = np.unique(calls.tool[(calls.kind == ok) & (calls.latency_s > 0) & ~calls.censored])
+        answering = {calls.tool_names[code] for code in codes}
+    answers = np.array([name in answering for name in calls.tool_names], dtype=bool)
+    slow = cut & of_kind[calls.kind] & answers[calls.tool]
     return replace(calls, kind=np.where(slow, ok, calls.kind))
 
 

@@ -179,21 +179,22 @@ def _session_sums(calls: Calls, bins: IntArray) -> Cells:
     columns = (calls.tool, calls.kind, calls.session, bins)
     packing = packing_of(columns)
     if packing is None:
-        seen = count_cells(*columns)
-        starts = starts_of(*seen.keys[:, :3].T)
-        keys, binned, count = seen.keys[starts, :2], seen.keys[:, 3], seen.counts
+        rows = np.column_stack(columns)[np.lexsort(columns[::-1])]
+        cells, binned = rows[:, :3], rows[:, 3]
+        starts = starts_of(*cells.T)
+        keys = cells[starts, :2]
     else:
-        # The bins come along in the lowest bits of what is sorted, which saves counting them one by one.
+        # The bins come along in the lowest bits of what is sorted, so that nothing has to be put in order after it.
         packed = np.sort(packing.pack(columns))
-        bin_bits = packing.bits[-1]
-        starts = starts_of(packed >> bin_bits)
+        starts = starts_of(packed >> packing.bits[-1])
         keys = packing.unpack(packed[starts])[:, :2]
-        binned = (packed & ((1 << bin_bits) - 1)) + packing.low[-1]
-        count = np.ones(len(packed), dtype=np.int64)
-    n, total = add_groups(count, starts), add_groups(count * binned, starts)
-    squares = add_groups(count * binned**2, starts)
+        binned = (packed & ((1 << packing.bits[-1]) - 1)) + packing.low[-1]
+    n = np.diff(np.append(starts, len(binned)))
+    total, squares = add_groups(binned, starts), add_groups(binned * binned, starts)
     between = np.rint(total.astype(float) ** 2 / np.maximum(n, 1)).astype(np.int64)
-    return sum_cells(keys, np.column_stack((n, total, squares, between, n**2, np.ones_like(n))))
+    groups = starts_of(*keys.T)
+    sums = [add_groups(column, groups) for column in (n, total, squares, between, n**2, np.ones_like(n))]
+    return Cells(keys[groups], np.column_stack(sums))
 
 
 def _on_clock_steps(calls: Calls) -> Cells:

@@ -225,7 +225,7 @@ def _range(batch: "pa.RecordBatch", name: str) -> tuple[int, int]:
 
     if name not in batch.schema.names:
         return 0, 0
-    found = compute.min_max(batch.column(name)).as_py()
+    found = compute.min_max(_plain(batch.column(name))).as_py()
     return found["min"] or 0, found["max"] or 0
 
 
@@ -330,7 +330,8 @@ def _numbers(batch: "pa.RecordBatch", name: str) -> FloatArray:
     """Return an integer column; NaN where it is null or not there."""
     if name not in batch.schema.names:
         return np.full(len(batch), np.nan)
-    column = batch.column(name)
-    if hasattr(column, "indices"):
-        column = column.dictionary_decode()
-    return np.asarray(column.to_numpy(zero_copy_only=False), dtype=np.float64)
+    return np.asarray(_plain(batch.column(name)).to_numpy(zero_copy_only=False), dtype=np.float64)
+
+
+def _plain(column: "pa.Array") -> "pa.Array":
+    return column.dictionary_decode() if hasattr(column, "indices") else column
