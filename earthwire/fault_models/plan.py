@@ -89,19 +89,21 @@ class RelayPieces(msgspec.Struct, frozen=True, tag="relay_pieces"):
     u: float = 0.5
 
 
-class RelayDamaged(msgspec.Struct, frozen=True, tag="relay_damaged", gc=False):
+class RelayDamaged(msgspec.Struct, frozen=True, tag="relay_damaged"):
     """Pass on the upstream's response with its body damaged; stands in place of both `RelayHead` and `RelayBody`.
 
     A body that nothing can be damaged about, or that is no success, is passed on as it is.
 
     `operator` is the name of one of `earthwire.fault_models.damage.OPERATORS`, `u` in (0, 1) decides all that it
-    leaves open, `aim` is the JSON path that it is aimed at. The last bytes leave no earlier than `last_byte_s`.
+    leaves open, `aim` is the JSON path that it is aimed at. The last bytes leave no earlier than `last_byte_s`. The
+    events of a stream leave no earlier than at `due_s`, as far as the damage lets it come.
     """
 
     operator: str
     u: float
     last_byte_s: float = 0.0
     aim: str | None = None
+    due_s: tuple[float, ...] = ()
 
 
 class RelayAnswer(msgspec.Struct, frozen=True, tag="relay_answer", gc=False):

@@ -119,10 +119,16 @@ def without_refusals(counts: OutcomeCounts) -> OutcomeCounts:
 
 
 def with_retry_after(steps: tuple[Step, ...], wait_s: int) -> tuple[Step, ...]:
-    """Return the steps with this ``Retry-After`` in the head, in place of any other."""
+    """Return the steps with this ``Retry-After`` in the head, in place of any other.
+
+    Where the recorded response also had ``retry-after-ms``, as those of model providers have, it says the same.
+    """
     return tuple(_told(step, wait_s) if isinstance(step, Head) else step for step in steps)
 
 
 def _told(head: Head, wait_s: int) -> Head:
-    others = tuple(pair for pair in head.headers if pair[0].lower() != "retry-after")
-    return msgspec.structs.replace(head, headers=(*others, ("retry-after", str(wait_s))))
+    told = {"retry-after": str(wait_s), "retry-after-ms": str(1000 * wait_s)}
+    names = {name.lower() for name, _ in head.headers} | {"retry-after"}
+    others = tuple(pair for pair in head.headers if pair[0].lower() not in told)
+    ours = tuple((name, text) for name, text in told.items() if name in names)
+    return msgspec.structs.replace(head, headers=(*others, *ours))

@@ -14,7 +14,7 @@ import msgspec
 
 from earthwire.fault_models.damage.payload import Numbers
 from earthwire.fault_models.dependence import normal_probability, normal_quantile
-from earthwire.fault_models.plan import Body, RelayBody, RelayPieces, Step, Wait
+from earthwire.fault_models.plan import Body, RelayBody, RelayDamaged, RelayPieces, Step, Wait
 from earthwire.traces.body_class import is_event_stream
 from earthwire.traces.stream_damage import events_of
 
@@ -94,6 +94,8 @@ def streamed(steps: tuple[Step, ...], due_s: tuple[float, ...]) -> tuple[Step, .
     for step in steps:
         if isinstance(step, RelayBody) and step.fraction == 1.0:
             timed.append(RelayPieces(due_s))
+        elif isinstance(step, RelayDamaged):
+            timed.append(msgspec.structs.replace(step, due_s=due_s))
         elif isinstance(step, Body) and is_event_stream(_content_type(steps)):
             timed += _events(step.data, due_s)
         else:

@@ -6,6 +6,7 @@ import msgspec
 
 from earthwire.fault_models.channels import CHANNELS_ATTRIBUTE
 from earthwire.fault_models.plan import Plan, plan_digest
+from earthwire.fault_models.reward.usage import usage_of
 from earthwire.proxy.episode_time import in_episode_time
 from earthwire.proxy.perform import Performance
 from earthwire.proxy.response_writer import CHUNKS_TIMED_MAX, ResponseWriter
@@ -22,6 +23,10 @@ CLASSIFIED_BYTES_MAX = 16 * 1024
 
 _DOUBTFUL: frozenset[BodyClass | None] = frozenset(("html", "xml", "invalid_json"))
 """Classes of bodies that may make a malformed response of one with a good status."""
+
+_Tokens = tuple[int | None, int | None]
+_NO_TOKENS: _Tokens = (None, None)
+"""Of calls that are no model calls: those are all sent by POST."""
 
 _SYNTAX = msgspec.json.Decoder(msgspec.Raw)
 _ABORT_ERROR_TYPES = {"rst": "connection_reset", "fin": "connection_closed", "hang": "hang"}
@@ -156,6 +161,7 @@ def _served_record(call: FinishedCall, ending: Ending, body_class: BodyClass | N
         writer.content_type,
         body_class,
         *_chunks(writer),
+        *(_tokens(writer) if request.line.method == "POST" else _NO_TOKENS),
         context.inflight_count,
         ending.origin,
         context.episode,
@@ -183,6 +189,12 @@ def _chunks(writer: ResponseWriter) -> tuple[bool | None, int | None, list[int] 
         return is_stream, None, None
     gaps_ns = [int((after - before) * NANOSECONDS_PER_SECOND) for before, after in pairwise(times_s)]
     return is_stream, len(times_s), gaps_ns
+
+
+def _tokens(writer: ResponseWriter) -> _Tokens:
+    """Return the tokens that a model's answer says it read and wrote; None where it does not say."""
+    usage = usage_of(writer.telling_body())
+    return usage.input_tokens or None, usage.output_tokens or None
 
 
 def _attributes(performance: Performance) -> str | None:

@@ -21,14 +21,15 @@ from earthwire.proxy.call_context import CallContext
 from earthwire.proxy.changed_exchange import NotedExchange
 from earthwire.proxy.client_side import ClientConnection
 from earthwire.proxy.clock import Clock
-from earthwire.proxy.exchange import Exchange, ResponseHead
+from earthwire.proxy.exchange import SWITCHING_PROTOCOLS, Exchange, ResponseHead
 from earthwire.proxy.limits import Limits
 from earthwire.proxy.mcp.relay_answer import relay_answer
 from earthwire.proxy.rare_steps import perform_rare
 from earthwire.proxy.relay import Tail, relay_part, relay_whole
 from earthwire.proxy.relay_damaged import STALE, damaged_response, read_part
-from earthwire.proxy.relay_pieces import relay_pieces
+from earthwire.proxy.relay_pieces import relay_pieces, send_events
 from earthwire.proxy.response_writer import ResponseWriter
+from earthwire.traces.body_class import is_event_stream
 from earthwire.traces.record import Origin
 
 
@@ -93,7 +94,7 @@ class Performance(msgspec.Struct, eq=False):
                     return
             elif isinstance(step, RelayHead):
                 self.head = await self.upstream_exchange().head()
-                self.writer.relay_head(self.head)
+                self.relay_head(self.head)
             elif isinstance(step, RelayBody):
                 if not self._relay_body_at_once(step):
                     await self._relay_body(step)
@@ -115,6 +116,13 @@ class Performance(msgspec.Struct, eq=False):
                 if self.aborted is not None:
                     return
         self.writer.flush()
+
+    def relay_head(self, head: ResponseHead) -> None:
+        """Stage a head; if it switches to another protocol, what the client says passes from now on."""
+        self.writer.relay_head(head)
+        if head.status == SWITCHING_PROTOCOLS:
+            self.writer.flush()
+            self.upstream_exchange().pass_up(self.client.begin_tunnel())
 
     def release(self) -> None:
         """Let the upstream's connection go after the plan is over."""
@@ -142,6 +150,9 @@ class Performance(msgspec.Struct, eq=False):
     async def _relay_body(self, step: RelayBody) -> None:
         body, writer = self.upstream_exchange().body, self.writer
         due_s = self.context.request.arrival_s + step.last_byte_s
+        if writer.status == SWITCHING_PROTOCOLS:
+            # Another protocol has its own idea of what a last byte is.
+            due_s = 0.0
         if step.fraction < 1.0:
             declared_bytes = None if self.head is None else self.head.content_length
             tail = Tail(writer, self.clock, due_s)
@@ -160,14 +171,24 @@ class Performance(msgspec.Struct, eq=False):
         bytes_max = self.limits.damaged_body_bytes_max
         tail = Tail(writer, self.clock, self.context.request.arrival_s + step.last_byte_s)
         head = self.head = await exchange.head()
+        if head.status == SWITCHING_PROTOCOLS:
+            self.relay_head(head)
+            await relay_whole(exchange.body, Tail(writer, self.clock, 0.0))
+            return
         data = await read_part(exchange.body, bytes_max)
         is_too_long = len(data) > bytes_max
         earlier = self._earlier(data) if step.operator == STALE and not is_too_long else None
         result = None if is_too_long else damaged_response(head, data, step, bytes_max, earlier)
         self.damaged = is_too_long or result is not None
         writer.relay_head(head if result is None else result.head)
-        await tail.send(data if result is None else result.body)
-        await tail.end()
+        body = data if result is None else result.body
+        if step.due_s and is_event_stream(head.content_type) and head.content_encoding is None:
+            arrival_s = self.context.request.arrival_s
+            due_s = tuple(arrival_s + time_s for time_s in step.due_s)
+            await send_events(body, data, writer, self.clock, due_s)
+        else:
+            await tail.send(body)
+            await tail.end()
         if not is_too_long and (result is None or not result.is_cut):
             writer.end()
 

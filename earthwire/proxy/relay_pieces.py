@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from itertools import pairwise
-from itertools import pairwise
 
 from earthwire.fault_models.damage.payload import Numbers
 from earthwire.fault_models.plan import RelayPieces
@@ -65,6 +64,30 @@ async def relay_pieces(
         if not body.complete:
             await relay_whole(body, Tail(writer, clock, due_s[-1]))
     await pieces.end()
+
+
+async def send_events(
+    data: bytes, whole: bytes, writer: ResponseWriter, clock: Clock, due_s: tuple[float, ...]
+) -> None:
+    """Send what damage has left of a stream of events: each event when the stream would have come so far.
+
+    Args:
+        data: to send.
+        whole: the stream without its damage.
+        writer: of the response to the client; its head is staged.
+        clock: says when an event is due.
+        due_s: when the events of the whole stream are due (clock time).
+    """
+    count = len(events_of(whole))
+    for i, event in enumerate(events_of(data)):
+        at_s = piece_due_s(min(i, count - 1), count, due_s)
+        if at_s > clock.now():
+            writer.flush()
+            await clock.wait_until(at_s)
+        writer.stage(event)
+        writer.flush()
+        if writer.full:
+            await writer.drain()
 
 
 class _Pieces:

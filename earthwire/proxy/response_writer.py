@@ -9,7 +9,7 @@ import msgspec
 
 from earthwire.fault_models.plan import Head
 from earthwire.proxy.client_side import ClientConnection
-from earthwire.proxy.exchange import ResponseHead
+from earthwire.proxy.exchange import SWITCHING_PROTOCOLS, ResponseHead
 from earthwire.proxy.headers import serialise
 from earthwire.proxy.request import Request
 from earthwire.proxy.upstream import chunk, last_chunk
@@ -17,6 +17,8 @@ from earthwire.traces.body_class import is_stream_type
 
 _REASONS = {status.value: status.phrase.encode("ascii") for status in HTTPStatus}
 CHUNKS_TIMED_MAX = 10_000
+TAIL_BYTES = 8 * 1024
+"""What is kept of either end of a long stream, for what its first and last events state."""
 
 _CLOSE = b"Connection: close\r\n"
 _KEEP_ALIVE = b"Connection: keep-alive\r\n"
@@ -55,6 +57,7 @@ class ResponseWriter(msgspec.Struct, eq=False):
     last_byte_s: float | None = None
     chunk_times_s: list[float] | None = None
     _timed_bytes: int = 0
+    _tail: bytes = b""
     _staged: bytes = b""
     _kept: list[bytes] = []
     _bodiless: bool = False
@@ -75,7 +78,7 @@ class ResponseWriter(msgspec.Struct, eq=False):
         self._bodiless = self.head_only or head.bodiless
         length = self.declared_bytes = head.content_length
         if length is None and not self._bodiless:
-            self._chunked = not self.http_1_0
+            self._chunked = not self.http_1_0 and head.status != SWITCHING_PROTOCOLS
             self.reusable = self.reusable and self._chunked
         self.status = head.status
         self.content_type = head.content_type
@@ -106,7 +109,15 @@ class ResponseWriter(msgspec.Struct, eq=False):
         self.body_bytes += len(data)
         if self.body_bytes <= self.kept_bytes_max:
             self._kept.append(data)
+        elif self.chunk_times_s is not None:
+            self._keep_ends(data)
         self._staged += chunk(data) if self._chunked else data
+
+    def _keep_ends(self, data: bytes) -> None:
+        """Keep the beginning and the end of a stream that is too long to be kept whole."""
+        if not self._kept:
+            self._kept.append(data[:TAIL_BYTES])
+        self._tail = (self._tail + data)[-TAIL_BYTES:]
 
     def raw(self, data: bytes) -> None:
         """Stage bytes outside of all framing, after which nobody can tell where another response would begin."""
@@ -147,6 +158,10 @@ class ResponseWriter(msgspec.Struct, eq=False):
         """Return the first bytes of the body: all of it unless `body_bytes` is larger."""
         return b"".join(self._kept)
 
+    def telling_body(self) -> bytes:
+        """Return the parts of the body where a stream says what it took: its beginning and its end."""
+        return self.kept_body() + self._tail
+
     async def drain(self) -> None:
         """Wait until the client has read enough for more."""
         await self.client.drain()
@@ -161,7 +176,9 @@ class ResponseWriter(msgspec.Struct, eq=False):
     def _stage_head(self, start: bytes) -> None:
         if is_stream_type(self.content_type):
             self.chunk_times_s = []
-        if not self.reusable:
+        if self.status == SWITCHING_PROTOCOLS:
+            self.reusable = False
+        elif not self.reusable:
             start += _CLOSE
         elif self.http_1_0:
             start += _KEEP_ALIVE

@@ -39,6 +39,8 @@ class ServedRecord(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     stream: bool | None = None
     chunk_count: int | None = None
     chunk_gaps_ns: list[int] | None = None
+    gen_ai_usage_input_tokens: int | None = None
+    gen_ai_usage_output_tokens: int | None = None
     inflight_at_start: int | None = None
     origin: Origin | None = None
     episode: str | None = None

@@ -9,7 +9,6 @@ from earthwire.fault_models.call import Drawn
 from earthwire.fault_models.plan import Body, Head, Plan
 from earthwire.fault_models.reward.facts import BUDGET_SPENT_ATTRIBUTE, Ledgers
 from earthwire.fault_models.reward.ledger import Ledger
-from earthwire.fault_models.reward.usage import usage_of
 from earthwire.proxy.call_record import FinishedCall
 from earthwire.proxy.observed_calls import arguments_of
 
@@ -57,10 +56,4 @@ class Spending:
 
     def add(self, call: FinishedCall) -> None:
         """Take a call that is over; one that was refused for the budget costs nothing."""
-        usage = usage_of(call.performance.writer.kept_body())
-        record = msgspec.structs.replace(
-            call.record().trace_record(),
-            gen_ai_usage_input_tokens=usage.input_tokens,
-            gen_ai_usage_output_tokens=usage.output_tokens,
-        )
-        self._ledgers.add(record, arguments_of(call))
+        self._ledgers.add(call.record().trace_record(), arguments_of(call))
