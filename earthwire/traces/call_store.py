@@ -202,6 +202,8 @@ class CallStore:
 
     def _move_to_files(self) -> None:
         for number, held in enumerate(self._held):
+            if not held:
+                continue
             with self._path(number).open("ab") as file:
                 for part in held:
                     self._filed[number].append(len(part))

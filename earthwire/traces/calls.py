@@ -242,8 +242,11 @@ def map_tools(calls: Calls, name_of: Callable[[str], str]) -> tuple[tuple[str, .
 
 
 def _recoded(parts: Sequence[Coded]) -> tuple[tuple[str, ...], IntArray]:
-    """Return the sorted names of all parts, and the codes of all calls among them."""
-    names = sorted({name for part in parts for name in part.names})
+    """Return the sorted names that parts use, and the codes of all calls among them."""
+    used = [{part.names[code] for code in np.unique(part.codes).tolist()} for part in parts]
+    names = sorted(set[str]().union(*used))
     code = {name: i for i, name in enumerate(names)}
-    codes = [np.array([code[name] for name in part.names], dtype=np.int64)[part.codes] for part in parts]
+    codes = [
+        np.array([code.get(name, -1) for name in part.names], dtype=np.int64)[part.codes] for part in parts
+    ]
     return tuple(names), np.concatenate(codes or [np.zeros(0, dtype=np.int64)])

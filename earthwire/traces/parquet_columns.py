@@ -308,7 +308,12 @@ def _chosen_records(batch: "pa.RecordBatch", calls: CallColumns, choose: ChooseR
 def _codes(batch: "pa.RecordBatch", name: str, unknown: str) -> tuple[tuple[str, ...], IntArray]:
     """Return a string column as names and codes; where it is null, or not there, it is `unknown`."""
     codes, dictionary = _coded(batch, name)
-    return (*dictionary.to_pylist(), unknown), codes
+    names = tuple(dictionary.to_pylist())
+    return (names if _are_known(batch, name) else (*names, unknown)), codes
+
+
+def _are_known(batch: "pa.RecordBatch", name: str) -> bool:
+    return name in batch.schema.names and batch.column(name).null_count == 0
 
 
 def _coded(batch: "pa.RecordBatch", name: str) -> tuple[IntArray, "pa.Array"]:

@@ -1,0 +1,157 @@
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from earthwire.traces.call_columns import CallColumns
+from earthwire.traces.calls import calls_from_columns, calls_from_records
+from earthwire.traces.errors import TraceFileError
+from earthwire.traces.parquet import read_parquet, write_parquet
+from earthwire.traces.parquet_columns import ParquetBlock, parquet_shape, read_row_group
+from earthwire.traces.record import TraceRecord
+from tests.traces.test_call_store import assert_same, made_records
+
+DATA = Path(__file__).parents[2].parent / "shared" / "data"
+SETS = (
+    "dev_auth0",
+    "dev_jupiterone_har",
+    "dev_livemcp",
+    "dev_llmperf",
+    "dev_scaleway",
+    "dev_upptime",
+    "dev_web_har",
+)
+
+
+def everything(columns: CallColumns) -> np.ndarray:
+    return np.ones(len(columns), dtype=bool)
+
+
+def blocks_of(path: Path, on_bad_row=None, choose=everything) -> list[ParquetBlock]:
+    shape = parquet_shape(path)
+    groups = range(len(shape.row_counts))
+    return [block for group in groups for block in read_row_group(shape, group, 0, choose, on_bad_row)]
+
+
+def table(path: Path, row_group_size: int | None = None, **columns: object) -> Path:
+    pq.write_table(pa.table(columns), path, row_group_size=row_group_size)
+    return path
+
+
+def test_columns_hold_what_the_records_hold(tmp_path: Path) -> None:
+    records = made_records(300)
+    write_parquet(records, tmp_path / "t.parquet")
+    blocks = blocks_of(tmp_path / "t.parquet")
+    assert_same(calls_from_columns([block.calls for block in blocks]), calls_from_records(records))
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_columns_of_real_data_are_those_of_its_records(name: str) -> None:
+    path = DATA / name / "records.parquet"
+    if not path.exists():
+        pytest.skip(f"needs {path}")
+    blocks = blocks_of(path, choose=lambda columns: np.zeros(len(columns), dtype=bool))
+    expected = calls_from_records(read_parquet(path))
+    assert_same(calls_from_columns([block.calls for block in blocks]), expected)
+
+
+def test_kinds_are_refined_by_what_makes_them_differ(tmp_path: Path) -> None:
+    path = table(
+        tmp_path / "t.parquet",
+        tool=["a"] * 7,
+        outcome=["http_error", "http_error", "rpc_error", "malformed", "malformed", "semantic_error", None],
+        http_response_status_code=[503, 0, None, 200, None, None, None],
+        rpc_response_status_code=[None, None, "-32603", None, None, None, None],
+        body_class=[None, None, None, "html", "html", None, None],
+        error_type=[None, None, None, None, "truncated", "schema_drift", None],
+    )
+    kind = blocks_of(path)[0].calls.kind
+    assert [kind.names[code] for code in kind.codes] == [
+        "http_5xx:503",
+        "http_error",
+        "rpc_error:-32603",
+        "malformed:html",
+        "malformed:truncated",
+        "semantic_error:schema_drift",
+        "unknown",
+    ]
+
+
+def test_only_rows_that_say_something_of_payloads_become_records_and_of_those_the_chosen(
+    tmp_path: Path,
+) -> None:
+    records = [
+        TraceRecord(tool="a", seq=0, outcome="ok"),
+        TraceRecord(tool="a", seq=1, outcome="ok", response_body="{}"),
+        TraceRecord(tool="a", seq=2, outcome="http_error", http_response_status_code=500),
+        TraceRecord(tool="a", seq=3, outcome="ok", http_response_header={"server": ["x"]}),
+    ]
+    write_parquet(records, tmp_path / "t.parquet")
+    (block,) = blocks_of(tmp_path / "t.parquet")
+    assert [record.seq for record in block.records] == [1, 2, 3]
+    assert block.records[2].http_response_header == {"server": ["x"]}
+    (block,) = blocks_of(tmp_path / "t.parquet", choose=lambda columns: columns.seq == 2)
+    assert [record.seq for record in block.records] == [2]
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "problem"),
+    [
+        ("duration_ns", [1, -1, 3], "row 2: duration_ns is -1"),
+        ("outcome", ["ok", "great", "ok"], "row 2: outcome is 'great'"),
+        ("http_response_status_code", [200, 1000, 0], "row 2: http_response_status_code is 1000"),
+        ("tool", ["a", None, "c"], "row 2: "),
+        ("tool", ["a", "", "c"], "row 2: tool is ''"),
+        ("latency_censoring", ["none", "left", None], "row 2: latency_censoring is 'left'"),
+    ],
+)
+@pytest.mark.parametrize("row_group_size", [None, 1])
+def test_bad_rows_are_told_as_the_records_reader_tells_them(
+    tmp_path: Path, column: str, values: list, problem: str, row_group_size: int | None
+) -> None:
+    columns = {"tool": ["a", "b", "c"], "seq": [1, 2, 3], column: values}
+    path = table(tmp_path / "t.parquet", row_group_size, **columns)
+    with pytest.raises(TraceFileError, match="row 2") as caught:
+        blocks_of(path)
+    with pytest.raises(TraceFileError) as expected:
+        list(read_parquet(path))
+    assert problem in str(caught.value)
+    assert str(caught.value) == str(expected.value)
+    errors: list[TraceFileError] = []
+    blocks = blocks_of(path, errors.append)
+    assert [seq for block in blocks for seq in block.calls.seq.tolist()] == [1, 3]
+    assert [str(error) for error in errors] == [str(expected.value)]
+    assert sum(block.row_count for block in blocks) == 3
+
+
+def test_the_footer_tells_what_is_known(tmp_path: Path) -> None:
+    for statistics in (True, False):
+        columns = {"tool": ["a"] * 4, "duration_ns": [1, None, 3, None], "ttfb_ns": [None, None, 1, None]}
+        path = tmp_path / f"{statistics}.parquet"
+        pq.write_table(pa.table(columns), path, row_group_size=2, write_statistics=statistics)
+        shape = parquet_shape(path)
+        assert (shape.row_counts, shape.known_total, shape.known_first) == ((2, 2), 2, 1)
+        assert shape.columns == ("tool", "duration_ns", "ttfb_ns")
+
+
+def test_a_file_without_tools_is_one_clear_error(tmp_path: Path) -> None:
+    path = table(tmp_path / "t.parquet", seq=[1])
+    with pytest.raises(TraceFileError, match=r"row 1: .*tool"):
+        blocks_of(path)
+
+
+def test_plain_and_dictionary_columns_of_any_integer_width_are_read(tmp_path: Path) -> None:
+    path = table(
+        tmp_path / "t.parquet",
+        tool=pa.array(["a", "b"]).dictionary_encode(),
+        session_id=pa.array(["", "s"], pa.large_string()),
+        duration_ns=pa.array([5, 7], pa.uint32()),
+        seq=pa.array([1, 2], pa.int8()).dictionary_encode(),
+    )
+    (block,) = blocks_of(path)
+    session = block.calls.session
+    assert [session.names[code] for code in session.codes] == ["(no session)", "s"]
+    assert block.calls.duration_ns.tolist() == [5, 7]
+    assert block.calls.seq.tolist() == [1, 2]
