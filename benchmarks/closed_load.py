@@ -26,12 +26,16 @@ def write_script(folder: Path) -> Path:
 
 
 def load(
-    port: int, duration_s: float, connection_count: int = CONNECTION_COUNT, script: Path | None = None
+    port: int,
+    duration_s: float,
+    connection_count: int = CONNECTION_COUNT,
+    script: Path | None = None,
+    path: str = "/x.json",
 ) -> int:
     """Send requests on keep-alive connections for a while; return how many were answered."""
     if shutil.which("wrk") is None:
-        return asyncio.run(load_with_asyncio(port, duration_s, connection_count))
-    url = f"http://127.0.0.1:{port}/x.json"
+        return asyncio.run(load_with_asyncio(port, duration_s, connection_count, path))
+    url = f"http://127.0.0.1:{port}{path}"
     options = [] if script is None else ["-s", str(script)]
     command = ["wrk", "-t1", f"-c{connection_count}", f"-d{max(1, round(duration_s))}s", *options, url]
     output = subprocess.run(command, capture_output=True, check=True, text=True).stdout
@@ -40,9 +44,9 @@ def load(
     return next(int(line.split()[0]) for line in output.splitlines() if "requests in" in line)
 
 
-async def load_with_asyncio(port: int, duration_s: float, connection_count: int) -> int:
+async def load_with_asyncio(port: int, duration_s: float, connection_count: int, path: str) -> int:
     loop = asyncio.get_running_loop()
-    clients = [LoadClient() for _ in range(connection_count)]
+    clients = [LoadClient(path) for _ in range(connection_count)]
     for client in clients:
         await loop.create_connection(lambda client=client: client, "127.0.0.1", port)
     await asyncio.sleep(duration_s)
@@ -54,9 +58,8 @@ async def load_with_asyncio(port: int, duration_s: float, connection_count: int)
 class LoadClient(asyncio.Protocol):
     """Sends the next request as soon as the body of the last one is complete."""
 
-    REQUEST = b"GET /x.json HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
-
-    def __init__(self) -> None:
+    def __init__(self, path: str) -> None:
+        self.request = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode()
         self.answered_count = 0
         self.received = b""
 
@@ -64,7 +67,7 @@ class LoadClient(asyncio.Protocol):
         """Send the first request."""
         assert isinstance(transport, asyncio.Transport)
         self.transport = transport
-        transport.write(self.REQUEST)
+        transport.write(self.request)
 
     def data_received(self, data: bytes) -> None:
         """Count a complete response and send the next request."""
@@ -76,4 +79,4 @@ class LoadClient(asyncio.Protocol):
             raise SystemExit(f"errors under load: {head!r}")
         self.received = b""
         self.answered_count += 1
-        self.transport.write(self.REQUEST)
+        self.transport.write(self.request)

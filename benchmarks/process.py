@@ -9,7 +9,7 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).parents[1]
 STOP_TIMEOUT_S = 20.0
-START_TIMEOUT_S = 10.0
+START_TIMEOUT_S = 30.0
 CLOCK_TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 

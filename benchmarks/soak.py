@@ -17,6 +17,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from answers import is_whole
 from contenders import start_upstream
 from held_requests import REQUEST, resident_kib
 from process import Contender, free_port, launch, stop
@@ -163,9 +164,7 @@ class Client(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """End the call where its answer is complete; other answers end with the connection."""
         self.received += data
-        head, separator, body = self.received.partition(b"\r\n\r\n")
-        _, declared, rest = head.lower().partition(b"content-length:")
-        if not separator or not declared or len(body) < int(rest.split(b"\r\n")[0]):
+        if not is_whole(self.received):
             return
         self.end("answered")
         if not self.transport.is_closing():

@@ -1,6 +1,6 @@
 """Servers of our own that are started as processes to be measured.
 
-python benchmarks/subject.py earthwire PORT UPSTREAM [--with-profile] [--record FILE]
+python benchmarks/subject.py earthwire PORT UPSTREAM [--with-profile] [--latency SECONDS] [--record FILE]
 python benchmarks/subject.py stub PORT
 """
 
@@ -11,6 +11,9 @@ from pathlib import Path
 
 from contenders import BODY
 
+ADMIN_TOKEN = "benchmark-token-of-32-characters"
+NO_LATENCY_S = 1e-9
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
@@ -19,31 +22,35 @@ def main() -> None:
     earthwire.add_argument("port", type=int)
     earthwire.add_argument("upstream")
     earthwire.add_argument("--with-profile", action="store_true")
+    earthwire.add_argument("--latency", type=float, default=NO_LATENCY_S)
     earthwire.add_argument("--record", type=Path)
+    earthwire.add_argument("--admin-port", type=int)
     subjects.add_parser("stub").add_argument("port", type=int)
     arguments = parser.parse_args()
     if arguments.subject == "stub":
         serve_stub(arguments.port)
     else:
-        serve_earthwire(arguments.port, arguments.upstream, arguments.with_profile, arguments.record)
+        serve_earthwire(arguments)
 
 
-def serve_earthwire(port: int, upstream: str, with_profile: bool, record: Path | None) -> None:
-    from earthwire.proxy import ServeConfig, run
-    from earthwire.proxy.pass_through import PassThrough
-    from earthwire.proxy.planner import Planner
+def serve_earthwire(arguments: argparse.Namespace) -> None:
+    from earthwire.proxy import PassThrough, Planner, ServeConfig, run
+    from earthwire.proxy.admin_config import AdminConfig
 
-    planner: Planner = CalibratedPlanner() if with_profile else PassThrough()
-    run(ServeConfig(upstreams={"tool": upstream}, port=port, record_path=record), planner)
+    planner: Planner = CalibratedPlanner(arguments.latency) if arguments.with_profile else PassThrough()
+    admin = None if arguments.admin_port is None else AdminConfig(ADMIN_TOKEN, port=arguments.admin_port)
+    upstreams = {"tool": arguments.upstream}
+    config = ServeConfig(upstreams=upstreams, port=arguments.port, record_path=arguments.record, admin=admin)
+    run(config, planner)
 
 
 class CalibratedPlanner:
-    """Draws from a profile whose latencies are too short to wait for: all the work of a draw, none of its delay."""
+    """Draws from a profile with one latency; the usual one is too short to wait for: all work of a draw, no delay."""
 
     seed = 1
     profile_hash = "benchmark"
 
-    def __init__(self) -> None:
+    def __init__(self, latency_s: float) -> None:
         from earthwire.fault_models.latency import LEVELS, LatencyTable
         from earthwire.fault_models.outcome import START, OutcomeCounts
         from earthwire.fault_models.profile import Profile, ToolLaws
@@ -52,7 +59,7 @@ class CalibratedPlanner:
 
         kinds = {"ok": 1000, "unknown": 1}
         outcomes = OutcomeCounts({START: kinds, "ok": kinds, "unknown": kinds})
-        quantiles_s = tuple(1e-9 * (1 + number) for number in range(len(LEVELS)))
+        quantiles_s = tuple(latency_s * (1 + 1e-3 * number) for number in range(len(LEVELS)))
         latency = {kind: LatencyTable(1000, quantiles_s) for kind in kinds}
         laws = ToolLaws(1001, 10, outcomes, latency)
         self.draw = Simulation(Profile(tools={}, overall=laws), self.seed).draw
