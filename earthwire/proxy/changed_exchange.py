@@ -58,6 +58,10 @@ class AnsweredExchange(NotedExchange):
         """Return the head of the answer."""
         return self._head
 
+    def pass_up(self, body: Body) -> None:
+        """Drop what the client says: nobody is there to hear it."""
+        body.discard()
+
     def finish(self) -> None:
         """Do nothing: no upstream was asked."""
 
@@ -122,6 +126,10 @@ class ChangedExchange(NotedExchange):
         sent = encoded(changed, head.content_encoding)
         self._body = complete_body(sent)
         return _sized(head, len(sent))
+
+    def pass_up(self, body: Body) -> None:
+        """Let what the client says from now on pass."""
+        self._inner.pass_up(body)
 
     def finish(self) -> None:
         """Let go of the exchange behind."""

@@ -4,6 +4,7 @@ import asyncio
 import math
 from collections.abc import Callable, Coroutine
 
+from earthwire.proxy.body import Body
 from earthwire.proxy.connection import Connection
 from earthwire.proxy.fiber import Fiber, Signal
 from earthwire.proxy.limits import Limits
@@ -161,6 +162,13 @@ class ClientConnection(Connection):
         if self._refusal is not None:
             raise self._refusal
         return request
+
+    def begin_tunnel(self) -> Body:
+        """Return all that the client says from now on: it speaks another protocol, and no further request comes."""
+        body = self._parser.begin_tunnel()
+        self.resume_reading()
+        self._await_body()
+        return body
 
     async def drain(self) -> None:
         """Wait until the client has read enough for more, or is gone; a client that stops reading is given up."""

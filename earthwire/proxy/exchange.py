@@ -1,6 +1,6 @@
 """The seam between a call and whatever answers it: a live upstream or a recording."""
 
-from typing import Protocol
+from typing import Final, Protocol
 
 import msgspec
 
@@ -9,6 +9,8 @@ from earthwire.proxy.body import Body
 from earthwire.proxy.headers import Fields
 from earthwire.proxy.request import Request
 from earthwire.traces.record import Origin
+
+SWITCHING_PROTOCOLS: Final = 101
 
 
 class ResponseHead(msgspec.Struct, frozen=True):
@@ -62,6 +64,9 @@ class Exchange(Protocol):
         Raises:
             UpstreamError: if there is none.
         """
+
+    def pass_up(self, body: Body) -> None:
+        """Send on what the client says from now on, since the upstream has switched to another protocol."""
 
     def finish(self) -> None:
         """Let go. What is missing of the response is read and dropped, so that the upstream ends its work."""

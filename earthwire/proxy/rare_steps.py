@@ -45,7 +45,7 @@ async def _relay_false_head(performance: "Performance", step: RelayFalseHead) ->
         length = exchange.body.received_bytes
     performance.head = head
     performance.damaged = True
-    performance.writer.relay_head(_false_head(head, step, length))
+    performance.relay_head(_false_head(head, step, length))
 
 
 def _false_head(head: ResponseHead, step: RelayFalseHead, body_bytes: int | None) -> ResponseHead:

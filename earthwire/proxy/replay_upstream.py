@@ -152,6 +152,10 @@ class RecordedExchange:
         """Return the recorded head."""
         return recorded_head(self._record, self.body.received_bytes)
 
+    def pass_up(self, body: Body) -> None:
+        """Drop what the client says: a recording cannot answer it."""
+        body.discard()
+
     def finish(self) -> None:
         """Do nothing: no upstream was asked."""
 

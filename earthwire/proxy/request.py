@@ -31,6 +31,9 @@ class RequestHeaders(msgspec.Struct, frozen=True):
         expects_continue: the client waits for ``100 Continue`` before it sends the body.
         episode: value of the episode header, or else of our member of the baggage, or None.
         host: value of Host, or None.
+        upgrades: the client wishes to speak WebSocket on this connection.
+        own_origin: it named this proxy as its Origin, which is left out of `fields` and `forwarded`: the upstream is to
+            see its own.
     """
 
     fields: Fields
@@ -42,6 +45,8 @@ class RequestHeaders(msgspec.Struct, frozen=True):
     expects_continue: bool
     episode: str | None
     host: bytes | None = None
+    upgrades: bool = False
+    own_origin: bool = False
 
 
 class Request(msgspec.Struct, frozen=True):

@@ -14,7 +14,15 @@ from typing import TypeVar
 import httptools
 
 from earthwire.proxy.baggage import episode_in_baggage
-from earthwire.proxy.headers import EPISODE_HEADER, HOP_BY_HOP, Fields, keeps_alive, serialise, without_named
+from earthwire.proxy.headers import (
+    EPISODE_HEADER,
+    HOP_BY_HOP,
+    Fields,
+    keeps_alive,
+    serialise,
+    tokens,
+    without_named,
+)
 from earthwire.proxy.limits import Limits
 from earthwire.proxy.refusal import RequestRefusedError
 from earthwire.proxy.request import RequestHeaders, RequestLine
@@ -32,6 +40,8 @@ from earthwire.proxy.request_rules import (
 _VERSION_BYTES = len(b" HTTP/1.1")
 _VERSION = re.compile(rb" HTTP/1\.[01]\r\n")
 _SPECIAL = HOP_BY_HOP | {b"host", b"content-length", b"expect", EPISODE_HEADER}
+_UPGRADE_WISH = b"Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+_LOCAL_AUTHORITY = re.compile(rb"(localhost|[0-9]+(\.[0-9]+){3}|\[[0-9a-f:.]+\])(:[0-9]+)?")
 _Part = TypeVar("_Part")
 _HEADS_REMEMBERED = 1024
 _REMEMBERED_BYTES_MAX = 4096
@@ -89,10 +99,15 @@ class RequestHeadReader:
         episodes = special.get(EPISODE_HEADER)
         if connections:
             fields = without_named(fields, connections)
+        own_origin = _is_own_origin(parsed.origins, special.get(b"host", ()))
+        if own_origin:
+            fields = [field for field in fields if field[0].lower() != b"origin"]
+        upgrades = b"upgrade" in special and _wishes_websocket(special[b"upgrade"], connections, version)
+        upgrades = upgrades and not chunked and not content_length
         # By position, in the order of the fields: every head that is new comes through here.
         return RequestHeaders(
             fields,
-            _forwarded(fields, content_length, chunked=chunked),
+            _forwarded(fields, content_length, chunked=chunked, upgrades=upgrades),
             content_length,
             chunked,
             keeps_alive(version, connections) if connections else version == "1.1",
@@ -100,6 +115,8 @@ class RequestHeadReader:
             b"expect" in special and _expects_continue(special[b"expect"], version),
             episodes[-1].decode("latin-1") if episodes else episode_in_baggage(parsed.baggage),
             special[b"host"][0] if b"host" in special else None,
+            upgrades,
+            own_origin,
         )
 
     def _refusal(self, error: httptools.HttpParserError, head: bytes) -> RequestRefusedError:
@@ -116,8 +133,9 @@ class _Parsed:
         self.fields: Fields = []
         self.special: dict[bytes, tuple[bytes, ...]] = {}
         self.baggage: list[bytes] = []
+        self.origins: list[bytes] = []
         parser = httptools.HttpRequestParser(self)
-        # The wish for another protocol is not granted; the head is complete by the time it is noticed.
+        # A wish for another protocol ends parsing; the head is complete by then.
         with contextlib.suppress(httptools.HttpParserUpgrade):
             parser.feed_data(head)
         self.method: bytes = parser.get_method()
@@ -133,6 +151,8 @@ class _Parsed:
         else:
             if folded == b"baggage":
                 self.baggage.append(value)
+            elif folded == b"origin":
+                self.origins.append(value)
             self.fields.append((name, value))
 
 
@@ -143,12 +163,34 @@ def _remember(known: dict[bytes, _Part], key: bytes, part: _Part) -> None:
     known[key] = part
 
 
-def _forwarded(fields: Fields, content_length: int | None, *, chunked: bool) -> bytes:
+def _forwarded(fields: Fields, content_length: int | None, *, chunked: bool, upgrades: bool) -> bytes:
+    if upgrades:
+        return serialise(b"", fields) + _UPGRADE_WISH
     if chunked:
         return serialise(b"", fields) + b"Transfer-Encoding: chunked\r\n\r\n"
     if content_length is not None:
         return serialise(b"", fields) + b"Content-Length: %d\r\n\r\n" % content_length
     return serialise(b"", fields) + b"\r\n"
+
+
+def _wishes_websocket(protocols: tuple[bytes, ...], connections: tuple[bytes, ...], version: str) -> bool:
+    """Tell whether a client wishes to speak WebSocket; no other protocol is granted, least of all HTTP/2 in plain."""
+    asked = [token for value in protocols for token in tokens(value)]
+    return version == "1.1" and asked == [b"websocket"] and any(b"upgrade" in tokens(one) for one in connections)
+
+
+def _is_own_origin(origins: list[bytes], hosts: tuple[bytes, ...]) -> bool:
+    """Tell whether a request comes from this proxy's own address, as its client sees it.
+
+    Only addresses and localhost are believed: a name in Host could be that of a foreign page whose name was made to
+    lead here, and then the upstream is to see the true Origin.
+    """
+    if len(origins) != 1 or len(hosts) != 1:
+        return False
+    scheme, separator, authority = origins[0].lower().partition(b"://")
+    if not separator or scheme not in (b"http", b"https") or authority != hosts[0].lower():
+        return False
+    return _LOCAL_AUTHORITY.fullmatch(authority) is not None
 
 
 def _expects_continue(values: tuple[bytes, ...], version: str) -> bool:

@@ -4,6 +4,7 @@ Bytes never go to a parser beyond the end of a head or of a body; what is left w
 answered. So pipelined requests are served in order, and each head is checked as raw bytes.
 """
 
+import sys
 import time
 
 import httptools
@@ -64,6 +65,15 @@ class RequestParser:
         if not headers.content_length and not headers.chunked:
             return Request(line, headers, arrival_s, NO_BODY)
         return Request(line, headers, arrival_s, self._open_body(headers))
+
+    def begin_tunnel(self) -> Body:
+        """Return a body that all bytes from now on belong to."""
+        body = self.open_body = Body(self._flow, self._limits.buffer_bytes_max)
+        self._remaining_bytes = sys.maxsize
+        if self.pending:
+            body.feed(self.pending)
+            self.pending = b""
+        return body
 
     def feed_body(self, data: bytes) -> bytes:
         """Parse bytes of the body that is open; return what lies beyond its end.

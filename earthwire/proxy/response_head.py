@@ -4,11 +4,12 @@ Reading a head is a pure function of its bytes, and its results are remembered: 
 second are alike in their heads.
 """
 
+import contextlib
 from functools import lru_cache
 
 import httptools
 
-from earthwire.proxy.exchange import ResponseHead
+from earthwire.proxy.exchange import SWITCHING_PROTOCOLS, ResponseHead
 from earthwire.proxy.headers import HOP_BY_HOP, Fields, keeps_alive, serialise, without_named
 from earthwire.proxy.refusal import UpstreamError
 
@@ -39,9 +40,13 @@ def _read(head: bytes) -> ResponseHead:
     content_type = _last(noted, b"content-type")
     content_length = int(lengths[0]) if lengths else None
     bodiless = parsed.status in (204, 304)
+    start = serialise(b"HTTP/1.1 %d %b\r\n" % (parsed.status, parsed.reason), fields)
+    if parsed.status == SWITCHING_PROTOCOLS:
+        # The only head whose hop-by-hop fields are for the client as well.
+        start += b"Connection: Upgrade\r\n" + serialise(b"", [(b"Upgrade", one) for one in noted.get(b"upgrade", ())])
     return ResponseHead(
         status=parsed.status,
-        start=serialise(b"HTTP/1.1 %d %b\r\n" % (parsed.status, parsed.reason), fields),
+        start=start,
         fields=fields,
         content_length=content_length,
         chunked=bool(encodings),
@@ -66,9 +71,9 @@ class _Parsed:
         self.noted: Fields = []
         parser = httptools.HttpResponseParser(self)
         try:
-            parser.feed_data(head)
-        except httptools.HttpParserUpgrade as error:
-            raise UpstreamError("bad_response", "the upstream switched protocols unasked") from error
+            # Another protocol ends parsing; the head is complete by then.
+            with contextlib.suppress(httptools.HttpParserUpgrade):
+                parser.feed_data(head)
         except httptools.HttpParserError as error:
             raise UpstreamError("bad_response", f"the upstream's response is malformed: {error}") from error
         self.status: int = parser.get_status_code()

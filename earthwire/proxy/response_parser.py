@@ -4,7 +4,7 @@ import httptools
 
 from earthwire.proxy.body import Body, Flow
 from earthwire.proxy.chunked import ChunkedDecoder
-from earthwire.proxy.exchange import ResponseHead
+from earthwire.proxy.exchange import SWITCHING_PROTOCOLS, ResponseHead
 from earthwire.proxy.headers import HEAD_END
 from earthwire.proxy.limits import Limits
 from earthwire.proxy.refusal import UpstreamError
@@ -21,6 +21,7 @@ class ResponseParser:
         body: of the final response.
         complete: the response has ended.
         reusable: the connection may carry another exchange.
+        upgrade_asked: the request wished for another protocol; to be set after `begin`.
 
     Args:
         flow: the connection, to be paused while the body is not read.
@@ -39,6 +40,7 @@ class ResponseParser:
         "complete",
         "head",
         "reusable",
+        "upgrade_asked",
     )
 
     def __init__(self, flow: Flow, limits: Limits) -> None:
@@ -61,6 +63,7 @@ class ResponseParser:
         self.body = body = Body(self._flow, self._limits.buffer_bytes_max)
         self.complete = False
         self.reusable = False
+        self.upgrade_asked = False
         return body
 
     def feed(self, data: bytes) -> None:
@@ -114,7 +117,7 @@ class ResponseParser:
 
     def _take_head(self, head: ResponseHead) -> None:
         """Decide where the body ends (RFC 9112, section 6.3), unless the response is an interim one."""
-        if head.status < 200:
+        if head.status < 200 and not (head.status == SWITCHING_PROTOCOLS and self.upgrade_asked):
             self._skip_interim(head.status)
             return
         self.head = head
@@ -127,7 +130,7 @@ class ResponseParser:
             self._finish()
 
     def _skip_interim(self, status: int) -> None:
-        if status == 101:
+        if status == SWITCHING_PROTOCOLS:
             raise UpstreamError("bad_response", "the upstream switched protocols unasked")
         self._interim_count += 1
         if self._interim_count > self._limits.interim_responses_max:

@@ -13,6 +13,7 @@ from earthwire.fault_models.plan import Plan
 from earthwire.proxy.address_rules import is_among, is_link_local
 from earthwire.proxy.body import NO_BODY, Body
 from earthwire.proxy.exchange import ResponseHead
+from earthwire.proxy.fiber import Fiber
 from earthwire.proxy.limits import Limits
 from earthwire.proxy.refusal import UpstreamError
 from earthwire.proxy.request import Request
@@ -103,6 +104,7 @@ class LiveSource:
         # What stands between the method and the target, and between the target and the client's own headers.
         self._before_target = f" {upstream.base_path}"
         self._after_target = f" HTTP/1.1\r\nHost: {upstream.authority}\r\n"
+        self._origin = f"Origin: {upstream.scheme}://{upstream.authority}\r\n"
         self._closed = False
 
     @property
@@ -131,6 +133,8 @@ class LiveSource:
         """Send a request to the upstream (see `earthwire.proxy.exchange.Source`)."""
         method, headers, body = request.line.method, request.headers, request.body
         first_line = f"{method}{self._before_target}{target}{self._after_target}"
+        if headers.own_origin:
+            first_line += self._origin
         data = first_line.encode("ascii") + headers.forwarded
         whole = body.complete
         if body.error is not None:
@@ -142,8 +146,11 @@ class LiveSource:
             if whole and headers.chunked:
                 data += last_chunk(body.trailers)
         connection = self._pop() or await self.connect()
-        exchange = LiveExchange(self, connection, data if whole else None, method, NO_BODY)
+        may_repeat = whole and not headers.upgrades
+        exchange = LiveExchange(self, connection, data if may_repeat else None, method, NO_BODY)
         exchange.begin(data)
+        if headers.upgrades:
+            connection.parser.upgrade_asked = True
         if not whole:
             await exchange.send_rest(request)
         return exchange
@@ -294,6 +301,7 @@ class LiveExchange(msgspec.Struct, eq=False):
     _method: str
     body: Body
     _head: ResponseHead | None = None
+    _uplink: Fiber | None = None
 
     def begin(self, data: bytes) -> None:
         """Send the request, or the first bytes of it."""
@@ -343,13 +351,24 @@ class LiveExchange(msgspec.Struct, eq=False):
             else:
                 raise error
 
+    def pass_up(self, body: Body) -> None:
+        """Send on what the client says from now on, since the upstream has switched to another protocol."""
+        if self._connection is not None:
+            self._uplink = Fiber(self._connection.loop, _pass_up(body, self._connection))
+            self._uplink.step()
+
     def finish(self) -> None:
         """Have the rest of the response read and dropped, if any is missing."""
-        if self._connection is not None:
+        if self._uplink is not None:
+            self.cancel()
+        elif self._connection is not None:
             self._connection.abandon()
 
     def cancel(self) -> None:
         """Close the connection, unless the response is complete."""
+        if self._uplink is not None:
+            self._uplink.cancel()
+            self._uplink = None
         if self._connection is not None:
             self._connection.abort()
 
@@ -371,3 +390,11 @@ class LiveExchange(msgspec.Struct, eq=False):
             and self._whole is not None
             and self._method in _IDEMPOTENT_METHODS
         )
+
+
+async def _pass_up(body: Body, connection: UpstreamConnection) -> None:
+    """Send what a client says to an upstream that has switched protocols, no faster than it reads."""
+    while not connection.closed and await body.more():
+        connection.transport.write(body.take())
+        if connection.write_full:
+            await connection.drain()
