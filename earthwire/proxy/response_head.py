@@ -30,6 +30,8 @@ def read_response_head(head: bytes) -> ResponseHead:
 
 def _read(head: bytes) -> ResponseHead:
     parsed = _Parsed(head)
+    if parsed.version not in ("1.0", "1.1"):
+        raise UpstreamError("bad_response", f"the upstream answers in HTTP/{parsed.version}, not in HTTP/1.1")
     noted: dict[bytes, tuple[bytes, ...]] = {}
     for name, value in parsed.noted:
         noted[name] = (*noted.get(name, ()), value)
