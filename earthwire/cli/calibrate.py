@@ -9,6 +9,7 @@ import typer
 
 from earthwire.cli.client_timeouts import ClientTimeout, limit_warnings, timeout_sentences
 from earthwire.cli.console import fail, late_status, output
+from earthwire.cli.drift_table import drift_sentences
 from earthwire.cli.writing import write_whole
 
 if TYPE_CHECKING:
@@ -26,6 +27,13 @@ def calibrate(
     skip_bad_lines: Annotated[
         bool, typer.Option("--skip-bad-lines", help="Leave bad records out and report them.")
     ] = False,
+    all_ages_alike: Annotated[
+        bool,
+        typer.Option(
+            "--all-ages-alike",
+            help="Count old sessions like new ones, even where tools were seen to change while they were recorded.",
+        ),
+    ] = False,
     client_timeout: ClientTimeout = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print a summary as JSON.")] = False,
 ) -> None:
@@ -41,7 +49,13 @@ def calibrate(
     with late_status() as status:
         status("fitting the laws")
         provenance = msgspec.structs.replace(read.provenance, licence=licence)
-        fitted = fit(read.gathered.calls, provenance, read.payloads, counts=read.gathered.counts)
+        fitted = fit(
+            read.gathered.calls,
+            provenance,
+            read.payloads,
+            counts=read.gathered.counts,
+            weighs_age=not all_ages_alike,
+        )
         status("writing the profile")
         write_whole(profile, profile_text(fitted))
     if as_json:
@@ -71,6 +85,8 @@ def _summary(fitted: "Profile", path: Path, client_timeout_s: float | None) -> d
         "latency_measure": fitted.provenance.latency_measure,
         "cannot_tell": list(fitted.provenance.cannot_tell),
         "warnings": limit_warnings(fitted),
+        "drift": None if fitted.drift is None else fitted.drift.note,
+        "half_life_s": None if fitted.drift is None else fitted.drift.half_life_s,
     }
     if client_timeout_s is not None:
         shares = {name: timeout_share(laws, client_timeout_s) for name, laws in fitted.tools.items()}
@@ -93,6 +109,9 @@ def _print(fitted: "Profile", path: Path, client_timeout_s: float | None) -> Non
         console.print("no latency was recorded: this profile has faults only, its tools answer at once")
     for sentence in limit_warnings(fitted):
         console.print(f"warning: {sentence}", markup=False, soft_wrap=True)
+    if fitted.drift is not None and fitted.drift.half_life_s is not None:
+        for sentence in drift_sentences(fitted.drift)[:2]:
+            console.print(sentence, markup=False, soft_wrap=True)
     if client_timeout_s is not None:
         for sentence in timeout_sentences(fitted, client_timeout_s):
             console.print(sentence, markup=False, soft_wrap=True)

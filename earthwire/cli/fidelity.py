@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from earthwire.cli.console import EXIT_OF_VERDICT, late_status, output, percent
+from earthwire.cli.drift_table import drift_sentences
 
 if TYPE_CHECKING:
     from earthwire.grounding.fidelity import FidelityReport
@@ -63,6 +64,8 @@ def _print(report: "FidelityReport") -> None:
         telling = [f"{name} {fall:+.3f}" for name, fall in list(report.giveaways.items())[:3]]
         console.print(f"engine: {report.engine}; AUC lost when a feature is shuffled: {', '.join(telling)}")
         console.print(f"next: {report.next_step}", soft_wrap=True)
+    for sentence in drift_sentences(report.drift):
+        console.print(sentence, markup=False, soft_wrap=True)
     for reason in report.reasons:
         console.print(f"  {reason}", markup=False, soft_wrap=True)
     console.print(f"verdict: {report.verdict}")

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from earthwire.cli.console import fail, milliseconds, output, percent, sparkline
+from earthwire.cli.drift_table import drift_sentences, print_drift
 from earthwire.cli.failing import failure_sentences
+from earthwire.cli.interval_table import print_intervals
 
 if TYPE_CHECKING:
     from earthwire.fault_models.latency import LatencyTable
@@ -32,6 +34,15 @@ def show(
             help="Recording of an upstream (earthwire record): is it fast enough to stand in for these tools?",
         ),
     ] = None,
+    has_intervals: Annotated[
+        bool, typer.Option("--intervals", help="How sure is each parameter? Intervals, or why there is none.")
+    ] = False,
+    has_drift: Annotated[
+        bool,
+        typer.Option(
+            "--drift", help="How did tools change while they were recorded? One row a window of time."
+        ),
+    ] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print as JSON, without the bound of --rows.")
     ] = False,
@@ -43,12 +54,17 @@ def show(
     if upstream_recording is not None:
         _print_upstream_fit(read, upstream_recording, as_json)
         return
+    if has_drift:
+        _print_drift(read, profile, as_json)
+        return
     busiest_first = sorted(read.tools, key=lambda name: (-read.tools[name].calls, name))
     names = [name for name in busiest_first if tool is None or tool in name]
     if tool is not None and not names:
         known = ", ".join(busiest_first[:_TOOLS_NAMED_MAX]) or "none"
         fail(f"{profile}: no tool has {tool!r} in its name; {len(busiest_first)} tools are known: {known}")
-    if as_json:
+    if has_intervals:
+        print_intervals(read, names if as_json else names[:rows], as_json)
+    elif as_json:
         print(json.dumps({name: _row_values(read.tools[name]) for name in names}))
     else:
         _print(read, names, rows)
@@ -65,6 +81,17 @@ def _print_upstream_fit(profile: "Profile", recording: Path, as_json: bool) -> N
         print(json.dumps(fit_values(planner)))
     else:
         print_fits(planner)
+
+
+def _print_drift(profile: "Profile", path: Path, as_json: bool) -> None:
+    import msgspec
+
+    if profile.drift is None:
+        fail(f"{path}: says nothing of drift: it was calibrated by an earlier version, or written by hand")
+    if as_json:
+        print(msgspec.json.encode(profile.drift).decode())
+    else:
+        print_drift(profile.drift)
 
 
 def _row_values(laws: "ToolLaws") -> dict[str, object]:
@@ -148,6 +175,9 @@ def _print_footer(profile: "Profile") -> None:
             f"{percent(first_byte.shares[SHARE_LEVELS.index(0.9)])} in 8 of 10 calls); from {first_byte.count:,} calls",
             soft_wrap=True,
         )
+    if profile.drift is not None:
+        for sentence in drift_sentences(profile.drift):
+            console.print(sentence, markup=False, soft_wrap=True)
     for source in provenance.sources:
         console.print(
             f"learned from {source.name} ({source.format}, {source.calls:,} calls, sha256 {source.sha256[:12]}…)",

@@ -10,6 +10,7 @@ import msgspec
 import numpy as np
 from scipy import stats
 
+from earthwire.fault_models.drift import Drift
 from earthwire.grounding import distances, yardstick
 from earthwire.grounding.calibrate import calibrate
 from earthwire.grounding.engine import thinned
@@ -24,6 +25,7 @@ from earthwire.grounding.outcome_mix import (
     session_totals_ks,
     with_fitting_error,
 )
+from earthwire.grounding.recency import measure_drift
 from earthwire.grounding.rivals import RIVALS, Rival
 from earthwire.grounding.simulated import simulate
 from earthwire.grounding.verdict import Verdict, rate_failures, tail_failures, verdict
@@ -123,6 +125,7 @@ class FidelityReport(msgspec.Struct, frozen=True, kw_only=True):
         engine: how the calls of an episode hang together in the first repeat: ``compact`` or ``replay``.
         giveaways: feature to the AUC that is lost when it is shuffled, in the first repeat, the most telling one first.
         next_step: what would improve the simulation most, going by the first of the giveaways.
+        drift: how tools changed while they were recorded; halves are split by session, so that both hold all times.
         verdict: pass, fail or insufficient data.
         reasons: what the verdict rests on, one sentence each.
     """
@@ -145,6 +148,7 @@ class FidelityReport(msgspec.Struct, frozen=True, kw_only=True):
     engine: str | None
     giveaways: dict[str, float]
     next_step: str
+    drift: Drift
     verdict: Verdict
     reasons: list[str]
 
@@ -259,6 +263,7 @@ def _report(
         engine=rounds[0].engine,
         giveaways=rounds[0].giveaways,
         next_step=_next_step(rounds[0].giveaways, excess),
+        drift=measure_drift(calls),
         verdict=verdict(shortage, failures, unresolved),
         reasons=shortage + failures + unresolved or ["every criterion is met"],
     )
@@ -378,6 +383,7 @@ def _unscored(calls: Calls, source: str, repeats: int, seed: int, shortage: list
         engine=None,
         giveaways={},
         next_step="record more sessions",
+        drift=measure_drift(calls),
         verdict="insufficient data",
         reasons=shortage,
     )

@@ -13,7 +13,7 @@ from scipy import special, stats
 from earthwire.grounding.drift_test import TimedSessions
 from earthwire.traces.calls import Calls, FloatArray, IntArray
 
-KEPT_SESSIONS_MIN = 20.0
+KEPT_SESSIONS_MIN = 12.0
 """Weights that leave less than this many sessions are not tried."""
 
 _BLOCKS = 16

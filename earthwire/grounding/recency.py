@@ -27,7 +27,7 @@ SESSIONS_MIN = 40
 """Sessions that a test for drift needs."""
 TESTED_CALLS_MAX = 100_000
 """Calls that drift is tested on; of more, whole sessions are drawn at random."""
-TOOL_SESSIONS_MIN = 10
+TOOL_SESSIONS_MIN = 5
 """Sessions of each tool that no weighting takes away."""
 WINDOWS_MAX = 12
 WINDOW_SESSIONS_MIN = 10

@@ -55,6 +55,8 @@ def test_json_is_a_summary(few_traces: Path, tmp_path: Path, run: Run) -> None:
         "latency_measure": "duration",
         "cannot_tell": [],
         "warnings": [],
+        "drift": "n/a: 3 sessions, a test needs 40",
+        "half_life_s": None,
     }
 
 

@@ -1,0 +1,61 @@
+"""Shows how sure a profile is of its parameters."""
+
+from typing import TYPE_CHECKING
+
+from earthwire.cli.console import fail, output
+
+if TYPE_CHECKING:
+    from earthwire.fault_models.intervals import Interval, Intervals, ScopeIntervals
+    from earthwire.fault_models.profile import Profile
+
+
+def print_intervals(profile: "Profile", tools: list[str], as_json: bool) -> None:
+    """Print the intervals of all calls, of these tools and of all upstreams; as JSON for machines."""
+    if profile.intervals is None:
+        fail("this profile states no intervals: it was calibrated by an earlier version, or written by hand")
+    scopes = _scopes(profile.intervals, tools)
+    if as_json:
+        import msgspec
+
+        values = {"confidence": profile.intervals.confidence, "scopes": scopes}
+        print(msgspec.json.encode(values).decode())
+    else:
+        _print(profile.intervals, scopes)
+
+
+def _scopes(intervals: "Intervals", tools: list[str]) -> dict[str, "ScopeIntervals"]:
+    found = {"all calls": intervals.overall}
+    found |= {name: intervals.tools[name] for name in tools if name in intervals.tools}
+    return found | dict(sorted(intervals.upstreams.items()))
+
+
+def _print(intervals: "Intervals", scopes: dict[str, "ScopeIntervals"]) -> None:
+    from rich.box import SIMPLE_HEAD
+    from rich.markup import escape
+    from rich.table import Table
+
+    console = output()
+    table = Table(box=SIMPLE_HEAD, padding=(0, 2, 0, 0))
+    table.add_column("of", overflow="fold", min_width=20)
+    table.add_column("parameter", overflow="fold", min_width=20)
+    for name in ("estimate", f"{100 * intervals.confidence:g} % interval", "pieces", "effective calls"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for scope, found in scopes.items():
+        for name, interval in found.stated.items():
+            table.add_row(escape(scope), escape(name), *_cells(interval))
+        for name in found.not_stated:
+            table.add_row(escape(scope), escape(name), "n/a", "", "", "")
+        table.add_section()
+    console.print(table)
+    for scope, found in scopes.items():
+        for name, reason in found.not_stated.items():
+            console.print(f"n/a: {scope}: {name}: {reason}", markup=False, soft_wrap=True)
+    console.print(
+        f"from {intervals.calls:,} calls; pieces are independent of one another: sessions, or runs, windows, blocks"
+    )
+
+
+def _cells(interval: "Interval") -> list[str]:
+    effective = "" if interval.effective_count is None else f"{interval.effective_count:,.0f}"
+    bounds = f"[{interval.low:.4g}, {interval.high:.4g}]"
+    return [f"{interval.estimate:.4g}", bounds, f"{interval.cluster_count:,}", effective]
