@@ -16,7 +16,7 @@ from earthwire.fault_models.uniforms import UniformStream
 TypoKind = Literal["neighbour", "drop", "swap", "double", "ocr"]
 
 _ROWS = (("qwertyuiop", 0.0), ("asdfghjkl", 0.25), ("zxcvbnm", 0.75))
-_NEIGHBOUR_DISTANCE_MAX = 1.2
+_NEIGHBOUR_DISTANCE_MAX = 1.3
 _MISREAD: Final = (
     ("rn", "m"),
     ("m", "rn"),
