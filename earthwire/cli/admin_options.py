@@ -12,6 +12,7 @@ from earthwire.cli.console import fail, messages
 if TYPE_CHECKING:
     from earthwire.proxy.admin_config import AdminConfig
 
+PORT_MAX = 65535
 TOKEN_VARIABLE = "EARTHWIRE_ADMIN_TOKEN"
 
 AdminPort = Annotated[
@@ -20,7 +21,8 @@ AdminPort = Annotated[
         "--admin-port",
         min=0,
         max=65535,
-        help="Serve the admin API (episodes, /metrics, /healthz) on this port of 127.0.0.1; 0: any free one.",
+        help="Serve the admin API (episodes, /metrics, /healthz) on this port of 127.0.0.1, further workers on those "
+        "that follow; 0: any free one.",
     ),
 ]
 AdminTokenFile = Annotated[
@@ -35,10 +37,8 @@ AdminTokenFile = Annotated[
 
 def admin_config(port: int | None, token_file: Path | None, worker_count: int = 1) -> "AdminConfig | None":
     """Return where the admin side listens, None where it is not wanted; the user is told where the token is."""
-    if port is not None and worker_count > 1:
-        fail(
-            "--admin-port serves one process; leave --workers out, or start several proxies with a port each"
-        )
+    if port is not None and port + worker_count - 1 > PORT_MAX:
+        fail(f"--admin-port: {worker_count} workers need as many ports from {port} on; the last one is {PORT_MAX}")
     if port is None:
         if token_file is not None:
             fail("--admin-token-file goes with --admin-port, which turns the admin API on")

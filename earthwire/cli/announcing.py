@@ -26,6 +26,7 @@ def announcement(
     def announce(proxy: "Proxy | WorkersStarted") -> None:
         from earthwire.proxy.addresses import base_url
         from earthwire.proxy.server import Proxy
+        from earthwire.proxy.supervisor import WorkersStarted
 
         base = base_url(config, proxy.host, proxy.port)
         what = f"profile {planner.profile_hash}, seed {planner.seed}" if has_profile else "calls pass through"
@@ -36,6 +37,9 @@ def announcement(
         if isinstance(proxy, Proxy) and proxy.admin is not None:
             host, port = proxy.admin.address
             _say(f"admin API: http://{host}:{port}/_earthwire/openapi.json")
+        if isinstance(proxy, WorkersStarted) and config.admin is not None:
+            for port in proxy.admin_ports:
+                _say(f"admin API of a worker: http://{config.admin.host}:{port}/_earthwire/openapi.json")
 
     return announce
 

@@ -7,6 +7,8 @@ import ssl
 from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from earthwire.proxy.addresses import base_url
 from earthwire.proxy.admin_config import AdminConfig
 from earthwire.proxy.assembly import Assembly
@@ -190,9 +192,14 @@ class Proxy:
         from earthwire.proxy.admin.side import AdminSide
 
         assert self._handler is not None
+        port, worker = self.port, self._worker
+        if worker is not None:
+            # An episode that is declared here is served here: its base URL has this worker's own port.
+            port = worker.placement.ports[worker.index]
+            config = msgspec.structs.replace(config, port=worker.placement.admin_ports[worker.index])
         self.admin = AdminSide(config, self._handler, self._recorder, self._clock)
         try:
-            await self.admin.start(base_url(self.config, self.host, self.port), tuple(self.config.upstreams))
+            await self.admin.start(base_url(self.config, self.host, port), tuple(self.config.upstreams))
         except OSError as error:
             await self.stop()
             raise ServeError(f"the admin side: {listen_problem(config, error)}") from error

@@ -18,6 +18,7 @@ from multiprocessing.context import ForkProcess
 import msgspec
 
 from earthwire.fault_models.grounded import GroundedSimulation
+from earthwire.proxy.admin_config import AdminConfig
 from earthwire.proxy.listening import check_host, listen_problem, warn_on_stderr
 from earthwire.proxy.pass_through import PassThrough
 from earthwire.proxy.planner import Planner
@@ -45,12 +46,14 @@ class WorkersStarted(msgspec.Struct, frozen=True):
     Attributes:
         host, port: where they listen together.
         ports: port of each worker's own.
+        admin_ports: of each worker's admin side; none where there is none.
         pids: process of each worker.
     """
 
     host: str
     port: int
     ports: tuple[int, ...]
+    admin_ports: tuple[int, ...]
     pids: tuple[int, ...]
 
 
@@ -96,6 +99,7 @@ class Supervisor:
         port, *ports = (reserved.getsockname()[1] for reserved in self._reserved)
         self._config = msgspec.structs.replace(config, port=port)
         self._ports = tuple(ports)
+        self._admin_ports = () if config.admin is None else _admin_ports(config.admin, worker_count)
         self._mailboxes: Mailboxes = open_mailboxes(worker_count)
         self._lifeline, self._held_lifeline = socket.socketpair()
         self.scoreboard = Scoreboard(worker_count)
@@ -118,7 +122,9 @@ class Supervisor:
             try:
                 self._start_all()
                 pids = tuple(place.process.pid or 0 for place in self._places if place.process is not None)
-                started(WorkersStarted(self._config.host, self._config.port, self._ports, pids))
+                started(
+                    WorkersStarted(self._config.host, self._config.port, self._ports, self._admin_ports, pids)
+                )
                 while not self._stopping:
                     self._watch()
             finally:
@@ -149,9 +155,8 @@ class Supervisor:
             signal.signal(number, signal.SIG_DFL)
         signal.set_wakeup_fd(-1)
         spreads_plain = isinstance(self._planner, PassThrough) and not _replays(self._config)
-        worker = Worker(
-            Placement(index, self._ports, spreads_plain), self._mailboxes, self.scoreboard, self._lifeline
-        )
+        placement = Placement(index, self._ports, self._admin_ports, spreads_plain)
+        worker = Worker(placement, self._mailboxes, self.scoreboard, self._lifeline)
 
         def started(_: Proxy) -> None:
             with contextlib.suppress(OSError):
@@ -297,6 +302,15 @@ def _check(config: ServeConfig, planner: Planner, worker_count: int) -> None:
 def _replays(config: ServeConfig) -> bool:
     """Tell whether recordings answer: they are counted off per episode."""
     return any(isinstance(upstream, ReplayConfig) for upstream in config.upstreams.values())
+
+
+def _admin_ports(admin: AdminConfig, worker_count: int) -> tuple[int, ...]:
+    """Return a port for the admin side of each worker: from the given one on, or any that are free."""
+    if admin.port:
+        return tuple(range(admin.port, admin.port + worker_count))
+    with contextlib.ExitStack() as probes:
+        sockets = [probes.enter_context(socket.create_server((admin.host, 0))) for _ in range(worker_count)]
+        return tuple(probe.getsockname()[1] for probe in sockets)
 
 
 def _reserve(config: ServeConfig, port: int) -> socket.socket:

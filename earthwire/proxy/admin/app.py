@@ -87,7 +87,12 @@ class AdminApi:
             wanted = EpisodeRequest.model_validate_json(await request.read())
         except ValidationError as error:
             return invalid_answer(error)
-        episode = wanted.id or f"e-{secrets.token_urlsafe(_ID_BYTES)}"
+        episode = wanted.id or self._fresh_id()
+        placement = self._subject.placement
+        if placement is not None and not placement.owns(episode):
+            port = placement.admin_port_of(episode)
+            text = f"another worker serves episode {episode!r}: declare it at port {port}, or leave the id out"
+            return error_answer(421, "other_worker", text)
         try:
             run = self._subject.episodes.declare(episode, settings_of(wanted), time.time())
         except EpisodeExistsError as error:
@@ -107,6 +112,14 @@ class AdminApi:
         self._subject.calls.settle()
         episode = request.match_info["episode"]
         return _answer_of(self._subject.episodes.end(episode), episode)
+
+    def _fresh_id(self) -> str:
+        """Return an id that nobody has; of several workers, one that this process serves."""
+        placement = self._subject.placement
+        while True:
+            episode = f"e-{secrets.token_urlsafe(_ID_BYTES)}"
+            if placement is None or placement.owns(episode):
+                return episode
 
     def _health(self) -> Health:
         status = self._subject.status()

@@ -27,7 +27,7 @@ _ERRORS = {
     "409": "An episode of that id is declared already.",
     "413": "The body is too large.",
     "415": "The body is not JSON.",
-    "421": "The Host header names another listener.",
+    "421": "The Host header names another listener, or another worker serves the episode of that id.",
     "429": "As many episodes are declared as are kept at once.",
 }
 _EPISODE_PARAMETER = {

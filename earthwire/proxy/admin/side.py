@@ -49,7 +49,15 @@ class AdminSide:
             OSError: if the address cannot be listened on.
         """
         handler = self._handler
-        subject = Subject(base_url, routes, handler.episodes, self._calls, self._counters, self._status)
+        subject = Subject(
+            base_url,
+            routes,
+            handler.episodes,
+            self._calls,
+            self._counters,
+            self._status,
+            handler.placement,
+        )
         self._listener = AdminListener(self._config, subject)
         await self._listener.start()
 

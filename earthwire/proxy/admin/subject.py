@@ -7,6 +7,7 @@ import msgspec
 from earthwire.proxy.call_counters import CallCounters
 from earthwire.proxy.episodes import Episodes
 from earthwire.proxy.observed_calls import ObservedCalls
+from earthwire.proxy.workers import Placement
 
 
 class Status(msgspec.Struct, frozen=True):
@@ -40,6 +41,7 @@ class Subject(msgspec.Struct, frozen=True):
         calls: hands finished calls to accounts and counters.
         counters: of all calls.
         status: tells how it is.
+        placement: which episodes this process serves; None for all.
     """
 
     base_url: str
@@ -48,3 +50,4 @@ class Subject(msgspec.Struct, frozen=True):
     calls: ObservedCalls
     counters: CallCounters
     status: Callable[[], Status]
+    placement: Placement | None = None

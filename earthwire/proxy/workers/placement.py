@@ -30,11 +30,13 @@ class Placement(msgspec.Struct, frozen=True):
     Attributes:
         index: number of this worker, from 0.
         ports: port of each worker's own, by number.
+        admin_ports: of each worker's admin side; none where there is none.
         spreads_plain: calls outside any episode are served by whichever worker gets them.
     """
 
     index: int
     ports: tuple[int, ...]
+    admin_ports: tuple[int, ...] = ()
     spreads_plain: bool = False
 
     @property
@@ -49,6 +51,10 @@ class Placement(msgspec.Struct, frozen=True):
     def port_of(self, episode: str) -> int:
         """Return the port of the worker that serves an episode: part of the episode's base URL."""
         return self.ports[self._owner(episode)]
+
+    def admin_port_of(self, episode: str) -> int:
+        """Return the admin port of the worker that serves an episode: where the episode is declared and asked for."""
+        return self.admin_ports[self._owner(episode)]
 
     def owner_elsewhere(self, request: Request) -> int | None:
         """Return the worker that must serve a request, None if that is this one."""

@@ -1,0 +1,75 @@
+"""Each worker has an admin side, for the episodes that it serves."""
+
+import json
+import re
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+
+import pytest
+
+from earthwire.proxy.workers import worker_of
+
+TOKEN = "a-token-that-only-this-test-knows"
+TIMEOUT_S = 20.0
+WORKER_COUNT = 2
+
+
+def ask(url: str, method: str = "GET", body: object = None) -> tuple[int, dict]:
+    """Return status and JSON of an answer."""
+    data = None if body is None else json.dumps(body).encode()
+    headers = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json"}
+    request = urllib.request.Request(url, data, headers, method=method)
+    try:
+        with urllib.request.urlopen(request, timeout=TIMEOUT_S) as response:
+            return response.status, json.load(response)
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, json.load(error)
+
+
+@pytest.fixture
+def admin_urls(tool_url, monkeypatch):
+    """The admin APIs of two workers."""
+    monkeypatch.setenv("EARTHWIRE_ADMIN_TOKEN", TOKEN)
+    command = "from earthwire.cli.main import main; main()"
+    arguments = ("serve", "-u", tool_url, "--port", "0", "--workers", str(WORKER_COUNT), "--admin-port", "0")
+    process = subprocess.Popen(
+        [sys.executable, "-c", command, *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    urls = []
+    while len(urls) < WORKER_COUNT:
+        line = process.stderr.readline()
+        assert line, "it did not start"
+        urls += re.findall(r"admin API of a worker: (http://127\.0\.0\.1:\d+)/", line)
+    yield urls
+    process.terminate()
+    process.communicate(timeout=TIMEOUT_S)
+    assert process.returncode == 0
+
+
+def test_an_episode_is_served_and_counted_by_the_worker_that_declared_it(admin_urls):
+    base_ports = set()
+    for admin_url in admin_urls:
+        for _ in range(4):
+            status, created = ask(f"{admin_url}/_earthwire/episodes", "POST", {})
+            assert status == 201
+            base_ports.add(created["base_url"].split("/e/")[0])
+            for _ in range(3):
+                assert ask(f"{created['base_url']}/x")[0] == 200
+            _, report = ask(f"{admin_url}/_earthwire/episodes/{created['id']}")
+            assert report["calls"] == 3
+    assert len(base_ports) == WORKER_COUNT
+
+
+def test_an_id_that_another_worker_serves_is_refused_with_its_port(admin_urls):
+    for episode in [f"run-{number}" for number in range(6)]:
+        owner = worker_of(episode, WORKER_COUNT)
+        answers = [ask(f"{url}/_earthwire/episodes", "POST", {"id": episode}) for url in admin_urls]
+        assert [status for status, _ in answers] == [201 if worker == owner else 421 for worker in range(2)]
+        refusal = answers[1 - owner][1]
+        assert admin_urls[owner].rsplit(":", 1)[1] in json.dumps(refusal)
