@@ -8,6 +8,7 @@ damaged bodies are returned. The clock is virtual unless told otherwise: nothing
 import asyncio
 import functools
 import inspect
+import math
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -16,12 +17,13 @@ from typing import Any, TypeVar, cast
 
 from earthwire.config.profile_file import read_profile
 from earthwire.config.shipped import profile_path
-from earthwire.fault_models.call import Call, Drawn
+from earthwire.fault_models.call import Call
 from earthwire.fault_models.delivery import RELAYED_KINDS
 from earthwire.fault_models.plan import Plan
 from earthwire.fault_models.profile import Profile
 from earthwire.fault_models.simulation import Simulation
 from earthwire.fault_models.virtual_time import EpisodeClock, Patience
+from earthwire.next_calls import NextCalls
 from earthwire.plan_result import PlannedCall
 from earthwire.tool_errors import ToolTimeoutError
 
@@ -72,6 +74,7 @@ class SimulatedEpisode:
         self.seed = self._simulation.seed
         self._seconds_per_second = {"virtual": 0.0, "real": 1.0, "scaled": 1.0 / speed}[clock]
         self._patience = Patience(client_timeout_s)
+        self._calls: dict[str, NextCalls] = {}
         self.call_count = 0
         self.outcomes: Counter[str] = Counter()
         self.intended_s = 0.0
@@ -98,18 +101,14 @@ class SimulatedEpisode:
         )
         return cast(Tool, functools.update_wrapper(wrapper, function))
 
-    def draw(self, call: Call) -> Drawn:
-        """Return the plan of the next call of a tool without performing it; nothing is accounted."""
-        return self._simulation.draw(call)
-
     def _sync(self, function: Callable[..., Any], call: Call) -> Callable[..., Any]:
-        draw, outcomes, tool = self._simulation.draw, self.outcomes, call.tool
-        pace, patience_s = self._seconds_per_second, self._patience.timeout_s
+        calls, outcomes = self._calls_of(call), self.outcomes
+        patience_s = math.inf if self._patience.timeout_s is None else self._patience.timeout_s
+        waits = self._seconds_per_second > 0.0
 
         def simulated(*arguments: Any, **named: Any) -> Any:
-            plan = draw(call).plan
-            kind, latency_s = plan.outcome, plan.last_byte_s
-            if pace == 0.0 and kind in RELAYED_KINDS and (patience_s is None or latency_s <= patience_s):
+            kind, latency_s = calls.next()
+            if kind in RELAYED_KINDS and latency_s <= patience_s and not waits:
                 # The usual call, and nothing to wait for: all that is left is to count it.
                 outcomes[kind] += 1
                 self.call_count += 1
@@ -117,7 +116,8 @@ class SimulatedEpisode:
                 self.latency_s += latency_s
                 return function(*arguments, **named)
             started_s = time.monotonic()
-            planned = PlannedCall(plan, tool)
+            plan = calls.drawn().plan
+            planned = PlannedCall(plan, call.tool)
             limit_s = self._account(plan)
             if planned.is_forwarded:
                 planned.answer(function(*arguments, **named))
@@ -129,9 +129,12 @@ class SimulatedEpisode:
         return simulated
 
     def _async(self, function: Callable[..., Any], call: Call) -> Callable[..., Any]:
+        calls = self._calls_of(call)
+
         async def simulated(*arguments: Any, **named: Any) -> Any:
-            plan = self._simulation.draw(call).plan
             started_s = time.monotonic()
+            calls.next()
+            plan = calls.drawn().plan
             planned = PlannedCall(plan, call.tool)
             limit_s = self._account(plan)
             if planned.is_forwarded:
@@ -142,6 +145,13 @@ class SimulatedEpisode:
             return _result(planned, limit_s)
 
         return simulated
+
+    def _calls_of(self, call: Call) -> NextCalls:
+        """Return the calls of a tool: the same for all callables that stand for it."""
+        known = self._calls.get(call.tool)
+        if known is None:
+            known = self._calls[call.tool] = NextCalls(self._simulation, call)
+        return known
 
     def _account(self, plan: Plan) -> float | None:
         """Count a call; return after how many seconds the agent gives it up, None if it sees its end."""

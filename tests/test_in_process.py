@@ -24,6 +24,7 @@ from earthwire.fault_models.plan import (
     Wait,
 )
 from earthwire.in_process import SimulatedEpisode
+from earthwire.next_calls import SINGLE_COUNT, NextCalls
 from earthwire.plan_result import PlannedCall
 from earthwire.tool_errors import ToolConnectionError, ToolHTTPError, ToolTimeoutError
 
@@ -43,11 +44,35 @@ def performed(value: object, *steps: Step) -> object:
 
 
 def test_plans_are_those_of_a_simulation() -> None:
-    episode = SimulatedEpisode(LAWS, 7, "run-1")
-    expected = LAWS.variant(seed=7)
     call = Call("run-1", TOOL)
-    for _ in range(200):
-        assert plan_digest(episode.draw(call).plan) == plan_digest(expected.draw(call).plan)
+    calls, expected = NextCalls(LAWS.variant(seed=7), call), LAWS.variant(seed=7)
+    for _ in range(SINGLE_COUNT + 200):
+        kind, latency_s = calls.next()
+        drawn = expected.draw(call)
+        assert (kind, latency_s) == (drawn.plan.outcome, drawn.plan.last_byte_s)
+        assert plan_digest(calls.drawn().plan) == plan_digest(drawn.plan)
+
+
+def test_laws_that_cannot_be_drawn_ahead_give_the_same_plans_one_by_one() -> None:
+    severe = Simulation(LAWS.profile, 3, severity=3.0)
+    call = Call("default", TOOL)
+    calls, expected = NextCalls(severe.variant(), call), severe.variant()
+    found = [calls.next() for _ in range(SINGLE_COUNT + 50)]
+    plans = [expected.draw(call).plan for _ in found]
+    assert found == [(plan.outcome, plan.last_byte_s) for plan in plans]
+    assert plan_digest(calls.drawn().plan) == plan_digest(plans[-1])
+
+
+def test_callables_that_stand_for_one_tool_share_its_calls() -> None:
+    episode = SimulatedEpisode(LAWS, 7)
+    first, second = episode.tool(look_up, TOOL), episode.tool(lambda word: look_up(word), TOOL)
+    found = []
+    for i in range(100):
+        before_s = episode.latency_s
+        _outcome(first if i % 2 else second)
+        found.append(episode.latency_s - before_s)
+    expected = LAWS.variant(seed=7)
+    assert found == pytest.approx([expected.draw(Call("default", TOOL)).plan.last_byte_s for _ in found])
 
 
 def test_the_usual_call_returns_what_the_tool_returns_and_adds_its_latency_up() -> None:

@@ -10,11 +10,17 @@ the tool: an episode that is slow for one tool is slow for all of them, and no o
 """
 
 import math
+from collections.abc import Iterable
 from statistics import NormalDist
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from earthwire.fault_models.uniforms import Purpose
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 _NORMAL = NormalDist()
 normal_quantile = _NORMAL.inv_cdf
@@ -115,6 +121,26 @@ class CompactRanks:
         noise = normal_quantile(u[_LATENCY])
         return self._rank_law.rank(self._offset + self._slow_weight * slow + self._white * noise)
 
+    def next_scores(self, steps: Iterable[float], noise: Iterable[float]) -> list[float]:
+        """Return the normal scores of many calls, which `next_rank` makes ranks of.
+
+        Args:
+            steps, noise: normal scores of the calls' uniforms, one each a call.
+        """
+        memory, innovation, slow = self._memory, self._innovation, self._slow
+        offset, slow_weight, white = self._offset, self._slow_weight, self._white
+        scores = []
+        for step, own in zip(steps, noise, strict=True):
+            slow = step if slow is None else memory * slow + innovation * step
+            scores.append(offset + slow_weight * slow + white * own)
+        self._slow = slow
+        return scores
+
+    @property
+    def rank_law(self) -> "RankLaw":
+        """What makes ranks of scores."""
+        return self._rank_law
+
 
 class RankLaw:
     """The distribution H of normal scores over recorded sessions: makes ranks uniform.
@@ -146,6 +172,18 @@ class RankLaw:
         cdf = self._cdf
         low = cdf[i]
         return low + (position - i) * (cdf[i + 1] - low)
+
+    def ranks(self, scores: list[float]) -> "npt.NDArray[np.float64]":
+        """Return `rank` of each score."""
+        # Here, since few users of this module have so many at once.
+        import numpy as np
+
+        positions = (np.clip(np.array(scores), -_Z_MAX, _Z_TOP) + _Z_MAX) * _STEPS_PER_UNIT
+        i = positions.astype(np.int64)
+        cdf = np.array(self._cdf)
+        low = cdf[i]
+        ranks: npt.NDArray[np.float64] = low + (positions - i) * (cdf[i + 1] - low)
+        return ranks
 
 
 def _phi(z: float) -> float:

@@ -6,26 +6,29 @@ in: not the time, not the calls of other tools, not the order in which concurren
 """
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Self
 
 import msgspec
 
 from earthwire.fault_models.call import Call, Drawn
 from earthwire.fault_models.delivery import RELAYED_KINDS, deliver
+from earthwire.fault_models.dependence import CompactRanks
 from earthwire.fault_models.family import Family, RankSource, ToolModel
 from earthwire.fault_models.latency import LatencyTable
 from earthwire.fault_models.matching import ToolMatcher
 from earthwire.fault_models.outcome_path import (
     AS_RECORDED,
     SCHEMA_DRIFT,
+    AgedPath,
     FaultRules,
+    HistoryPath,
     OutcomeModel,
     OutcomePath,
     RegimeClock,
 )
 from earthwire.fault_models.pace import SLOW_DRIP, drip_first_byte_s
-from earthwire.fault_models.plan import Plan
+from earthwire.fault_models.plan import Plan, Support
 from earthwire.fault_models.posterior import DrawnLaws
 from earthwire.fault_models.profile import Profile, profile_hash
 from earthwire.fault_models.rate_limit import with_retry_after
@@ -42,6 +45,10 @@ _DAMAGE, _FIRST_BYTE = int(Purpose.DAMAGE), int(Purpose.FIRST_BYTE)
 _GAPS = int(Purpose.GAPS)
 
 _PECULIAR_KINDS = frozenset((SLOW_DRIP, SCHEMA_DRIFT))
+
+
+_ALONE = (OutcomePath, HistoryPath, AgedPath)
+"""Outcomes that follow from a tool's own calls alone, and say nothing but the kind."""
 
 
 class TooManyStreamsError(RuntimeError):
@@ -125,10 +132,7 @@ class Simulation:
         Raises:
             TooManyStreamsError: if the (episode, tool) pair is new and `STREAMS_MAX` are alive.
         """
-        key = (call.episode, call.tool)
-        stream = self._streams.get(key)
-        if stream is None:
-            stream = self._streams[key] = self._open(call.episode, call.tool)
+        stream = self._streams.get((call.episode, call.tool)) or self._opened(call)
         index = stream.index
         stream.index = index + 1
         u = stream.uniforms.at(index)
@@ -141,20 +145,35 @@ class Simulation:
             latency_s = severe_latency_s(stream.latency, kind, stream.outcomes.recorded, rank, self.severity)
         if model.resolution_s:
             latency_s = _in_clock_steps(latency_s, model.resolution_s)
-        first_s = latency_s
-        if model.first_byte is not None:
-            first_s *= model.first_byte.share(rank, u[_FIRST_BYTE])
-        damage_u = u[_DAMAGE]
-        if kind in _PECULIAR_KINDS:
-            first_s, damage_u = stream.peculiar(kind, first_s, latency_s, damage_u)
-        response = None if kind in RELAYED_KINDS else model.response(kind, u[_PAYLOAD], call.target)
-        steps = deliver(kind, first_s, latency_s, response, damage_u, model.payload)
-        if stream.outcomes.wait_s is not None:
-            steps = with_retry_after(steps, stream.outcomes.wait_s)
-        if model.stream is not None:
-            steps = streamed(steps, model.stream.due_s(rank, u[_GAPS], first_s, latency_s))
-        support = "assumed" if table is None else table.support
-        return Drawn(index, Plan(kind, first_s, latency_s, steps, support), stream.conditions)
+        support: Support = "assumed" if table is None else table.support
+        return _drawn(stream, call, index, u, kind, rank, latency_s, support)
+
+    def ahead(self, call: Call) -> Iterator[tuple[int, str, float, float]] | None:
+        """Return what draws the next calls of this tool in this episode ahead of need; see `Ahead`.
+
+        From now on nothing else may draw them. What it yields goes to `drawn_ahead` where the plan is wanted.
+
+        Returns:
+            None where calls can only be drawn one by one: where they depend on time, or on more than their own past.
+
+        Raises:
+            TooManyStreamsError: as `draw`.
+        """
+        stream = self._streams.get((call.episode, call.tool)) or self._opened(call)
+        ranks, outcomes = stream.ranks, stream.outcomes
+        if not isinstance(ranks, CompactRanks) or type(outcomes) not in _ALONE or stream.model.resolution_s:
+            return None
+        # Here, since it needs numpy, which few users of this module do.
+        from earthwire.fault_models.ahead import Ahead
+
+        return iter(Ahead(stream.uniforms, outcomes, ranks, stream.latency, stream.index))
+
+    def drawn_ahead(self, call: Call, index: int, kind: str, rank: float, latency_s: float) -> Drawn:
+        """Return the plan of a call that `ahead` has yielded."""
+        stream = self._streams[call.episode, call.tool]
+        table = stream.latency(kind)
+        support: Support = "assumed" if table is None else table.support
+        return _drawn(stream, call, index, stream.uniforms.at(index), kind, rank, latency_s, support)
 
     def variant(
         self, seed: int | None = None, severity: float | None = None, randomize: bool | None = None
@@ -185,6 +204,10 @@ class Simulation:
         if model is None:
             model = self._models[tool] = self._family.model(tool)
         return model
+
+    def _opened(self, call: Call) -> _Stream:
+        stream = self._streams[call.episode, call.tool] = self._open(call.episode, call.tool)
+        return stream
 
     def _open(self, episode: str, tool: str) -> _Stream:
         if len(self._streams) >= STREAMS_MAX:
@@ -227,6 +250,33 @@ class Simulation:
         if self.severity == 1.0:
             return outcomes.open(self.seed, episode, self.regime_clock)
         return open_severe(outcomes, self.severity, self.seed, episode, tool, self.regime_clock)
+
+
+def _drawn(
+    stream: _Stream,
+    call: Call,
+    index: int,
+    u: tuple[float, ...],
+    kind: str,
+    rank: float,
+    latency_s: float,
+    support: Support,
+) -> Drawn:
+    """Return the plan of a call whose outcome kind and latency are decided."""
+    model = stream.model
+    first_s = latency_s
+    if model.first_byte is not None:
+        first_s *= model.first_byte.share(rank, u[_FIRST_BYTE])
+    damage_u = u[_DAMAGE]
+    if kind in _PECULIAR_KINDS:
+        first_s, damage_u = stream.peculiar(kind, first_s, latency_s, damage_u)
+    response = None if kind in RELAYED_KINDS else model.response(kind, u[_PAYLOAD], call.target)
+    steps = deliver(kind, first_s, latency_s, response, damage_u, model.payload)
+    if stream.outcomes.wait_s is not None:
+        steps = with_retry_after(steps, stream.outcomes.wait_s)
+    if model.stream is not None:
+        steps = streamed(steps, model.stream.due_s(rank, u[_GAPS], first_s, latency_s))
+    return Drawn(index, Plan(kind, first_s, latency_s, steps, support), stream.conditions)
 
 
 def _checked_severity(severity: float) -> float:

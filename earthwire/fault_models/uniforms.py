@@ -12,7 +12,8 @@ from enum import IntEnum
 
 _UNPACK = struct.Struct("<8I").unpack
 _PACK = struct.Struct("<Q").pack
-_CELL = 2.0**-32
+CELL = 2.0**-32
+"""Distance of neighbouring uniforms."""
 
 
 class Purpose(IntEnum):
@@ -47,6 +48,15 @@ class UniformStream:
         key = hashlib.blake2b(material, digest_size=32).digest()
         self._keyed = hashlib.blake2b(key=key, digest_size=32)
 
+    def digests(self, indexes: range) -> bytes:
+        """Return what `at` makes numbers of, for many calls: 8 little-endian 32-bit integers each."""
+        keyed, parts = self._keyed, []
+        for index in indexes:
+            one = keyed.copy()
+            one.update(_PACK(index))
+            parts.append(one.digest())
+        return b"".join(parts)
+
     def at(self, index: int) -> tuple[float, ...]:
         """Return the 8 uniforms of call `index`, each in the open interval (0, 1), by `Purpose`."""
         keyed = self._keyed.copy()
@@ -54,12 +64,12 @@ class UniformStream:
         # 32 bits and a half: the middle of a cell is exact in a double, so neither 0 nor 1 can come out.
         a, b, c, d, e, f, g, h = _UNPACK(keyed.digest())
         return (
-            (a + 0.5) * _CELL,
-            (b + 0.5) * _CELL,
-            (c + 0.5) * _CELL,
-            (d + 0.5) * _CELL,
-            (e + 0.5) * _CELL,
-            (f + 0.5) * _CELL,
-            (g + 0.5) * _CELL,
-            (h + 0.5) * _CELL,
+            (a + 0.5) * CELL,
+            (b + 0.5) * CELL,
+            (c + 0.5) * CELL,
+            (d + 0.5) * CELL,
+            (e + 0.5) * CELL,
+            (f + 0.5) * CELL,
+            (g + 0.5) * CELL,
+            (h + 0.5) * CELL,
         )

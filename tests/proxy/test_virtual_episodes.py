@@ -8,7 +8,7 @@ import pytest
 from earthwire.config import read_profile, shipped_profile_path
 from earthwire.fault_models import Call, Patience, Plan, Simulation, plan_digest
 from earthwire.fault_models.plan import Abort, Forward, RelayBody, RelayHead, Wait
-from earthwire.in_process import SimulatedEpisode
+from earthwire.next_calls import NextCalls
 from earthwire.proxy.episodes import EpisodeSettings
 from earthwire.proxy.server import ServeConfig, running_proxy
 from earthwire.traces import read_jsonl
@@ -18,6 +18,7 @@ TOOLS = ("GET registry.access-ci.org/search", "GET registry.access-ci.org/fetch"
 EPISODE_COUNT = 1000
 CALLS_PER_TOOL = 3
 CONNECTION_COUNT = 32
+CARRIED_COUNT = 30
 
 
 def slow(*steps, last_byte_s: float = 30.0) -> Plan:
@@ -120,28 +121,31 @@ def test_an_episode_comes_by_any_carrier(harness, play, target, headers) -> None
     assert (record.episode, record.duration_ns) == ("e", 30 * 10**9)
 
 
-def test_every_carrier_gives_the_same_plans(harness) -> None:
+def test_every_carrier_gives_the_same_plans_and_so_does_the_process(harness) -> None:
     requests = {
-        "path": [harness.get(f"/e/e/search?{i}") for i in range(20)],
-        "header": [harness.get(f"/search?{i}", b"X-Earthwire-Episode: e\r\n") for i in range(20)],
-        "baggage": [harness.get(f"/search?{i}", b"Baggage: earthwire.episode=e\r\n") for i in range(20)],
+        "path": harness.get("/e/e/search"),
+        "header": harness.get("/search", b"X-Earthwire-Episode: e\r\n"),
+        "baggage": harness.get("/search", b"Baggage: earthwire.episode=e\r\n"),
     }
-    found = {name: asyncio.run(_digests(harness, name, ones)) for name, ones in requests.items()}
-    episode = SimulatedEpisode(LAWS, 77, "e")
-    in_process = [
-        plan_digest(episode.draw(Call("e", TOOLS[0], "GET", f"/search?{i}")).plan) for i in range(20)
-    ]
+    calls = NextCalls(LAWS.variant(seed=77), Call("e", TOOLS[0], "GET", "/search"))
+    in_process = [_next_digest(calls) for _ in range(CARRIED_COUNT)]
+    found = {name: asyncio.run(_digests(harness, name, one)) for name, one in requests.items()}
     assert found == dict.fromkeys(requests, in_process)
 
 
-async def _digests(harness, name: str, requests: list[bytes]) -> list[str | None]:
+def _next_digest(calls: NextCalls) -> str:
+    calls.next()
+    return plan_digest(calls.drawn().plan)
+
+
+async def _digests(harness, name: str, request: bytes) -> list[str | None]:
     path = harness.folder / f"{name}.jsonl"
     async with harness.upstream(harness.response()) as upstream:
         config = ServeConfig(upstreams={"t": f"http://127.0.0.1:{upstream.port}"}, port=0, record_path=path)
         async with running_proxy(config, LAWS) as proxy:
             settings = EpisodeSettings(seed=77, draws_as="e", clock="virtual")
             proxy.episodes.declare("e", settings, 0.0)
-            for request in requests:
+            for _ in range(CARRIED_COUNT):
                 await harness.talk(proxy.port, request)
             await harness.close_connections()
     return [record.plan_digest for record in read_jsonl(path)]
@@ -165,12 +169,9 @@ def test_a_thousand_episodes_at_once_are_each_reproduced_alone(harness) -> None:
     found = asyncio.run(_thousand(harness))
     assert len(found) == EPISODE_COUNT
     for number in range(EPISODE_COUNT):
-        episode = SimulatedEpisode(LAWS, seed=number)
-        alone = {
-            (tool, index): plan_digest(episode.draw(Call("default", tool, "GET", _target(tool))).plan)
-            for tool in TOOLS
-            for index in range(CALLS_PER_TOOL)
-        }
+        laws = LAWS.variant(seed=number)
+        calls = {tool: NextCalls(laws, Call("default", tool, "GET", _target(tool))) for tool in TOOLS}
+        alone = {(tool, i): _next_digest(calls[tool]) for tool in TOOLS for i in range(CALLS_PER_TOOL)}
         assert found[f"run-{number}"] == alone
     # Negative control: seeds matter, so the agreement above is none of a constant with itself.
     assert len({tuple(sorted(plans.items())) for plans in found.values()}) == EPISODE_COUNT

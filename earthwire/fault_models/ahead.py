@@ -1,0 +1,123 @@
+"""Draws ahead of need: outcome kinds and latencies of a tool's next calls, hundreds at a time.
+
+They are those that `Simulation.draw` gives one by one, to the last bit: additions and multiplications are done in the
+same order on arrays, and powers and normal quantiles by the very same functions. Only loops without
+waits can draw ahead: what depends on the time of a call cannot be known before it.
+"""
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import numpy.typing as npt
+
+from earthwire.fault_models.dependence import CompactRanks, normal_quantile
+from earthwire.fault_models.latency import LEVELS, LatencyTable
+from earthwire.fault_models.outcome_path import OutcomePath
+from earthwire.fault_models.uniforms import CELL, Purpose, UniformStream
+
+Floats = npt.NDArray[np.float64]
+
+AHEAD_COUNT_MIN = 64
+AHEAD_COUNT_MAX = 512
+"""Calls drawn at once: few at first, since most episodes are short."""
+
+_LEVELS = np.array(LEVELS)
+
+
+class Curve:
+    """A latency table, prepared for many ranks at once.
+
+    Args:
+        table: the table; None stands for no latency at all.
+    """
+
+    def __init__(self, table: LatencyTable | None) -> None:
+        self._table = table
+        quantiles = (0.0,) if table is None else table.quantiles_s
+        self._low = np.array(quantiles[:-1])
+        self._first, self._last = quantiles[0], quantiles[-1]
+        self._growths = np.array(quantiles[1:]) / self._low
+        self._widths = _LEVELS[1:] - _LEVELS[:-1]
+
+    def latencies_s(self, ranks: Floats) -> list[float]:
+        """Return `LatencyTable.quantile_s` of each rank."""
+        if self._table is None:
+            return [0.0] * len(ranks)
+        above = np.searchsorted(_LEVELS, ranks, side="right")
+        inside = np.clip(above - 1, 0, len(self._widths) - 1)
+        shares = (ranks - _LEVELS[inside]) / self._widths[inside]
+        # Not numpy's power, whose last bit differs from that of Python's.
+        grown = list(map(pow, self._growths[inside].tolist(), shares.tolist()))
+        found = self._low[inside] * np.array(grown)
+        found[above == 0] = self._first
+        found[above == len(_LEVELS)] = self._last
+        latencies: list[float] = found.tolist()
+        return latencies
+
+
+class Ahead:
+    """The next calls of one tool in one episode.
+
+    Args:
+        uniforms, outcomes, ranks: of the tool in the episode; they advance as if the calls had been drawn one by one.
+        table: gives the latency table of an outcome kind.
+        start: index of the next call.
+    """
+
+    def __init__(
+        self,
+        uniforms: UniformStream,
+        outcomes: OutcomePath,
+        ranks: CompactRanks,
+        table: Callable[[str], LatencyTable | None],
+        start: int,
+    ) -> None:
+        self._uniforms = uniforms
+        self._outcomes = outcomes
+        self._ranks = ranks
+        self._table = table
+        self._next_index = start
+        self._count = AHEAD_COUNT_MIN
+        self._curves: dict[str, Curve] = {}
+
+    def __iter__(self) -> Iterator[tuple[int, str, float, float]]:
+        """Yield index, outcome kind, rank and latency in seconds of one call after the other, without end."""
+        while True:
+            yield from self._some()
+
+    def _some(self) -> Iterator[tuple[int, str, float, float]]:
+        start, count = self._next_index, self._count
+        self._next_index = start + count
+        self._count = min(2 * count, AHEAD_COUNT_MAX)
+        indexes = range(start, start + count)
+        outcome_u, latency_u, level_u = uniform_columns(
+            self._uniforms, indexes, (Purpose.OUTCOME, Purpose.LATENCY, Purpose.LEVEL)
+        )
+        next_kind = self._outcomes.next
+        kinds = [next_kind(index, u) for index, u in zip(indexes, outcome_u.tolist(), strict=True)]
+        steps, noise = map(normal_quantile, level_u.tolist()), map(normal_quantile, latency_u.tolist())
+        ranks = self._ranks.rank_law.ranks(self._ranks.next_scores(steps, noise))
+        return zip(indexes, kinds, ranks.tolist(), self._latencies_s(kinds, ranks), strict=True)
+
+    def _latencies_s(self, kinds: list[str], ranks: Floats) -> list[float]:
+        usual = max(set(kinds), key=kinds.count)
+        latencies_s = self._curve(usual).latencies_s(ranks)
+        for i, kind in enumerate(kinds):
+            if kind != usual:
+                table = self._table(kind)
+                latencies_s[i] = 0.0 if table is None else table.quantile_s(float(ranks[i]))
+        return latencies_s
+
+    def _curve(self, kind: str) -> Curve:
+        curve = self._curves.get(kind)
+        if curve is None:
+            curve = self._curves[kind] = Curve(self._table(kind))
+        return curve
+
+
+def uniform_columns(
+    stream: UniformStream, indexes: range, purposes: tuple[Purpose, ...]
+) -> tuple[Floats, ...]:
+    """Return the uniforms of many calls, one array of shape (n_calls,) a purpose."""
+    cells = np.frombuffer(stream.digests(indexes), "<u4").reshape(len(indexes), -1)
+    return tuple((cells[:, int(purpose)] + 0.5) * CELL for purpose in purposes)
