@@ -1,7 +1,6 @@
 """Gathers what a profile says about bodies: templates of recorded error responses, shapes, damage, usual headers.
 
-Only redacted bodies go in. All counts add up, and what is kept does not depend on the order of the records, but for the
-bound on the bodies that shapes are counted from.
+Only redacted bodies go in. All counts add up, and what is kept does not depend on the order of the records.
 """
 
 from collections import Counter
@@ -13,9 +12,10 @@ import msgspec
 from earthwire.fault_models.payload import CUT_BINS, NO_PAYLOAD_LAW, PayloadLaw, cut_bin
 from earthwire.fault_models.profile import ErrorResponse
 from earthwire.fault_models.stream import StreamLaw
+from earthwire.grounding.shape_sample import ShapeSample
 from earthwire.grounding.streams import StreamTally
 from earthwire.grounding.templates import TemplateTally, assumed_echo, echoes_of, key_of, mask
-from earthwire.traces.json_shape import Shape, add_shapes, shape_of, thinned
+from earthwire.traces.json_shape import Shape, shape_of, thinned
 from earthwire.traces.label import FaultLabel
 from earthwire.traces.outcome_kind import is_fault, outcome_kind
 from earthwire.traces.record import TraceRecord
@@ -28,9 +28,6 @@ BODY_CHARACTERS_MAX = 4_000
 """Bodies longer than this are not kept: cut, they would be faults of another kind."""
 TEMPLATES_MAX = 1_000
 """Templates counted for each tool and outcome kind; texts beyond are as good as noise."""
-SHAPE_BODIES_MAX = 500
-"""Good bodies of each tool that its shape is counted from: the first ones."""
-_SHAPE_PATHS_COUNTED_MAX = 1_000
 
 _HEADERS_NOT_KEPT = frozenset(
     (
@@ -86,7 +83,7 @@ class _Tool:
 
     def __init__(self) -> None:
         self.kinds: dict[str, dict[_TemplateKey, TemplateTally]] = {}
-        self.shape: Shape | None = None
+        self.shape = ShapeSample()
         self.streams = StreamTally()
         self.cuts = [0] * CUT_BINS
         self.operators: dict[str, Counter[str]] = {}
@@ -135,7 +132,7 @@ class PayloadBank:
     def law(self, tool: str) -> PayloadLaw:
         """Return the payload law of a tool."""
         seen = self._tools.get(tool)
-        return NO_PAYLOAD_LAW if seen is None else _law([seen], seen.shape)
+        return NO_PAYLOAD_LAW if seen is None else _law([seen], seen.shape.shape())
 
     def overall(self) -> PayloadLaw:
         """Return the law of all tools together; their bodies have no shape in common."""
@@ -160,14 +157,16 @@ def _add_headers(tool: _Tool, headers: dict[str, list[str]]) -> None:
 def _add_shape(tool: _Tool, record: TraceRecord) -> None:
     if record.response_body is None or record.response_body_truncated or record.body_class not in _SHAPED:
         return
-    if tool.shape is not None and tool.shape.bodies >= SHAPE_BODIES_MAX:
+    level = tool.shape.level(
+        f"{record.session_id} {record.seq} {record.start_time_unix_nano} {record.response_body}"
+    )
+    if level is None:
         return
     try:
         shape = shape_of(msgspec.json.decode(record.response_body))
     except (msgspec.DecodeError, RecursionError):
         return
-    joined = shape if tool.shape is None else add_shapes((tool.shape, shape))
-    tool.shape = thinned(joined, _SHAPE_PATHS_COUNTED_MAX)
+    tool.shape.add(level, shape)
 
 
 def _add_damage(tool: _Tool, found: FaultLabel) -> None:

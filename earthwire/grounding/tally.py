@@ -135,11 +135,6 @@ class _Sequences:
     kind: IntArray
     follows: BoolArray
 
-    def of_tools(self, wanted: BoolArray) -> "_Sequences":
-        """Return the calls of a mask of tool codes: a sequence is there as a whole or not at all."""
-        rows = wanted.take(self.tool)
-        return self if rows.all() else _Sequences(self.tool[rows], self.kind[rows], self.follows[rows])
-
 
 def _sequences(calls: Calls) -> _Sequences:
     order = calls.by_tool_in_session
@@ -157,11 +152,8 @@ def _transitions(calls: _Sequences, start: int) -> Cells:
 
 
 def _hazards(calls: _Sequences, kind_names: Sequence[str]) -> Cells:
-    """Count how runs of faults, and of other calls, go on or end; only for tools that failed at all."""
+    """Count how runs of faults, and of other calls, go on or end."""
     is_bad = np.array([is_fault(name) for name in kind_names], dtype=bool)
-    failed = np.zeros(int(calls.tool.max(initial=-1)) + 1, dtype=bool)
-    failed[calls.tool[is_bad.take(calls.kind)]] = True
-    calls = calls.of_tools(failed)
     bad = is_bad.take(calls.kind)
     leaves, follows = bad[1:] != bad[:-1], calls.follows[1:]
     begins = np.concatenate(([True], ~follows | leaves))[: len(bad)]

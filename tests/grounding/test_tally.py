@@ -66,7 +66,7 @@ def test_transitions_are_counted_by_tool_inside_a_session():
 
 
 def test_hazards_count_what_follows_by_the_age_of_the_run():
-    """Tool a: ok ok ok bad bad ok; tool b never fails; a session begins anew."""
+    """Tool a: ok ok ok bad bad ok; tool b is called once; a session begins anew."""
     kinds = ["ok", "ok", "ok", "timeout", "timeout", "ok"]
     counts = tally(
         calls_of(["a"] * 6 + ["b", "a"], ["s1"] * 7 + ["s2"], [*kinds, "ok", "timeout"], np.ones(8))

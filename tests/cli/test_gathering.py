@@ -1,0 +1,137 @@
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+
+from earthwire.cli import gathering
+from earthwire.cli.gathering import GatheredTraces, gather_traces
+from earthwire.cli.progress import late_progress
+from earthwire.fault_models.profile import Profile, Provenance
+from earthwire.grounding.calibrate import calibrate
+from earthwire.grounding.gathered import gather
+from earthwire.traces import JsonlWriter, TraceFileError, TraceRecord, write_parquet
+
+Write = Callable[[list[TraceRecord], Path], object]
+
+
+def made_records(count: int = 1_500) -> list[TraceRecord]:
+    """Sessions one after the other in time, interleaved, with error bodies that hold fresh ids."""
+    rng = np.random.default_rng(3)
+    records = []
+    for i in range(count):
+        status = int(rng.choice([200, 200, 200, 429, 503]))
+        records.append(
+            TraceRecord(
+                tool=f"GET api.example/v1/tool{rng.integers(4)}",
+                session_id=f"session {i // 100 * 5 + int(rng.integers(5))}",
+                seq=i,
+                start_time_unix_nano=1_760_000_000_000_000_000 + i * 10**9,
+                duration_ns=int(rng.lognormal(18, 0.5)),
+                ttfb_ns=int(rng.lognormal(17, 0.5)),
+                outcome="ok" if status == 200 else "http_error",
+                http_response_status_code=status,
+                content_type="application/json",
+                body_class="json_object",
+                response_body=None
+                if status == 200
+                else f'{{"error":"{status}","id":"{rng.integers(2**60):015x}"}}',
+            )
+        )
+    return records
+
+
+def write_jsonl(records: list[TraceRecord], path: Path) -> None:
+    with JsonlWriter(path) as writer:
+        for record in records:
+            writer.write(record)
+
+
+def read(*paths: Path) -> GatheredTraces:
+    with late_progress() as progress:
+        return gather_traces(paths, False, progress)
+
+
+def laws(*paths: Path) -> Profile:
+    found = read(*paths)
+    profile = calibrate(found.gathered.calls, found.provenance, found.payloads, counts=found.gathered.counts)
+    return msgspec.structs.replace(profile, provenance=Provenance())
+
+
+@pytest.fixture(params=["all", "sample"])
+def bounds(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Run a test with everything within its bounds, and with bounds that are exceeded."""
+    if request.param == "sample":
+        monkeypatch.setattr(gathering, "gather", partial(gather, sample_calls_max=400))
+        monkeypatch.setattr(gathering, "PAYLOAD_CALLS_MAX", 700)
+    return request.param
+
+
+def test_parquet_and_records_give_the_same_profile(tmp_path: Path, bounds: str) -> None:
+    records = made_records()
+    write_jsonl(records, tmp_path / "t.jsonl")
+    write_parquet(records, tmp_path / "t.parquet")
+    profile = laws(tmp_path / "t.parquet")
+    assert profile == laws(tmp_path / "t.jsonl")
+    assert sum(tool.calls for tool in profile.tools.values()) == len(records)
+    assert any(tool.responses for tool in profile.tools.values())
+    assert ("counts of" in read(tmp_path / "t.parquet").provenance.split) == (bounds == "sample")
+
+
+def test_a_profile_does_not_depend_on_how_calls_were_split_into_files(tmp_path: Path, bounds: str) -> None:
+    """Also where a session lies in several files, one of them in another format, and the files come in any order."""
+    records = made_records()
+    write_parquet(records, tmp_path / "whole.parquet")
+    paths = []
+    for i, part in enumerate(np.array_split(np.random.default_rng(4).permutation(len(records)), 3)):
+        write: Write = write_jsonl if i == 1 else write_parquet
+        paths.append(tmp_path / f"part{i}.{'jsonl' if i == 1 else 'parquet'}")
+        write([records[k] for k in part.tolist()], paths[-1])
+    whole = laws(tmp_path / "whole.parquet")
+    assert laws(*paths) == whole
+    assert laws(*paths[::-1]) == whole
+
+
+def test_other_calls_give_another_profile(tmp_path: Path) -> None:
+    records = made_records()
+    write_parquet(records, tmp_path / "a.parquet")
+    write_parquet(records[:-1], tmp_path / "b.parquet")
+    assert laws(tmp_path / "a.parquet") != laws(tmp_path / "b.parquet")
+
+
+def test_provenance_counts_files_calls_and_sessions(tmp_path: Path) -> None:
+    records = made_records()
+    write_parquet(records[:1000], tmp_path / "a.parquet")
+    write_jsonl(records[1000:], tmp_path / "b.jsonl")
+    found = read(tmp_path / "a.parquet", tmp_path / "b.jsonl").provenance
+    assert [(source.name, source.calls) for source in found.sources] == [
+        ("a.parquet", 1000),
+        ("b.jsonl", 500),
+    ]
+    assert (found.calls, found.sessions, found.latency_measure) == (1500, 75, "duration")
+    assert found.window == ("2025-10-09T08:53:20Z", "2025-10-09T09:18:19Z")
+    assert found.split == "all"
+
+
+def test_a_sample_is_told_in_the_provenance(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gathering, "gather", partial(gather, sample_calls_max=400))
+    monkeypatch.setattr(gathering, "PAYLOAD_CALLS_MAX", 750)
+    write_parquet(made_records(), tmp_path / "t.parquet")
+    split = read(tmp_path / "t.parquet").provenance.split
+    assert "400 calls of 2" in split
+    assert "1 in 2 calls" in split
+
+
+def test_a_bad_row_ends_it_and_leaves_no_thread_behind(tmp_path: Path) -> None:
+    records = [TraceRecord(tool="a", duration_ns=-5)]
+    write_parquet(records, tmp_path / "t.parquet")
+    with pytest.raises(TraceFileError, match="row 1: duration_ns is -5"):
+        read(tmp_path / "t.parquet")
+
+
+def test_files_without_records_are_one_error(tmp_path: Path) -> None:
+    write_parquet([], tmp_path / "t.parquet")
+    with pytest.raises(TraceFileError, match="holds no records"):
+        read(tmp_path / "t.parquet")
