@@ -127,6 +127,7 @@ class Family:
             for group in ancestors(name):
                 self._members.setdefault(group, []).append(name)
         self._group_counts: dict[str, OutcomeCounts] = {}
+        self._seen_once_counts: OutcomeCounts | None = None
         self._overall_rank_law: RankLaw | None = None
         self._group_donors: dict[str, DonorPool] = {}
 
@@ -137,6 +138,9 @@ class Family:
         levels = [self.profile.overall.outcomes, *(self._counts(group) for group in groups)]
         if laws is not None:
             levels.append(laws.outcomes)
+        else:
+            # Before the groups: siblings on the same server say more.
+            levels.insert(1, self._seen_once())
         ranks = self._donor_ranks(tool) if self.profile.donor_levels else self._compact_ranks(laws)
         regime, limit = (laws.regime, laws.rate_limit) if laws is not None else (None, None)
         upstream_regime = self.profile.upstreams.get(upstream(tool))
@@ -214,6 +218,17 @@ class Family:
             if table is not None and table.support == "tool":
                 insort(found, name)
         return found
+
+    def _seen_once(self) -> OutcomeCounts:
+        """Return the counts of tools that were seen in one session only.
+
+        What was never seen is most like what was hardly seen (Good 1953, "The population frequencies of species"), not
+        like the busy tools that most calls belong to.
+        """
+        if self._seen_once_counts is None:
+            rare = (laws.outcomes for laws in self.profile.tools.values() if laws.sessions == 1)
+            self._seen_once_counts = add_counts(rare)
+        return self._seen_once_counts
 
     def _counts(self, group: str) -> OutcomeCounts:
         counts = self._group_counts.get(group)

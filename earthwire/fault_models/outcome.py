@@ -11,6 +11,7 @@ from itertools import accumulate
 
 import msgspec
 
+from earthwire.fault_models.giving_up import given_up
 from earthwire.traces.outcome_kind import is_fault
 
 KAPPA = 1.0
@@ -59,7 +60,7 @@ class OutcomeLaw:
         levels: counts from the coarsest level to the tool's own, each by previous outcome.
     """
 
-    __slots__ = ("_cumulative", "_fault_probability", "_levels", "_prior")
+    __slots__ = ("_cumulative", "_fault_probability", "_given_up", "_levels", "_prior")
 
     def __init__(self, *levels: OutcomeCounts) -> None:
         prior: dict[str, float] = {}
@@ -67,6 +68,7 @@ class OutcomeLaw:
             prior = back_off(level.total, prior)
         self._prior = prior
         self._levels = levels
+        self._given_up = given_up(levels[-1].after, START) if levels else {}
         self._cumulative: dict[str, tuple[list[float], list[str]]] = {}
         self._fault_probability: dict[str, float] = {}
 
@@ -75,8 +77,15 @@ class OutcomeLaw:
         return back_off(self.counts_after(previous), self._prior)
 
     def counts_after(self, previous: str) -> Counts:
-        """Return the tool's own counts of outcome kinds after `previous`."""
-        return self._levels[-1].after.get(previous, {}) if self._levels else {}
+        """Return the tool's own counts of outcome kinds after `previous`.
+
+        Some sequences that ended with a mistake of the caller count as ends of a run; see `giving_up`.
+        """
+        if not self._levels:
+            return {}
+        counts = self._levels[-1].after.get(previous, {})
+        ends = self._given_up.get(previous)
+        return counts if ends is None else {**counts, "ok": counts.get("ok", 0) + ends}
 
     def marginal(self) -> dict[str, float]:
         """Return the probability of each outcome kind, whatever came before."""

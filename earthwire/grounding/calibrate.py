@@ -29,6 +29,7 @@ from earthwire.grounding.sessions import SessionFit, fit_sessions, session_level
 from earthwire.grounding.tables import Tables
 from earthwire.grounding.tally import CLOCK_STEPS_S, Tally, tally
 from earthwire.traces.calls import Calls, IntArray
+from earthwire.traces.outcome_kind import is_client_error, is_fault
 
 _CLOCK_CALLS_MIN = 20
 _CLOCK_SHARE_MIN = 0.99
@@ -187,7 +188,10 @@ class _Builder:
         if tool in self._failing.limits:
             return None
         law = OutcomeLaw(self._all_outcomes, outcomes)
-        return self._failing.histories.get(tool) or age_hazards(self._counts, tool, law)
+        history = self._failing.histories.get(tool)
+        if history is not None or not any(_is_the_tools_fault(kind) for kind in outcomes.total):
+            return history
+        return age_hazards(self._counts, tool, law)
 
     def _latency(self, name: str, kinds: Iterable[str]) -> dict[str, LatencyTable]:
         if self._tables is None:
@@ -199,6 +203,11 @@ class _Builder:
         if self._sessions is None or sessions is None:
             return None
         return session_levels(self._sessions, sessions)
+
+
+def _is_the_tools_fault(kind: str) -> bool:
+    """Tell whether a kind can be a sign of a regime: what callers do wrong says nothing of how the tool is doing."""
+    return is_fault(kind) and not is_client_error(kind)
 
 
 def _sessions_of_tool(calls: Calls) -> dict[int, IntArray]:

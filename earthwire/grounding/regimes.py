@@ -17,7 +17,7 @@ from earthwire.grounding.cells import Cells
 from earthwire.grounding.outcome_mix import faults
 from earthwire.grounding.tally import NOT_DRAWN, Tally
 from earthwire.traces.calls import BoolArray, Calls, IntArray
-from earthwire.traces.outcome_kind import is_fault
+from earthwire.traces.outcome_kind import is_client_error, is_fault
 
 HISTORY_CALLS_MIN = 500
 """Calls in a row, on average over the tool's calls, that a history needs."""
@@ -104,6 +104,7 @@ def _thinned(runs: IntArray) -> IntArray:
 
 
 def _by_kind(counts: Tally, tool: int) -> dict[str, HazardCounts]:
+    """Return the hazards after each kind but the caller's mistakes, whose runs end where callers give up."""
     cells: Cells = counts.hazards.select(counts.hazards.keys[:, 0] == tool)
     sums: dict[int, IntArray] = {}
     for (_, kind, age), pair in zip(cells.keys.tolist(), cells.counts, strict=True):
@@ -111,6 +112,7 @@ def _by_kind(counts: Tally, tool: int) -> dict[str, HazardCounts]:
     return {
         counts.kind_names[kind]: HazardCounts(tuple(at_risk.tolist()), tuple(left.tolist()))
         for kind, (at_risk, left) in sorted(sums.items())
+        if not is_client_error(counts.kind_names[kind])
     }
 
 

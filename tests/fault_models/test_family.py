@@ -62,3 +62,15 @@ def test_drawn_refusals_are_fast_and_good_calls_are_not():
     assert max(plan.last_byte_s for plan in refused) <= SLOW.quantile_s(0.1)
     assert {plan.support for plan in refused} == {"assumed"}
     assert min(plan.last_byte_s for plan in plans if plan.outcome == "ok") >= SLOW.quantiles_s[0]
+
+
+def test_what_was_never_seen_fails_like_what_was_hardly_seen():
+    busy = OutcomeCounts({START: {"ok": 1_000}, "ok": {"ok": 9_000}})
+    rare = OutcomeCounts({START: {"ok": 4, "http_5xx:503": 6}, "ok": {"ok": 20, "http_5xx:503": 20}})
+    tools = {"GET busy.example/x": ToolLaws(10_000, 90, busy, {})}
+    tools |= {f"GET rare{i}.example/x": ToolLaws(50, 1, rare, {}) for i in range(3)}
+    overall = ToolLaws(10_150, 93, OutcomeCounts({START: {"ok": 1_012, "http_5xx:503": 18}}), {})
+    family = Family(Profile(tools, overall))
+    assert family.model("GET new.example/x").outcomes.fault_share() > 0.3
+    assert family.model("GET busy.example/x").outcomes.fault_share() < 0.01
+    assert family.model("GET busy.example/y").outcomes.fault_share() < 0.01
