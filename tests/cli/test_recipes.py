@@ -1,9 +1,15 @@
 """Recipes, profiles and schemas by name, as users ask for them."""
 
+import http.server
 import json
 import re
+import signal
 import subprocess
-from collections.abc import Callable
+import sys
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -83,3 +89,117 @@ def test_the_schema_knows_every_key_and_goes_to_a_file(run: Run, tmp_path: Path)
     assert schema["$schema"].endswith("2020-12/schema")
     assert {"channels", "costs", "budget", "expectations", "mcp"} <= set(schema["properties"])
     assert json.loads(run("schema", "profile").stdout)["title"] == "ProfileFile"
+
+
+class Tool(http.server.BaseHTTPRequestHandler):
+    """Answers every GET with the same document."""
+
+    def do_GET(self) -> None:
+        body = b'{"title": "Please find the new meeting about the purchase of water for the city."}'
+        self.send_response(200)
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Stay silent."""
+
+
+@pytest.fixture
+def tool_url() -> Iterator[str]:
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Tool)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def write_recipe(folder: Path, tool_url: str, extra: str) -> Path:
+    path = folder / "recipe.yaml"
+    path.write_text(
+        f"earthwire_recipe: 1\nroutes: {{tools: {{upstream: '{tool_url}'}}}}\nlisten: {{port: 0}}\n"
+        f"record: {{path: run.jsonl}}\n{extra}"
+    )
+    return path
+
+
+def serve_and_ask(recipe: Path, calls: int) -> tuple[int, str]:
+    """Serve a recipe, make some calls, end it; return its exit code and what it said on stderr."""
+    command = [sys.executable, "-c", "from earthwire.cli.main import main; main()", "serve", str(recipe)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        url = process.stdout.readline().split()[2]
+        for _ in range(calls):
+            try:
+                urllib.request.urlopen(f"{url}/e/a/x", timeout=20).close()
+            except urllib.error.HTTPError as error:
+                error.close()
+    finally:
+        process.send_signal(signal.SIGTERM)
+        errors = process.communicate(timeout=30)[1]
+    return process.returncode, errors
+
+
+TYPOS = "channels: {observation: {fields: [title], typos: {rate: 1.0}}}\n"
+
+
+def test_a_run_that_showed_what_was_declared_is_valid(tool_url: str, tmp_path: Path, run: Run) -> None:
+    recipe = write_recipe(
+        tmp_path, tool_url, TYPOS + "costs: {per_call: 2.0}\nexpectations: {calls_min: 3}\n"
+    )
+    code, errors = serve_and_ask(recipe, 3)
+    assert code == 0, errors
+    assert "channels: typos 3" in errors
+    assert "verdict: valid" in errors
+    checked = run("recipes", "check", recipe, tmp_path / "run.jsonl", "--reward", "10", "--json")
+    assert checked.returncode == 0
+    report = json.loads(checked.stdout)
+    assert (report["verdict"], report["calls"], report["channels"]) == ("valid", 3, {"typos": 3})
+    assert report["episodes"]["a"]["reward"]["total"] == 4.0
+
+
+def test_a_declared_fault_that_never_fired_makes_the_run_invalid(
+    tool_url: str, tmp_path: Path, run: Run
+) -> None:
+    recipe = write_recipe(tmp_path, tool_url, "expectations: {faults: [{kind: 'http_5xx:*'}]}\n")
+    code, errors = serve_and_ask(recipe, 1)
+    assert code == 4, errors
+    assert "http_5xx:* was injected 0 times, and 1 is declared" in errors
+    checked = run("recipes", "check", recipe, tmp_path / "run.jsonl")
+    assert checked.returncode == 4
+    assert checked.stdout.endswith("verdict: INVALID\n")
+
+
+def test_earlier_runs_in_the_same_file_do_not_count(tool_url: str, tmp_path: Path) -> None:
+    recipe = write_recipe(tmp_path, tool_url, "expectations: {calls_min: 2}\n")
+    assert serve_and_ask(recipe, 2)[0] == 0
+    code, errors = serve_and_ask(recipe, 1)
+    assert code == 4
+    assert "1 calls, and 2 are the least" in errors
+
+
+def test_a_channel_that_changed_nothing_makes_the_run_invalid(tool_url: str, tmp_path: Path) -> None:
+    recipe = write_recipe(
+        tmp_path, tool_url, TYPOS.replace("title", "nothing") + "expectations: {calls_min: 1}\n"
+    )
+    code, errors = serve_and_ask(recipe, 1)
+    assert code == 4
+    assert "typos is on and never changed anything" in errors
+
+
+def test_a_shipped_recipe_is_served_by_its_name_before_any_upstream(tool_url: str, tmp_path: Path) -> None:
+    command = [sys.executable, "-c", "from earthwire.cli.main import main; main()", "serve", "recorded-llm"]
+    process = subprocess.Popen(
+        [*command, "--upstream", tool_url, "--port", "0"], stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert process.stdout is not None
+        assert "profile " in process.stdout.readline()
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=30)
+    assert process.returncode == 0
