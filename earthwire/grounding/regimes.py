@@ -74,6 +74,8 @@ def age_hazards(counts: Tally, tool: int, law: OutcomeLaw) -> AgeHazards | None:
         law: its outcome law, which says how often a regime ends whatever its age.
     """
     by_kind = _by_kind(counts, tool)
+    if not any(any(hazard.left) for hazard in by_kind.values()):
+        return None
     evidence = sum(_evidence(hazard, kind, law) for kind, hazard in by_kind.items())
     return AgeHazards(by_kind) if evidence > EVIDENCE_MIN else None
 
