@@ -10,6 +10,7 @@ user plus system time of the contender's processes only, from /proc.
 import argparse
 import contextlib
 import json
+import math
 import statistics
 import tempfile
 import time
@@ -89,11 +90,13 @@ def measure(
     connection_count: int = CONNECTION_COUNT,
     script: Path | None = None,
 ) -> tuple[float, float]:
-    """Load a contender; return (CPU microseconds per request, requests per second)."""
+    """Load a contender; return (CPU microseconds per request, requests per second): (inf, 0) if it answers nothing."""
     before_s = cpu_s(contender.process.pid)
     started_s = time.monotonic()
     count = load(contender.port, duration_s, connection_count, script)
     elapsed_s = time.monotonic() - started_s
+    if count == 0:
+        return math.inf, 0.0
     return (cpu_s(contender.process.pid) - before_s) / count * 1e6, count / elapsed_s
 
 

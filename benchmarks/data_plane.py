@@ -60,8 +60,8 @@ def main() -> None:
         bench = Bench(Path(folder), running, arguments.rounds, arguments.seconds, results)
         for section in arguments.only or SECTIONS:
             getattr(bench, f"measure_{section}")()
-    if arguments.results is not None:
-        arguments.results.write_text(json.dumps(results, indent=1), encoding="utf-8")
+            if arguments.results is not None:
+                arguments.results.write_text(json.dumps(results, indent=1), encoding="utf-8")
     if arguments.write is not None:
         replace_section(arguments.write, markdown(results))
     print(json.dumps(results, indent=1) if arguments.json else table(results))
@@ -167,8 +167,8 @@ class Bench:
             contenders = self._started(starters, running)
             for number in range(self.round_count + 1):
                 for contender in contenders:
-                    cpu_us, _ = measure(contender, self.duration_s, connection_count)
-                    if number > 0:  # The first round warms up.
+                    cpu_us, rate_hz = measure(contender, self.duration_s, connection_count)
+                    if number > 0 and rate_hz > 0:  # The first round warms up.
                         self._add(name, contender.name, cpu_us)
 
     def _serves(self, contender: Contender, rate_hz: float) -> bool:
