@@ -3,6 +3,7 @@
 from typing import Final, Literal, get_args
 
 from earthwire.fault_models.delivery import RELAYED_KINDS
+from earthwire.fault_models.pace import PACED_KINDS
 
 Layer = Literal["tool", "jsonrpc", "http", "transport"]
 
@@ -27,10 +28,10 @@ def may_fail(mcp_method: str) -> bool:
 def layer_of(kind: str) -> Layer | None:
     """Return the layer that an outcome kind belongs to; None for a good answer.
 
-    >>> layer_of("http_5xx:503"), layer_of("tool_error"), layer_of("malformed:html"), layer_of("ok")
+    >>> layer_of("http_5xx:503"), layer_of("tool_error"), layer_of("malformed:html"), layer_of("ok:slow_drip")
     ('http', 'tool', 'transport', None)
     """
-    if kind in RELAYED_KINDS:
+    if kind in RELAYED_KINDS or kind in PACED_KINDS:
         return None
     family = kind.partition(":")[0]
     if family.startswith("http_"):
