@@ -44,6 +44,12 @@ class McpCall(msgspec.Struct, eq=False):
             return f"{self.server.name}/{self.received.request.line.method.lower()}"
         return self.server.tool_key(message)
 
+    def note_reply(self, reply: Reply | None) -> None:
+        """Take note of the answer that the client got from the server."""
+        self.reply = reply
+        if reply is not None and reply.result is not None:
+            self.server.habits.learn_result(reply.result)
+
     def draw(self, planner: Planner, call: Call) -> Drawn:
         """Return what is planned: for most messages, nothing but forwarding, which uses up no call index."""
         message = self.message

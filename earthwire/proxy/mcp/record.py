@@ -6,9 +6,8 @@ import msgspec
 
 from earthwire.proxy.call_record import FinishedCall
 from earthwire.proxy.mcp.message import ClientMessage
-from earthwire.proxy.mcp.reply import Reply, read_reply, reply_bytes
+from earthwire.proxy.mcp.reply import Reply, reply_bytes
 from earthwire.proxy.mcp.surface import TOOL_CALL
-from earthwire.traces.body_class import is_event_stream
 from earthwire.traces.record import TraceRecord
 from earthwire.traces.redaction import redact_body
 
@@ -29,7 +28,7 @@ def mcp_record(call: FinishedCall, *, keep_bodies: bool) -> TraceRecord | None:
     if message is None or message.kind != "request":
         return None
     record = call.record().trace_record()
-    reply = (met.reply or _reply_sent(call)) if call.performance.writer.complete else None
+    reply = met.reply if call.performance.writer.complete else None
     notes = mcp_notes(
         met.server.schemas.judge(message, reply), met.received.session_id, met.received.protocol_version
     )
@@ -84,18 +83,6 @@ def with_reply(
         response_body_encoding=None if kept is None else "utf-8",
         body_class="json_object",
     )
-
-
-def _reply_sent(call: FinishedCall) -> Reply | None:
-    """Return the answer that went over the wire whole, if it did."""
-    writer = call.performance.writer
-    if (
-        not writer.complete
-        or writer.body_bytes > writer.kept_bytes_max
-        or is_event_stream(writer.content_type)
-    ):
-        return None
-    return read_reply(writer.kept_body())
 
 
 def mcp_notes(

@@ -39,11 +39,14 @@ async def relay_answer(performance: "Performance", step: RelayAnswer) -> None:
     if step.damage is not None:
         await _relay_damaged_message(performance, call, head, step)
         return
+    writer = performance.writer
     await _wait(performance, step.first_byte_s)
-    performance.writer.relay_head(head)
+    writer.relay_head(head)
     await relay_whole(exchange.body, _tail(performance, step.last_byte_s))
     _observe(performance)
-    performance.writer.end()
+    writer.end()
+    if writer.body_bytes <= writer.kept_bytes_max:
+        call.note_reply(read_reply(writer.kept_body()))
 
 
 async def _relay_events(
@@ -75,7 +78,7 @@ async def _on_time(performance: "Performance", call: McpCall, event: bytes, step
     await _wait(performance, step.last_byte_s)
     damaged = _damaged(data, step)
     performance.damaged = damaged is not None
-    call.reply = reply if damaged is None else read_reply(damaged)
+    call.note_reply(reply if damaged is None else read_reply(damaged))
     return event if damaged is None else with_data(event, damaged)
 
 

@@ -1,7 +1,7 @@
 """What a server of MCP answers: JSON-RPC responses, read and written."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -50,7 +50,7 @@ class Reply(msgspec.Struct, frozen=True):
 
 
 class _Envelope(msgspec.Struct):
-    jsonrpc: object = None
+    jsonrpc: Literal["2.0"]
     id: RequestId | None = None
     method: object = None
     result: object = None

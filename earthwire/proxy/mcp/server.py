@@ -1,7 +1,7 @@
 """One MCP server behind the proxy: where it is, what is simulated of it, and what its answers look like."""
 
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 import msgspec
@@ -24,6 +24,7 @@ _NOT_REPEATED: Final = (
     b"etag",
 )
 _DEFAULT_HEADERS: Final = (("date", ""),)
+_SERVER_INFO: Final = "io.modelcontextprotocol/serverInfo"
 
 
 class McpConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,12 +53,14 @@ class AnswerHabits:
     Attributes:
         as_events: it answers with a stream of events.
         headers: that it sends with every answer.
+        meta: that it puts into every result.
     """
 
-    __slots__ = ("as_events", "headers")
+    __slots__ = ("as_events", "headers", "meta")
 
     def __init__(self) -> None:
         self.as_events = False
+        self.meta: dict[str, Any] = {}
         self.headers: tuple[tuple[str, str], ...] = _DEFAULT_HEADERS
 
     def learn(self, head: ResponseHead) -> None:
@@ -66,6 +69,12 @@ class AnswerHabits:
             return
         self.as_events = is_event_stream(head.content_type)
         self.headers = (*_DEFAULT_HEADERS, *_repeated(head.fields))
+
+    def learn_result(self, result: Mapping[str, Any]) -> None:
+        """Take note of a good result: from 2026-07-28 on servers say in each who they are."""
+        meta = result.get("_meta")
+        if isinstance(meta, dict) and _SERVER_INFO in meta:
+            self.meta = {_SERVER_INFO: meta[_SERVER_INFO]}
 
 
 class McpServer:

@@ -38,6 +38,8 @@ def _own_steps(
     plan: Plan, reply: Reply, message: ClientMessage, habits: AnswerHabits, session_id: str | None
 ) -> tuple[Step, ...]:
     assert message.id is not None, "only requests are answered"
+    if reply.result is not None and habits.meta:
+        reply = Reply(None, result={"_meta": habits.meta, **reply.result})
     data = reply_bytes(reply, message.id)
     content_type = "application/json"
     if habits.as_events:

@@ -140,7 +140,7 @@ def _own_body(plan: Plan) -> str:
 
 def _recorded_reply(body: str) -> Reply | None:
     """Return the reply that a recorded body holds: a whole message, or only the result of one; None for other text."""
-    found = read_reply(body.encode()) if '"jsonrpc"' in body else None
+    found = read_reply(body.encode())
     if found is not None:
         return found
     try:

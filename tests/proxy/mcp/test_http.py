@@ -364,6 +364,24 @@ def test_after_a_stream_our_own_answers_are_events_too(harness, play):
     assert b'data: {"jsonrpc"' in received
 
 
+def test_our_own_results_say_who_the_server_is_where_its_results_do(harness, play):
+    info = {"io.modelcontextprotocol/serverInfo": {"name": "files", "version": "1"}}
+    listed = json_answer({"tools": [], "_meta": {**info, "other": 1}})
+
+    async def scenario():
+        async with harness.upstream(listed) as upstream:
+            server = McpConfig(url=f"http://127.0.0.1:{upstream.port}/mcp")
+            async with harness.proxy(
+                upstream.port, planned("tool_error"), upstreams={}, mcp={"s": server}
+            ) as running:
+                await harness.talk(running.port, post(message("tools/list")))
+                return await harness.talk(running.port, post(message()))
+
+    received = play(scenario())
+    assert json.loads(received.partition(b"\r\n\r\n")[2])["result"]["_meta"] == info
+    assert b"Server: real\r\n" in received
+
+
 def test_a_client_that_closes_the_stream_takes_its_request_back(harness, play):
     """From 2026-07-28 on that is how a call is cancelled: the server has to see it."""
     gone = asyncio.Event()
