@@ -21,7 +21,7 @@ import numpy as np
 from scipy import special, stats
 
 from earthwire.cli.console import late_status
-from earthwire.fault_models.intervals import CONFIDENCE, Interval, Intervals, ScopeIntervals
+from earthwire.fault_models.intervals import CONFIDENCE, Intervals, ScopeIntervals
 from earthwire.fault_models.rate_limit import REFUSED
 from earthwire.fault_models.regime import age_bin
 from earthwire.grounding.calibrate import calibrate
@@ -45,6 +45,7 @@ FIRST_BYTE_CORRELATION = -0.4
 # Regime: hazards of leaving, by age bin in calls: outages are either short or long.
 UP_HAZARDS = (0.10, 0.06, 0.04, 0.03, 0.02, 0.02, 0.02, 0.02)
 BAD_HAZARDS = (0.50, 0.30, 0.15, 0.08, 0.06, 0.06, 0.06, 0.06)
+AGES = ("1", "2 to 3", "4 to 7", "8 to 15", "16 to 31", "32 to 63", "64 to 127", "128 or more")
 REGIME_TOOL, HISTORY_TOOL = "POST jobs.example.com/run", "GET series.example.com/probe"
 REGIME_SESSIONS, REGIME_CALLS, HISTORY_CALLS = 60, 250, 20_000
 
@@ -132,7 +133,9 @@ def recover(
         for parameter in parameters():
             if parameter.recording == name:
                 interval = scope_of(profile.intervals, parameter.scope).stated.get(parameter.name)
-                found[key(parameter)] = None if interval is None else values(interval)
+                found[key(parameter)] = (
+                    None if interval is None else [interval.estimate, interval.low, interval.high]
+                )
     return found
 
 
@@ -141,11 +144,6 @@ def scope_of(intervals: Intervals, scope: str) -> ScopeIntervals:
     if scope == "overall":
         return intervals.overall
     return intervals.tools.get(scope) or intervals.upstreams.get(scope) or ScopeIntervals()
-
-
-def values(interval: Interval) -> list[float]:
-    """Return estimate, low and high."""
-    return [interval.estimate, interval.low, interval.high]
 
 
 def key(parameter: Parameter) -> str:
@@ -238,6 +236,9 @@ def _of_bursts() -> list[Parameter]:
             Parameter("bursts", tool, "up_run_calls", up),
             Parameter("bursts", tool, "bad_run_calls", bad),
         ]
+    for state, hazards in (("up", UP_HAZARDS), ("bad", BAD_HAZARDS)):
+        for ages, hazard in zip(AGES, hazards, strict=True):
+            found.append(Parameter("bursts", REGIME_TOOL, f"p_leave {state} at age {ages}", hazard))
     median_calls = 1 + float(stats.poisson.ppf(0.5, WINDOW_S / CALL_GAP_S))
     return [
         *found,

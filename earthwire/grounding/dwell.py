@@ -9,12 +9,16 @@ be off by 4 % where runs are of nearly equal length.
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from earthwire.fault_models.intervals import Interval
-from earthwire.grounding.clusters import CLUSTERS_MIN, NotStatedError, jackknife_interval
+from earthwire.fault_models.regime import AGE_BINS
+from earthwire.grounding.clusters import CLUSTERS_MIN, NotStatedError, jackknife_interval, share_of_clusters
 from earthwire.traces.calls import BoolArray, FloatArray, IntArray
 
+HAZARD_CALLS_MIN = 20
+"""Calls of an age that the chance to leave at that age needs."""
+AGE_BIN_STARTS = 2 ** np.arange(AGE_BINS)
+"""First age of each bin of `fault_models.regime`, in calls."""
 RUNS_MIN = 10
 """Ends of runs that a mean needs."""
 
@@ -25,7 +29,6 @@ _BIN_STARTS = np.unique(np.concatenate((np.arange(1, 33), np.round(32 * 1.1 ** n
     np.int64
 )
 _BINS = len(_BIN_STARTS)
-_BIN_ENDS = np.append(_BIN_STARTS[1:], np.iinfo(np.int64).max)
 _BIN_CALLS = np.append(np.diff(_BIN_STARTS), 0).astype(float)
 
 
@@ -73,14 +76,25 @@ def mean_run_interval(runs: Runs, *, bad: bool, confidence: float) -> Interval:
     Raises:
         NotStatedError: if too few of them were seen from begin to end.
     """
-    used = (runs.bad == bad) & runs.begun
-    length, ended, owner = runs.length[used], runs.ended[used], runs.owner[used]
-    if ended.sum() < RUNS_MIN:
-        raise NotStatedError(f"{int(ended.sum())} runs were seen from begin to end: {RUNS_MIN} are needed")
-    codes, cluster = np.unique(owner, return_inverse=True)
-    if len(codes) < CLUSTERS_MIN:
-        cluster = np.arange(len(length))
-    return jackknife_interval(_by_cluster(length, ended, cluster), mean_run, confidence, "log")
+    sums = _sums(runs, bad, _BIN_STARTS)
+    if sums[:, _BINS:].sum() < RUNS_MIN:
+        raise NotStatedError(
+            f"{sums[:, _BINS:].sum():.0f} runs were seen from begin to end: {RUNS_MIN} are needed"
+        )
+    return jackknife_interval(sums, mean_run, confidence, "log")
+
+
+def hazard_interval(runs: Runs, age_bin: int, *, bad: bool, confidence: float) -> Interval:
+    """Return the interval of the chance that a run ends after a call of an age bin of `fault_models.regime`.
+
+    Raises:
+        NotStatedError: if too few sequences have runs of that age.
+    """
+    sums = _sums(runs, bad, AGE_BIN_STARTS)
+    at_risk, left = sums[:, age_bin], sums[:, AGE_BINS + age_bin]
+    if at_risk.sum() < HAZARD_CALLS_MIN:
+        raise NotStatedError(f"{at_risk.sum():.0f} calls of that age: {HAZARD_CALLS_MIN} are needed")
+    return share_of_clusters(left, at_risk, confidence)
 
 
 def mean_run(sums: FloatArray) -> FloatArray:
@@ -104,14 +118,20 @@ def mean_run(sums: FloatArray) -> FloatArray:
     return mean
 
 
-def _by_cluster(lengths: IntArray, ended: BoolArray, cluster: npt.NDArray[np.intp]) -> FloatArray:
-    """Return calls at risk and runs ended by age bin of each cluster, shape (n_clusters, 2 n_bins)."""
-    count = int(cluster.max()) + 1
-    sums = np.zeros((count, 2 * _BINS))
+def _sums(runs: Runs, bad: bool, bin_starts: IntArray) -> FloatArray:
+    """Return calls at risk and runs ended by bin of age of each cluster, shape (n_clusters, 2 n_bins)."""
+    used = (runs.bad == bad) & runs.begun
+    lengths, ended = runs.length[used], runs.ended[used]
+    codes, cluster = np.unique(runs.owner[used], return_inverse=True)
+    if len(codes) < CLUSTERS_MIN:
+        codes = cluster = np.arange(len(lengths))
+    count, bins = len(codes), len(bin_starts)
+    bin_ends = np.append(bin_starts[1:], np.iinfo(np.int64).max)
+    sums = np.zeros((count, 2 * bins))
     at_risk_calls = lengths - ~ended  # What follows the last call of an unfinished run was not seen.
-    for i in range(_BINS):
-        inside = np.clip(at_risk_calls - _BIN_STARTS[i] + 1, 0, _BIN_ENDS[i] - _BIN_STARTS[i])
-        leaves = ended & (lengths >= _BIN_STARTS[i]) & (lengths < _BIN_ENDS[i])
+    for i in range(bins):
+        inside = np.clip(at_risk_calls - bin_starts[i] + 1, 0, bin_ends[i] - bin_starts[i])
+        leaves = ended & (lengths >= bin_starts[i]) & (lengths < bin_ends[i])
         sums[:, i] = np.bincount(cluster, weights=inside, minlength=count)
-        sums[:, _BINS + i] = np.bincount(cluster, weights=leaves, minlength=count)
+        sums[:, bins + i] = np.bincount(cluster, weights=leaves, minlength=count)
     return sums

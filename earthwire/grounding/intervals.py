@@ -8,6 +8,7 @@ import numpy as np
 
 from earthwire.fault_models.intervals import CONFIDENCE, Interval, Intervals, ScopeIntervals
 from earthwire.fault_models.profile import Profile, ToolLaws
+from earthwire.fault_models.regime import AgeHazards
 from earthwire.grounding import dependence_fit, tool_intervals
 from earthwire.grounding.censoring import limits_as_latencies
 from earthwire.grounding.clusters import NotStatedError, jackknife_interval
@@ -31,6 +32,9 @@ _DEPENDENCE = ("session_share", "tool_share", "level_share", "level_memory")
 _NO_PARAMETERS = {
     "session_levels": "levels and spreads of single sessions are recorded values; session_share says how they differ",
     "resolution_s": "the step of the recorder's clock is found or not",
+    "donor_ranks": "ranks of donor sessions are recorded values",
+    "extrapolation": "what lies beyond a time limit has a band of its own, of 80 %, beside the table",
+    "stream": "the number and gaps of chunks are recorded quantiles, kept without their sessions",
     "payload": "responses are counted without their sessions, so that how much they hang together cannot be told",
 }
 
@@ -104,6 +108,8 @@ def _tool(calls: Calls, laws: ToolLaws, limit: Evidence | None, confidence: floa
     tool_intervals.rates_after(scope, calls, confidence)
     if laws.regime is not None:
         tool_intervals.run_lengths(scope, calls, confidence)
+    if isinstance(laws.regime, AgeHazards):
+        tool_intervals.hazards(scope, calls, confidence)
     if limit is not None and laws.rate_limit is not None:
         limit_intervals(scope, limit, confidence)
     tool_intervals.latencies(scope, calls, laws.resolution_s, confidence)

@@ -4,8 +4,9 @@ import numpy as np
 from scipy import special, stats
 
 from earthwire.fault_models.intervals import Interval
+from earthwire.fault_models.regime import AGE_BINS
 from earthwire.grounding.clusters import clusters_of, jackknife_interval, share_interval
-from earthwire.grounding.dwell import mean_run_interval, runs_of
+from earthwire.grounding.dwell import AGE_BIN_STARTS, hazard_interval, mean_run_interval, runs_of
 from earthwire.grounding.first_bytes import TOOL_CALLS_MIN as FIRST_BYTE_CALLS_MIN
 from earthwire.grounding.outcome_mix import faults
 from earthwire.grounding.quantile_intervals import quantile_interval
@@ -57,6 +58,22 @@ def run_lengths(scope: Scope, calls: Calls, confidence: float) -> None:
     runs = runs_of(faults(calls), calls.session)
     scope.state("up_run_calls", mean_run_interval, runs, bad=False, confidence=confidence)
     scope.state("bad_run_calls", mean_run_interval, runs, bad=True, confidence=confidence)
+
+
+def hazards(scope: Scope, calls: Calls, confidence: float) -> None:
+    """State the chance that a run of good calls, and of bad ones, ends after a call of each age.
+
+    Args:
+        calls: of one tool whose regime is a law of ages.
+    """
+    runs = runs_of(faults(calls), calls.session)
+    for name, bad in (("up", False), ("bad", True)):
+        for age_bin, first in enumerate(AGE_BIN_STARTS.tolist()):
+            ages = f"{first} or more" if age_bin == AGE_BINS - 1 else str(first)
+            if first > 1 and age_bin < AGE_BINS - 1:
+                ages = f"{first} to {2 * first - 1}"
+            label = f"p_leave {name} at age {ages}"
+            scope.state(label, hazard_interval, runs, age_bin, bad=bad, confidence=confidence)
 
 
 def latencies(scope: Scope, calls: Calls, step_s: float, confidence: float) -> None:
