@@ -73,6 +73,8 @@ def test_command_lines_in_documents_exist(line: str) -> None:
     if words[1].isupper() or words[1].startswith("-"):
         return
     command = command_of(words)
+    if "--" in words:
+        words = words[: words.index("--")]  # What follows is another program's.
     given = {word.partition("=")[0] for word in words[2:] if word.startswith("-")}
     assert given <= options_of(command)
 
