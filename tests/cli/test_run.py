@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from earthwire.traces import read_traces
-from tests.environments import python_with
+from foreign.forward_environment import forward_python
 
 RUN_TIMEOUT_S = 120.0
 EARTHWIRE = (sys.executable, "-c", "from earthwire.cli.main import main; main()")
@@ -118,7 +118,7 @@ def test_ending_the_run_ends_the_agent_and_the_proxy(tool: str):
 
 
 def test_a_forward_proxy_stands_in_front_of_intercepted_hosts(tool: str, tmp_path: Path):
-    python = python_with(".[mitm]", "requests", "httpx[http2]")
+    python = forward_python()
     record = tmp_path / "met.jsonl"
     code = (
         "import sys, requests\n"

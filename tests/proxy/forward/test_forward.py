@@ -22,7 +22,7 @@ from earthwire.fault_models.latency import LEVELS, LatencyTable
 from earthwire.fault_models.outcome import START, OutcomeCounts
 from earthwire.fault_models.profile import Profile, ToolLaws
 from earthwire.traces import read_traces
-from tests.environments import python_with
+from foreign.forward_environment import forward_python
 
 START_TIMEOUT_S = 60.0
 CLIENT_TIMEOUT_S = 60.0
@@ -125,7 +125,7 @@ def make_certificate(folder: Path) -> tuple[Path, Path]:
 def forward(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forward]:
     if shutil.which("openssl") is None:
         pytest.skip("openssl makes the certificate of the tool, and is not installed")
-    python = python_with(".[mitm]", "requests", "httpx[http2]")
+    python = forward_python()
     folder = tmp_path_factory.mktemp("forward")
     certificate, key = make_certificate(folder)
     tools = {f"GET localhost{path}": laws(kind) for path, kind in KINDS.items()}
