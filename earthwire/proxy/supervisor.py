@@ -100,6 +100,11 @@ class Supervisor:
         self._config = msgspec.structs.replace(config, port=port)
         self._ports = tuple(ports)
         self._admin_ports = () if config.admin is None else _admin_ports(config.admin, worker_count)
+        if config.certificate is not None:
+            warn(
+                "TLS connections cannot be passed on between workers: use the base URLs of episodes, other calls get "
+                "421 from the workers that do not serve them"
+            )
         self._mailboxes: Mailboxes = open_mailboxes(worker_count)
         self._lifeline, self._held_lifeline = socket.socketpair()
         self.scoreboard = Scoreboard(worker_count)
@@ -296,6 +301,8 @@ def _check(config: ServeConfig, planner: Planner, worker_count: int) -> None:
         raise ServeError(
             "--ground learns from all calls what the upstream takes, and workers do not share that: serve with one"
         )
+    if config.unix_path is not None:
+        raise ServeError(f"{config.unix_path}: a socket file has one listener; serve with one worker, or on a port")
     check_host(config)
 
 

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from earthwire.config.profile_file import profile_text, read_profile
@@ -278,6 +279,12 @@ def config(port: int = 0) -> ServeConfig:
 def test_a_number_of_workers_out_of_range_is_named(count):
     with pytest.raises(ServeError, match=rf"{count} workers: 1 to 64 are possible"):
         Supervisor(config(), PassThrough(), count, print)
+
+
+def test_a_socket_file_is_refused(tmp_path):
+    on_file = msgspec.structs.replace(config(), unix_path=tmp_path / "earthwire.sock")
+    with pytest.raises(ServeError, match=r"earthwire\.sock: a socket file has one listener"):
+        Supervisor(on_file, PassThrough(), 2, print)
 
 
 def test_the_port_of_other_workers_is_not_shared_silently(workers):
