@@ -32,7 +32,7 @@ from earthwire.traces.call_store import BUCKETS, CallStore
 from earthwire.traces.errors import BadLineHandler, TraceFileError
 from earthwire.traces.formats import Format, find_sources
 from earthwire.traces.options import ReadOptions
-from earthwire.traces.parquet_columns import ParquetShape, parquet_shape, read_row_group
+from earthwire.traces.parquet_columns import ParquetShape, parquet_shape, read_row_groups
 from earthwire.traces.record import TraceRecord
 
 PAYLOAD_CALLS_MAX = 200_000
@@ -153,18 +153,18 @@ class _Reading:
             while file.blocks:
                 store.add(file.blocks.pop())
         tasks = [
-            (file, file.shape, group)
+            (file, file.shape, groups)
             for file in self._files
             if file.shape is not None
-            for group in range(len(file.shape.row_counts))
+            for groups in file.shape.runs()
         ]
         self._progress.start("reading", sum(file.shape.row_count for file in self._files if file.shape))
 
-        def read(task: tuple[_File, ParquetShape, int]) -> tuple[int, list[TraceRecord]]:
-            file, shape, group = task
+        def read(task: tuple[_File, ParquetShape, range]) -> tuple[int, list[TraceRecord]]:
+            file, shape, groups = task
             records: list[TraceRecord] = []
             count = 0
-            for block in read_row_group(shape, group, file.first_position, self._chosen, self._on_bad_line):
+            for block in read_row_groups(shape, groups, file.first_position, self._chosen, self._on_bad_line):
                 store.add(block.calls)
                 records += block.records
                 count += len(block.calls)

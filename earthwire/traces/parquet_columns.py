@@ -39,6 +39,9 @@ if TYPE_CHECKING:
     import pyarrow.parquet as pq
 
 BATCH_ROWS = 1 << 17
+RUN_ROWS = 1 << 20
+"""Rows that are read at a stretch."""
+
 _STATUS = "http_response_status_code"
 _STATUS_MAX = 999
 
@@ -101,6 +104,19 @@ class ParquetShape:
         """Rows of the file."""
         return sum(self.row_counts)
 
+    def runs(self) -> list[range]:
+        """Return the row groups in runs of at most `RUN_ROWS` rows, or of one row group."""
+        runs: list[range] = []
+        rows = RUN_ROWS
+        for group, count in enumerate(self.row_counts):
+            rows += count
+            if rows > RUN_ROWS:
+                runs.append(range(group, group + 1))
+                rows = count
+            else:
+                runs[-1] = range(runs[-1].start, group + 1)
+        return runs
+
 
 @dataclass(frozen=True, slots=True)
 class ParquetBlock:
@@ -136,18 +152,18 @@ def parquet_shape(path: Path) -> ParquetShape:
         )
 
 
-def read_row_group(
+def read_row_groups(
     shape: ParquetShape,
-    group: int,
+    groups: range,
     first_position: int,
     choose: ChooseRows,
     on_bad_row: BadLineHandler | None = None,
 ) -> Iterator[ParquetBlock]:
-    """Yield the rows of one row group in batches; several may be read at once, each in a thread of its own.
+    """Yield the rows of some row groups in batches; several runs may be read at once, each in a thread of its own.
 
     Args:
         shape: of the file.
-        group: number of the row group.
+        groups: numbers of the row groups.
         first_position: position of the first row of the file.
         choose: tells which rows' records are wanted, with what payloads need; ``ok`` rows that hold nothing of that
             kind are never made records.
@@ -157,10 +173,12 @@ def read_row_group(
         TraceFileError: without `on_bad_row`, at the first bad row.
     """
     wanted = [name for name in (*_NAMES, *_NUMBERS, *_PAYLOAD) if name in shape.columns]
-    first_row = sum(shape.row_counts[:group])
+    first_row = sum(shape.row_counts[: groups.start])
     with open_parquet(shape.path, [name for name in _READ_AS_CODES if name in wanted]) as file:
         sessions = _SessionColumn()
-        for batch in file.iter_batches(BATCH_ROWS, row_groups=[group], columns=wanted, use_threads=False):
+        for batch in file.iter_batches(
+            BATCH_ROWS, row_groups=list(groups), columns=wanted, use_threads=False
+        ):
             rows = np.arange(first_row, first_row + len(batch))
             first_row += len(batch)
             good = _good_rows(shape.path, batch, rows, on_bad_row)

@@ -9,7 +9,7 @@ from earthwire.traces.call_columns import CallColumns
 from earthwire.traces.calls import calls_from_columns, calls_from_records
 from earthwire.traces.errors import TraceFileError
 from earthwire.traces.parquet import read_parquet, write_parquet
-from earthwire.traces.parquet_columns import ParquetBlock, parquet_shape, read_row_group
+from earthwire.traces.parquet_columns import ParquetBlock, ParquetShape, parquet_shape, read_row_groups
 from earthwire.traces.record import TraceRecord
 from tests.traces.test_call_store import assert_same, made_records
 
@@ -31,8 +31,7 @@ def everything(columns: CallColumns) -> np.ndarray:
 
 def blocks_of(path: Path, on_bad_row=None, choose=everything) -> list[ParquetBlock]:
     shape = parquet_shape(path)
-    groups = range(len(shape.row_counts))
-    return [block for group in groups for block in read_row_group(shape, group, 0, choose, on_bad_row)]
+    return [block for run in shape.runs() for block in read_row_groups(shape, run, 0, choose, on_bad_row)]
 
 
 def table(path: Path, row_group_size: int | None = None, **columns: object) -> Path:
@@ -155,3 +154,20 @@ def test_plain_and_dictionary_columns_of_any_integer_width_are_read(tmp_path: Pa
     assert [session.names[code] for code in session.codes] == ["(no session)", "s"]
     assert block.calls.duration_ns.tolist() == [5, 7]
     assert block.calls.seq.tolist() == [1, 2]
+
+
+def test_small_row_groups_are_read_together_and_large_ones_alone() -> None:
+    counts = (600_000, 400_000, 100_000, 2_000_000, 1, 1)
+    shape = ParquetShape(Path("t.parquet"), counts, 0, 0, ())
+    assert shape.runs() == [range(2), range(2, 3), range(3, 4), range(4, 6)]
+    assert ParquetShape(Path("t.parquet"), (), 0, 0, ()).runs() == []
+
+
+def test_row_groups_with_names_of_their_own_are_read_as_one(tmp_path: Path) -> None:
+    names = [f"s{i // 10}" for i in range(1_000)]
+    path = table(tmp_path / "t.parquet", 64, tool=["a", "b"] * 500, session_id=names, seq=list(range(1_000)))
+    blocks = blocks_of(path)
+    assert [
+        s for b in blocks for s in (b.calls.session.names[code] for code in b.calls.session.codes)
+    ] == names
+    assert [position for block in blocks for position in block.calls.position.tolist()] == list(range(1_000))
