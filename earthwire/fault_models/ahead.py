@@ -93,11 +93,16 @@ class Ahead:
         outcome_u, latency_u, level_u = uniform_columns(
             self._uniforms, indexes, (Purpose.OUTCOME, Purpose.LATENCY, Purpose.LEVEL)
         )
-        next_kind = self._outcomes.next
-        kinds = [next_kind(index, u) for index, u in zip(indexes, outcome_u.tolist(), strict=True)]
+        kinds = self._kinds(indexes, outcome_u)
         steps, noise = map(normal_quantile, level_u.tolist()), map(normal_quantile, latency_u.tolist())
         ranks = self._ranks.rank_law.ranks(self._ranks.next_scores(steps, noise))
         return zip(indexes, kinds, ranks.tolist(), self._latencies_s(kinds, ranks), strict=True)
+
+    def _kinds(self, indexes: range, us: Floats) -> list[str]:
+        if type(self._outcomes) is OutcomePath:
+            return self._outcomes.next_many(us)
+        following = self._outcomes.next
+        return [following(index, u) for index, u in zip(indexes, us.tolist(), strict=True)]
 
     def _latencies_s(self, kinds: list[str], ranks: Floats) -> list[float]:
         usual = max(set(kinds), key=kinds.count)

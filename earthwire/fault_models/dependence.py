@@ -129,6 +129,9 @@ class CompactRanks:
         """
         memory, innovation, slow = self._memory, self._innovation, self._slow
         offset, slow_weight, white = self._offset, self._slow_weight, self._white
+        if slow_weight == 0.0:
+            # No slow level, and so nothing that is remembered: the steps are not even worked out.
+            return [offset + white * own for own in noise]
         scores = []
         for step, own in zip(steps, noise, strict=True):
             slow = step if slow is None else memory * slow + innovation * step

@@ -94,10 +94,15 @@ class OutcomeLaw:
     def draw(self, u: float, previous: str) -> str:
         """Return the outcome kind at position `u` in [0, 1) of the cumulative distribution, faults first."""
         table = self._cumulative.get(previous)
+        bounds, kinds = self.cumulative(previous) if table is None else table
+        return kinds[bisect_right(bounds, u)]
+
+    def cumulative(self, previous: str) -> tuple[list[float], list[str]]:
+        """Return upper bounds of what `draw` compares with, all but the last, and the kinds; faults come first."""
+        table = self._cumulative.get(previous)
         if table is None:
             table = self._cumulative[previous] = self._cumulate(previous)
-        bounds, kinds = table
-        return kinds[bisect_right(bounds, u)]
+        return table
 
     def fault_probability(self, previous: str) -> float:
         """Return the probability of any fault after `previous`."""

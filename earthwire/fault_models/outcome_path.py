@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
 
@@ -22,6 +22,10 @@ from earthwire.fault_models.uniforms import Purpose, UniformStream
 from earthwire.traces.outcome_kind import is_client_error, is_fault
 
 SCHEMA_DRIFT: Final = "semantic_error:schema_drift"
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 RegimeClock = Literal["calls", "time"]
 """What regimes and windows advance by: each tool's own calls, or seconds since the episode's start."""
@@ -53,6 +57,19 @@ class OutcomePath:
         """
         kind = self._previous = self._law.draw(u, self._previous)
         return kind
+
+    def next_many(self, us: "npt.NDArray[np.float64]") -> list[str]:
+        """Return the outcome kinds of many calls in turn; only where there is neither limit nor regime.
+
+        Args:
+            us: uniforms of the calls, shape (n_calls,), not empty.
+        """
+        # Here, since few users of this module have so many at once.
+        from earthwire.fault_models.outcome_chain import draw_chain
+
+        kinds = draw_chain(self._law, us, self._previous)
+        self._previous = kinds[-1]
+        return kinds
 
 
 class HistoryPath(OutcomePath):
