@@ -186,6 +186,7 @@ def _settings(
     episode: str | None,
 ) -> "StdioSettings":
     from earthwire.cli.recipe_planner import tool_keys
+    from earthwire.config.channel_models import channels_of, has_channels
     from earthwire.proxy.mcp.stdio_session import StdioSettings
 
     scale = {"real": 1.0, "virtual": 0.0, "scaled": 1.0 / recipe.clock.speed}[recipe.clock.mode]
@@ -197,6 +198,7 @@ def _settings(
         recorded_server=section.server,
         episode=episode or "default",
         time_scale=scale,
+        channels=channels_of(recipe, name) if has_channels(recipe) else None,
     )
 
 

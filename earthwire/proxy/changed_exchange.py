@@ -147,6 +147,7 @@ class ChangedExchange(NotedExchange):
             if not line.startswith(prefix):
                 pieces.append(line)
                 continue
+            prefix += b" " * line[len(prefix) :].startswith(b" ") if is_events else b""
             content = line[len(prefix) :]
             ending = content[len(content.rstrip(b"\r\n")) :] if is_events else b""
             after, notes = await self._document(content[: len(content) - len(ending)])

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import msgspec
 
+from earthwire.fault_models.action.documents import redirected
 from earthwire.fault_models.action.refusal import HttpRefusal, refused_over_http
 from earthwire.fault_models.channels import Answered, Channels, Passing
 from earthwire.fault_models.observation.chat import is_chat_request
@@ -120,7 +121,7 @@ class ChannelSource:
         name = _name_of(message)
         scope = (episode, name, self._next_index(episode, name))
         # Numbers are sent on as they are written; only a call that was led elsewhere is written anew.
-        sent = write_json(_redirected(message, asked.value)) if "decoys_called" in asked.changes else data
+        sent = write_json(redirected(message, asked.value)) if "decoys_called" in asked.changes else data
         exchange = await self._inner.forward(_request_with(request, sent), target, episode)
 
         async def change(body: bytes) -> tuple[bytes, dict[str, int]]:
@@ -205,10 +206,3 @@ def _name_of(message: object) -> str:
 def _plain(data: bytes) -> object:
     """Return a document with its numbers as numbers, for schemas to be held against."""
     return json.loads(data)
-
-
-def _redirected(message: object, asked: object) -> object:
-    """Return a message as it is written, but for the name of its tool."""
-    assert isinstance(message, dict), "it was told to be a message"
-    assert isinstance(asked, dict), "it was made from the same message"
-    return {**message, "params": {**message["params"], "name": asked["params"]["name"]}}

@@ -13,6 +13,7 @@ from earthwire.fault_models.action.documents import (
     called_in_last_turn,
     crowded_chat_request,
     crowded_mcp_result,
+    redirected,
     tools_of_mcp_result,
 )
 from earthwire.fault_models.action.refusal import (
@@ -57,6 +58,7 @@ __all__ = [
     "crowded_mcp_result",
     "decoy_over_mcp",
     "listed_tool",
+    "redirected",
     "refused_over_http",
     "refused_over_mcp",
     "renamed",

@@ -50,6 +50,13 @@ def crowded_chat_request(value: object, settings: DecoySettings, *scope: str) ->
     )
 
 
+def redirected(message: object, asked: object) -> object:
+    """Return a call as it is written, but for the name of its tool, which is that of another one."""
+    assert isinstance(message, dict), "a request is an object"
+    assert isinstance(asked, dict), "it was made from the same message"
+    return {**message, "params": {**message["params"], "name": asked["params"]["name"]}}
+
+
 def tools_of_mcp_result(message: object) -> Sequence[ListedTool]:
     """Return the tools that an answer to ``tools/list`` names."""
     result = message.get("result") if isinstance(message, dict) else None

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 import msgspec
 
 from earthwire.fault_models.call import Call, Drawn
+from earthwire.fault_models.channels import CHANNELS_ATTRIBUTE, Channels
 from earthwire.fault_models.layer import MCP_LAYERS, Layer
 from earthwire.fault_models.plan import PASS_THROUGH
 from earthwire.proxy.mcp.message import (
@@ -21,6 +22,7 @@ from earthwire.proxy.mcp.record import mcp_notes, with_reply
 from earthwire.proxy.mcp.reply import read_reply
 from earthwire.proxy.mcp.schemas import OutputSchemas
 from earthwire.proxy.mcp.stdio_call import Line, StdioCall, met_over_stdio
+from earthwire.proxy.mcp.stdio_channels import StdioChannels
 from earthwire.proxy.mcp.stdio_record import stdio_record
 from earthwire.proxy.mcp.surface import TOOL_CALL
 from earthwire.proxy.mcp.tool_names import ToolNames, tool_key
@@ -49,6 +51,7 @@ class StdioSettings(msgspec.Struct, frozen=True, kw_only=True):
         episode: of messages that name none.
         time_scale: real seconds in a simulated one; 0 waits for nothing.
         keep_bodies: records hold the answers, redacted.
+        channels: what is done to what passes, or None.
     """
 
     server: str
@@ -59,6 +62,7 @@ class StdioSettings(msgspec.Struct, frozen=True, kw_only=True):
     episode: str = DEFAULT_EPISODE
     time_scale: float = 1.0
     keep_bodies: bool = False
+    channels: Channels | None = None
 
 
 class StdioSession:
@@ -91,6 +95,7 @@ class StdioSession:
         self._record = record
         self._warn = warn
         self._names = ToolNames(settings.server, settings.tool_keys, settings.recorded_server)
+        self._channels = None if settings.channels is None else StdioChannels(settings.channels, warn)
         self._schemas = OutputSchemas()
         self._pending: dict[RequestId, StdioCall] = {}
         self._deliveries: dict[RequestId, asyncio.Task[None]] = {}
@@ -117,6 +122,12 @@ class StdioSession:
                 if own is not None:
                     self._deliver_later(call, own)
                 return
+            if self._channels is not None:
+                sent = self._channels.request(line, call)
+                if isinstance(sent, Line):
+                    self._deliver_later(call, sent)
+                    return
+                line = sent
         await self._to_server(line)
 
     async def from_server(self, line: bytes) -> None:
@@ -126,7 +137,7 @@ class StdioSession:
         if call is None:
             await self._to_host(line)
         elif call.is_forwarded:
-            self._deliver_later(call, call.server_line(line))
+            self._deliver_later(call, line)
 
     async def settle(self, limit_s: float) -> None:
         """Wait for answers that are not due yet, up to a bound; then give up what is left."""
@@ -154,12 +165,20 @@ class StdioSession:
         met = met_over_stdio(drawn, message, settings.layers)
         return StdioCall(message, tool, episode, drawn, seq, arrival_s, met)
 
-    def _deliver_later(self, call: StdioCall, line: Line) -> None:
+    def _deliver_later(self, call: StdioCall, line: Line | bytes) -> None:
         assert call.message.id is not None, "only requests are answered"
         delivery = asyncio.get_running_loop().create_task(self._deliver(call, line))
         self._deliveries[call.message.id] = delivery
 
-    async def _deliver(self, call: StdioCall, line: Line) -> None:
+    async def _deliver(self, call: StdioCall, answer: Line | bytes) -> None:
+        """Send an answer of ours, or the line that the server answered, once it is due."""
+        if isinstance(answer, bytes):
+            assert call.message.id is not None, "only requests are answered"
+            if self._channels is not None:
+                answer = await self._channels.answer(answer, call.message.id)
+            line = call.server_line(answer)
+        else:
+            line = answer
         due_s = call.arrival_s + call.drawn.plan.last_byte_s * self._settings.time_scale
         while (left_s := due_s - time.monotonic()) > 0:  # Timers of the loop may be a millisecond early.
             await asyncio.sleep(left_s)
@@ -189,6 +208,9 @@ class StdioSession:
         reply = None if line is None else line.reply
         is_valid = self._schemas.judge(call.message, reply)
         notes, keep_bodies = mcp_notes(is_valid), self._settings.keep_bodies
+        changes = {} if self._channels is None else self._channels.take_notes(request_id)
+        if changes:
+            notes[CHANNELS_ATTRIBUTE] = changes
         record = stdio_record(call, line, self._planner, time.monotonic(), self._epoch_ns)
         self._record(with_reply(record, call.message, reply, notes, keep_bodies=keep_bodies))
 
