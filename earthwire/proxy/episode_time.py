@@ -35,6 +35,8 @@ def in_episode_time(record: ServedRecord, context: CallContext, performed: Plan)
         duration_ns=_nanoseconds(performed.last_byte_s),
         ttfb_ns=None if record.ttfb_ns is None else _nanoseconds(performed.first_byte_s),
         lateness_ns=None,
+        # However late our loop is, virtual time is exact.
+        proxy_lag_ns=None,
         attributes=attributes,
     )
 
@@ -54,6 +56,7 @@ def _given_up(record: ServedRecord, drawn: Plan, performed: Plan, attributes: st
         plan_last_byte_ns=_nanoseconds(drawn.last_byte_s),
         plan_digest=plan_digest(drawn),
         lateness_ns=None,
+        proxy_lag_ns=None,
         attributes=attributes,
     )
 
@@ -69,6 +72,7 @@ def _scaled(record: ServedRecord, speed: float, attributes: str) -> ServedRecord
         duration_ns=duration_ns,
         ttfb_ns=None if record.ttfb_ns is None else int(record.ttfb_ns * speed),
         lateness_ns=lateness_ns,
+        proxy_lag_ns=None if record.proxy_lag_ns is None else int(record.proxy_lag_ns * speed),
         attributes=attributes,
     )
 

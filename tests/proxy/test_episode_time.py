@@ -1,0 +1,32 @@
+"""Records of episodes whose time is not ours: what our own loop took too long for is measured on their clock."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from earthwire.fault_models.call import Drawn
+from earthwire.fault_models.plan import Plan
+from earthwire.proxy.episode_time import in_episode_time
+from earthwire.proxy.episodes import EpisodeSettings
+from earthwire.proxy.served_record import ServedRecord
+
+PLAN = Plan("ok", 1.0, 2.0, (), "tool")
+RECORD = ServedRecord("t", duration_ns=2_100, plan_last_byte_ns=2_000, lateness_ns=100, proxy_lag_ns=50)
+
+
+def in_time_of(settings: EpisodeSettings) -> ServedRecord:
+    context = SimpleNamespace(run=SimpleNamespace(settings=settings), drawn=Drawn(0, PLAN))
+    return in_episode_time(RECORD, context, PLAN)  # type: ignore[arg-type]  # What it asks of a context.
+
+
+def test_virtual_time_knows_no_lag() -> None:
+    record = in_time_of(EpisodeSettings(clock="virtual"))
+    assert record.duration_ns == 2_000_000_000
+    assert (record.lateness_ns, record.proxy_lag_ns) == (None, None)
+
+
+@pytest.mark.parametrize("speed", [1.0, 10.0])
+def test_scaled_time_stretches_lag_as_it_does_latency(speed: float) -> None:
+    record = in_time_of(EpisodeSettings(clock="scaled", speed=speed))
+    assert record.duration_ns == 2_100 * speed
+    assert record.proxy_lag_ns == 50 * speed
