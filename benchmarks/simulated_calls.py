@@ -95,9 +95,9 @@ def cpu_of(function: Callable[[], None]) -> float:
     started_s = time.process_time()
     for _ in range(ROUND_CALLS):
         # Not contextlib.suppress, which would take longer than the call.
-        try:
+        try:  # noqa: SIM105
             function()
-        except (OSError, ToolHTTPError):  # noqa: SIM105
+        except (OSError, ToolHTTPError):
             pass
     return (time.process_time() - started_s) / ROUND_CALLS
 

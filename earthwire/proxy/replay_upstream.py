@@ -63,6 +63,7 @@ class ReplaySource:
         self._warn = warn
         self._warned: set[str] = set()
         self._cursors: dict[str, ReplayCursor] = {}
+        self._heads: dict[int, ResponseHead] = {}
 
     @property
     def server_address(self) -> str | None:
@@ -114,7 +115,11 @@ class ReplaySource:
 
     def _recorded(self, record: TraceRecord, body: bytes) -> "RecordedExchange":
         plan = recorded_plan(record) if self._config.timing == "recorded" else None
-        return RecordedExchange(record, body, plan)
+        # By identity: the records stay where they are, in the index.
+        head = self._heads.get(id(record))
+        if head is None:
+            head = self._heads[id(record)] = recorded_head(record, len(body))
+        return RecordedExchange(head, body, plan)
 
     def _cursor(self, episode: str) -> ReplayCursor:
         cursor = self._cursors.get(episode)
@@ -134,23 +139,23 @@ class RecordedExchange:
     """An exchange that was answered before it began.
 
     Args:
-        record: of the response.
+        head: of the response.
         body: of the response.
         plan: when it leaves, or None to leave that to the plan that was drawn.
     """
 
     origin: Literal["replay"] = "replay"
 
-    __slots__ = ("_record", "body", "recorded_plan")
+    __slots__ = ("_head", "body", "recorded_plan")
 
-    def __init__(self, record: TraceRecord, body: bytes, plan: Plan | None) -> None:
-        self._record = record
+    def __init__(self, head: ResponseHead, body: bytes, plan: Plan | None) -> None:
+        self._head = head
         self.body: Body = complete_body(body)
         self.recorded_plan = plan
 
     async def head(self) -> ResponseHead:
         """Return the recorded head."""
-        return recorded_head(self._record, self.body.received_bytes)
+        return self._head
 
     def pass_up(self, body: Body) -> None:
         """Drop what the client says: a recording cannot answer it."""

@@ -9,6 +9,7 @@ Recording and replay compute it alike. Rules:
 """
 
 import hashlib
+from functools import lru_cache
 from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
@@ -16,6 +17,7 @@ import msgspec
 from earthwire.traces.body_class import is_json_type
 
 _PARAMETERS_MAX = 10_000
+_KEYS_REMEMBERED = 4096
 
 
 def request_key(method: str, target: str, body: bytes | None = None, content_type: str | None = None) -> str:
@@ -30,6 +32,15 @@ def request_key(method: str, target: str, body: bytes | None = None, content_typ
     >>> request_key("GET", "https://a.example/x?b=2&a=1") == request_key("get", "/x?a=1&b=2")
     True
     """
+    return _key(method, target, body, content_type) if body else _key_without_body(method, target)
+
+
+@lru_cache(_KEYS_REMEMBERED)
+def _key_without_body(method: str, target: str) -> str:
+    return _key(method, target, None, None)
+
+
+def _key(method: str, target: str, body: bytes | None, content_type: str | None) -> str:
     path, query = split_target(target)
     parts = (method.upper().encode(), path.encode(), repr(query).encode(), canonical_body(body, content_type))
     digest = hashlib.blake2b(digest_size=8)
