@@ -187,6 +187,7 @@ def _settings(
 ) -> "StdioSettings":
     from earthwire.cli.recipe_planner import tool_keys
     from earthwire.config.channel_models import channels_of, has_channels
+    from earthwire.fault_models.virtual_time import Patience
     from earthwire.proxy.mcp.stdio_session import StdioSettings
 
     scale = {"real": 1.0, "virtual": 0.0, "scaled": 1.0 / recipe.clock.speed}[recipe.clock.mode]
@@ -198,6 +199,7 @@ def _settings(
         recorded_server=section.server,
         episode=episode or "default",
         time_scale=scale,
+        patience=Patience(recipe.client_timeout_s),
         channels=channels_of(recipe, name) if has_channels(recipe) else None,
     )
 

@@ -6,7 +6,7 @@ import msgspec
 
 from earthwire.fault_models.call import Drawn
 from earthwire.fault_models.layer import Layer
-from earthwire.fault_models.plan import PASS_THROUGH, Body, Forward, RelayBody, RelayDamaged
+from earthwire.fault_models.plan import PASS_THROUGH, Body, Forward, Plan, RelayBody, RelayDamaged
 from earthwire.proxy.mcp.content import damaged_message, garbled_message
 from earthwire.proxy.mcp.message import ClientMessage
 from earthwire.proxy.mcp.reply import Reply, read_reply, reply_bytes
@@ -92,11 +92,11 @@ class StdioCall(msgspec.Struct, eq=False):
         return Line(line, reply=read_reply(line))
 
 
-def met_over_stdio(drawn: Drawn, message: ClientMessage, layers: tuple[Layer, ...]) -> Surfaced:
+def met_over_stdio(plan: Plan, message: ClientMessage, layers: tuple[Layer, ...]) -> Surfaced:
     """Return what the host meets; there is no HTTP here, so its layer surfaces where closed layers do."""
-    if drawn.plan is PASS_THROUGH:
+    if plan is PASS_THROUGH:
         return RelayReply()
-    return surfaced(drawn.plan, message, tuple(layer for layer in layers if layer != "http"))
+    return surfaced(plan, message, tuple(layer for layer in layers if layer != "http"))
 
 
 def _garbage(line: bytes, step: RelayDamaged) -> Line:

@@ -10,6 +10,7 @@ from earthwire.fault_models.call import Call, Drawn
 from earthwire.fault_models.channels import CHANNELS_ATTRIBUTE, Channels
 from earthwire.fault_models.layer import MCP_LAYERS, Layer
 from earthwire.fault_models.plan import PASS_THROUGH
+from earthwire.fault_models.virtual_time import Patience, given_up
 from earthwire.proxy.mcp.message import (
     ClientMessage,
     RequestId,
@@ -50,6 +51,7 @@ class StdioSettings(msgspec.Struct, frozen=True, kw_only=True):
         recorded_server: what the traces call the server, or None to find out.
         episode: of messages that name none.
         time_scale: real seconds in a simulated one; 0 waits for nothing.
+        patience: of the host, which ends calls where nothing is waited for.
         keep_bodies: records hold the answers, redacted.
         channels: what is done to what passes, or None.
     """
@@ -61,6 +63,7 @@ class StdioSettings(msgspec.Struct, frozen=True, kw_only=True):
     recorded_server: str | None = None
     episode: str = DEFAULT_EPISODE
     time_scale: float = 1.0
+    patience: Patience = Patience()
     keep_bodies: bool = False
     channels: Channels | None = None
 
@@ -162,7 +165,13 @@ class StdioSession:
         drawn = Drawn(0, PASS_THROUGH)
         if message.method in settings.methods:
             drawn = self._planner.draw(Call(episode, tool, at_s=arrival_s - self._started_s))
-        met = met_over_stdio(drawn, message, settings.layers)
+        plan, layers = drawn.plan, settings.layers
+        limit_s = settings.patience.limit_s(plan) if settings.time_scale == 0.0 else None
+        if limit_s is not None:
+            # Nobody waits on a virtual clock: what outlasts the host's patience has to say so itself.
+            plan = given_up(plan, limit_s, settings.patience.shape)
+            layers = tuple(layer for layer in layers if layer != "transport")
+        met = met_over_stdio(plan, message, layers)
         return StdioCall(message, tool, episode, drawn, seq, arrival_s, met)
 
     def _deliver_later(self, call: StdioCall, line: Line | bytes) -> None:

@@ -18,7 +18,7 @@ LINE = b'{"jsonrpc":"2.0","id":"a","result":{"content":[{"type":"text","text":"{
 def call(kind, layers=MCP_LAYERS):
     plan = PASS_THROUGH if kind is None else Plan(kind, 0.0, 0.0, deliver(kind, 0.0, 0.0, None, 0.5), "tool")
     drawn = Drawn(0, plan)
-    return StdioCall(MESSAGE, "s/get", "default", drawn, 0, 0.0, met_over_stdio(drawn, MESSAGE, layers))
+    return StdioCall(MESSAGE, "s/get", "default", drawn, 0, 0.0, met_over_stdio(plan, MESSAGE, layers))
 
 
 @pytest.mark.parametrize("kind", [None, "ok", "unknown"])

@@ -147,6 +147,24 @@ def test_silence_is_silence_until_the_end_and_recorded_as_cut_off(server, tmp_pa
     assert (one.outcome, one.latency_censoring) == ("timeout", "right")
 
 
+def test_on_a_virtual_clock_nothing_is_waited_for_and_patience_ends_calls(server, tmp_path):
+    recipe, record = tmp_path / "recipe.yaml", tmp_path / "r.jsonl"
+    profile(tmp_path, "ok", latency_s=40.0)
+    common = (
+        "earthwire_recipe: 1\nprofile: profile.yaml\nclock: {mode: virtual}\nmcp: {s: {command: [unused]}}\n"
+    )
+    texts = []
+    for patience in ("", "client_timeout_s: 30\n"):
+        recipe.write_text(common + patience)
+        result = talk(wrapped(server, "--recipe", recipe, record=record), request(1))
+        texts.append(messages(result)[0]["result"]["content"][0]["text"])
+    assert '"n": 1.5' in texts[0]
+    assert texts[1] == "Request timed out"
+    first, second = read_jsonl(record)
+    assert max(first.duration_ns, second.duration_ns) < first.plan_last_byte_ns
+    assert first.plan_digest == second.plan_digest
+
+
 def test_the_same_seed_gives_the_same_plans_and_another_one_others(server, tmp_path):
     kinds = {"ok": 5, "tool_error": 3, "rpc_error:-32603": 2}
     after = dict.fromkeys((START, *kinds), kinds)
