@@ -10,6 +10,7 @@ import msgspec
 
 from earthwire.fault_models.grounded import GroundedSimulation
 from earthwire.fault_models.plan import Plan
+from earthwire.fault_models.reward.ledger import Ledger
 from earthwire.fault_models.simulation import Simulation
 from earthwire.fault_models.virtual_time import EpisodeClock, Patience, given_up
 from earthwire.proxy.clock import Clock
@@ -54,6 +55,7 @@ class EpisodeRun:
         episode: its id.
         settings: what it has of its own.
         account: of its calls.
+        ledger: of its costs, once it had a call, where the recipe has prices or a budget.
         started_unix_s: when it was declared, seconds since 1970.
 
     Args:
@@ -62,12 +64,13 @@ class EpisodeRun:
         started_unix_s: when it was declared.
     """
 
-    __slots__ = ("_planners", "_routes", "account", "episode", "settings", "started_unix_s")
+    __slots__ = ("_planners", "_routes", "account", "episode", "ledger", "settings", "started_unix_s")
 
     def __init__(self, episode: str, settings: EpisodeSettings, started_unix_s: float) -> None:
         self.episode = episode
         self.settings = settings
         self.account = EpisodeAccount()
+        self.ledger: Ledger | None = None
         self.started_unix_s = started_unix_s
         self._routes: dict[str, tuple[Route, Route]] = {}
         self._planners: dict[Planner, Planner] = {}

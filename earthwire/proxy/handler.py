@@ -336,6 +336,8 @@ class Handler:
                 del self._episodes[next(iter(self._episodes))]
             run = self.episodes.get(episode) or self._implied(episode)
             known = self._episodes[episode] = _Episode(arrival_s, run)
+            if run is not None and self.spending is not None:
+                run.ledger = self.spending.ledger(episode)
         seq = known.call_count
         known.call_count = seq + 1
         # Requests that arrive together may be handled in either order.

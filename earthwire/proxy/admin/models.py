@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from earthwire.fault_models.reward.prices import ChargeName
 from earthwire.fault_models.severity import SEVERITY_MAX
 from earthwire.fault_models.virtual_time import EpisodeClock, TimeoutShape
 
@@ -120,6 +121,17 @@ class Attempts(_Given):
     possible_duplicate_effects: Annotated[Count, Field(description="The same, where nobody can tell.")]
 
 
+class Costs(_Given):
+    """What an episode has spent, and what that makes of its reward."""
+
+    total: float
+    charges: dict[ChargeName, float]
+    refused: Annotated[Count, Field(description="Calls refused because the budget was spent.")]
+    budget_spent: Annotated[str | None, Field(description="Bound of the budget that is reached.")]
+    shaping: Annotated[float, Field(description="Sum of the potential-based shaping of all steps.")]
+    reward_terms: Annotated[float, Field(description="To be added to the task's reward R, which gives R'.")]
+
+
 class EpisodeReport(_Given):
     """What became of an episode so far."""
 
@@ -139,6 +151,7 @@ class EpisodeReport(_Given):
     faults: Faults
     latency: Latency
     attempts: Attempts
+    costs: Costs | None = None
     request_body_bytes: Count
     response_body_bytes: Count
 

@@ -1,8 +1,10 @@
 """From a declared episode to what the admin API says of it."""
 
+from earthwire.fault_models.reward.ledger import Ledger
 from earthwire.fault_models.virtual_time import Patience
 from earthwire.proxy.admin.models import (
     Attempts,
+    Costs,
     EpisodeCreated,
     EpisodeReport,
     EpisodeRequest,
@@ -69,8 +71,21 @@ def report(run: EpisodeRun) -> EpisodeReport:
             intended_s=latency.intended_s, achieved_s=latency.achieved_s, virtual_s=latency.virtual_s
         ),
         attempts=_attempts(account),
+        costs=None if run.ledger is None else _costs(run.ledger),
         request_body_bytes=account.request_body_bytes,
         response_body_bytes=account.response_body_bytes,
+    )
+
+
+def _costs(ledger: Ledger) -> Costs:
+    spending, reward = ledger.spending, ledger.reward(0.0)
+    return Costs(
+        total=spending.cost,
+        charges=dict(spending.charges),
+        refused=spending.refused,
+        budget_spent=ledger.exceeded(),
+        shaping=reward.shaping,
+        reward_terms=reward.total,
     )
 
 

@@ -3,15 +3,19 @@
 import asyncio
 import json
 import stat
+from functools import partial
 
 import pytest
 
 from earthwire.config import read_profile, shipped_profile_path
 from earthwire.fault_models import Simulation
+from earthwire.fault_models.reward import Budget, Ledger, Potential, Price, PriceTable
 from earthwire.proxy.admin.token import check_token, new_token, read_token, write_token
 from earthwire.proxy.admin_config import AdminConfig
 from earthwire.proxy.limits import Limits
+from earthwire.proxy.pass_through import PassThrough
 from earthwire.proxy.server import ServeConfig, ServeError, running_proxy
+from earthwire.proxy.spending import Spending
 
 TOKEN = "a-token-of-the-tests-alone"
 EPISODES = "/_earthwire/episodes"
@@ -307,3 +311,31 @@ def test_a_token_of_the_users_own_must_be_fit_for_use(token: str) -> None:
 def test_tokens_differ() -> None:
     assert new_token() != new_token()
     assert check_token(new_token())
+
+
+def test_costs_and_what_they_make_of_the_reward_are_read_back(harness) -> None:
+    def spending():
+        potential = Potential(1.0, {"*": 4.0})
+        ledger = partial(
+            Ledger, PriceTable(Price(per_call=0.5), {}), budget=Budget(calls_max=3), potential=potential
+        )
+        return Spending(ledger, 429)
+
+    async def scenario(admin):
+        created = (await admin.ask("POST", EPISODES, {"id": "run-1"})).json
+        before = (await admin.ask("GET", f"{EPISODES}/run-1")).json
+        target = created["base_urls"]["tool"].split(str(admin.proxy.port))[1] + "/search"
+        for _ in range(5):
+            await harness.talk(admin.proxy.port, harness.get(target))
+        return before, (await admin.ask("DELETE", f"{EPISODES}/run-1")).json
+
+    before, ended = with_admin(harness, scenario, PassThrough(), spending=spending)
+    assert before["costs"] is None
+    assert ended["costs"] == {
+        "total": 1.5,
+        "charges": {"calls": 1.5, "bytes": 0.0, "seconds": 0.0, "tokens": 0.0},
+        "refused": 2,
+        "budget_spent": "calls",
+        "shaping": 4.0,
+        "reward_terms": 2.5,
+    }
