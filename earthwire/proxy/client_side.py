@@ -209,7 +209,11 @@ class ClientConnection(Connection):
         self._lingering = True
         self.overdue_at_s = self._watchdog.horizon_s + self._limits.linger_s_max
         self.resume_reading()
-        self.transport.write_eof()
+        try:
+            self.transport.write_eof()
+        except OSError:
+            # The client is gone, which only nobody has noticed yet.
+            self.abort()
 
     def _parse(self, waiter: Signal) -> None:
         """Hand the next request over, once its head is complete."""

@@ -181,7 +181,11 @@ class LiveSource:
 
     def release(self, connection: UpstreamConnection) -> None:
         """Take a connection back whose exchange is over."""
-        reusable = connection.parser.reusable and connection.request_sent and not connection.closed
+        if not connection.request_sent:
+            # What is left of the request must not wait for an upstream that does not want it.
+            connection.abort()
+            return
+        reusable = connection.parser.reusable and not connection.closed
         if self._closed or not reusable or len(self._idle) >= self._limits.idle_upstream_connections_max:
             connection.close()
             return

@@ -36,7 +36,9 @@ class Watchdog:
         self._connections.discard(connection)
 
     def close(self) -> None:
-        """Stop sweeping."""
+        """Stop sweeping, and close what is still watched: nobody would end it any more."""
+        for connection in list(self._connections):
+            connection.abort()
         self._connections.clear()
         if self._handle is not None:
             self._handle.cancel()

@@ -13,10 +13,14 @@ class Watched:
         self.loop = loop
         self.overdue_at_s = overdue_at_s
         self.called_at_s = []
+        self.aborted = False
 
     def overdue(self):
         self.called_at_s.append(self.loop.time())
         self.overdue_at_s = math.inf
+
+    def abort(self):
+        self.aborted = True
 
 
 def test_overdue_is_called_once_and_never_early(harness, play):
@@ -104,3 +108,17 @@ def test_sweeping_stops_and_starts_again(harness, play):
         return first.called_at_s
 
     assert play(scenario()) == []
+
+
+def test_what_is_still_watched_at_the_end_is_closed(harness, play):
+    async def scenario():
+        loop = asyncio.get_running_loop()
+        dog = Watchdog(loop, PERIOD_S)
+        left, forgotten = Watched(loop), Watched(loop)
+        dog.watch(left)
+        dog.watch(forgotten)
+        dog.unwatch(forgotten)
+        dog.close()
+        return left.aborted, forgotten.aborted, len(dog)
+
+    assert play(scenario()) == (True, False, 0)
