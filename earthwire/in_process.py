@@ -10,7 +10,6 @@ import functools
 import inspect
 import math
 import time
-from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -40,9 +39,7 @@ class SimulatedEpisode:
     Attributes:
         name: that plans are drawn under.
         seed: of its draws.
-        call_count: calls that are over.
-        outcomes: those calls by planned outcome kind.
-        intended_s: latencies as drawn, added up.
+        outcomes: calls that are over, by planned outcome kind.
         latency_s: latencies as the agent is to count them, added up: on this episode's clock, within its patience.
 
     Args:
@@ -75,10 +72,20 @@ class SimulatedEpisode:
         self._seconds_per_second = {"virtual": 0.0, "real": 1.0, "scaled": 1.0 / speed}[clock]
         self._patience = Patience(client_timeout_s)
         self._calls: dict[str, NextCalls] = {}
-        self.call_count = 0
-        self.outcomes: Counter[str] = Counter()
-        self.intended_s = 0.0
+        # A plain dictionary is a third faster than a Counter.
+        self.outcomes: dict[str, int] = dict.fromkeys(RELAYED_KINDS, 0)
         self.latency_s = 0.0
+        self._cut_off_s = 0.0
+
+    @property
+    def call_count(self) -> int:
+        """Calls that are over."""
+        return sum(self.outcomes.values())
+
+    @property
+    def intended_s(self) -> float:
+        """Latencies as drawn, added up, in seconds."""
+        return self.latency_s + self._cut_off_s
 
     @property
     def fault_count(self) -> int:
@@ -102,21 +109,19 @@ class SimulatedEpisode:
         return cast(Tool, functools.update_wrapper(wrapper, function))
 
     def _sync(self, function: Callable[..., Any], call: Call) -> Callable[..., Any]:
-        calls, outcomes = self._calls_of(call), self.outcomes
+        go_on, outcomes = self._calls_of(call).next, self.outcomes
         patience_s = math.inf if self._patience.timeout_s is None else self._patience.timeout_s
         waits = self._seconds_per_second > 0.0
 
         def simulated(*arguments: Any, **named: Any) -> Any:
-            kind, latency_s = calls.next()
+            kind, latency_s = go_on()
             if kind in RELAYED_KINDS and latency_s <= patience_s and not waits:
                 # The usual call, and nothing to wait for: all that is left is to count it.
                 outcomes[kind] += 1
-                self.call_count += 1
-                self.intended_s += latency_s
                 self.latency_s += latency_s
                 return function(*arguments, **named)
             started_s = time.monotonic()
-            plan = calls.drawn().plan
+            plan = self._calls_of(call).drawn().plan
             planned = PlannedCall(plan, call.tool)
             limit_s = self._account(plan)
             if planned.is_forwarded:
@@ -156,10 +161,10 @@ class SimulatedEpisode:
     def _account(self, plan: Plan) -> float | None:
         """Count a call; return after how many seconds the agent gives it up, None if it sees its end."""
         limit_s = self._patience.limit_s(plan)
-        self.call_count += 1
-        self.outcomes[plan.outcome] += 1
-        self.intended_s += plan.last_byte_s
-        self.latency_s += plan.last_byte_s if limit_s is None else limit_s
+        self.outcomes[plan.outcome] = self.outcomes.get(plan.outcome, 0) + 1
+        latency_s = plan.last_byte_s if limit_s is None else limit_s
+        self.latency_s += latency_s
+        self._cut_off_s += plan.last_byte_s - latency_s
         return limit_s
 
     def _wait_s(self, plan: Plan, limit_s: float | None, started_s: float) -> float:
