@@ -14,7 +14,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "clients.md"
 
-SECTIONS = {"mcp": "foreign.mcp_section"}
+SECTIONS = {"http": "foreign.http_section", "mcp": "foreign.mcp_section"}
 """Name of a section to the module whose function `section` makes it, in the order of the page."""
 
 _HEAD = """\

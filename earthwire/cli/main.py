@@ -10,6 +10,7 @@ from earthwire.cli import (
     export,
     fidelity,
     forward,
+    gauntlet,
     import_traces,
     mcp,
     profiles,
@@ -49,6 +50,7 @@ app.command("serve")(serve.serve)
 app.command("run", context_settings={"allow_interspersed_args": False})(run.run)
 app.command("forward")(forward.forward)
 app.command("export")(export.export)
+app.command("gauntlet", context_settings={"allow_interspersed_args": False})(gauntlet.gauntlet)
 app.command("schema")(schema.schema)
 app.add_typer(mcp.app, name="mcp", help="MCP servers over stdio: wrap one, or wrap it in a host's configuration.")
 app.add_typer(recipes.app, name="recipes", help="Recipes that come with the package: list, show, diff.")

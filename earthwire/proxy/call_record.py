@@ -5,7 +5,7 @@ from itertools import pairwise
 import msgspec
 
 from earthwire.fault_models.channels import CHANNELS_ATTRIBUTE
-from earthwire.fault_models.plan import Plan, plan_digest
+from earthwire.fault_models.plan import Head, Plan, plan_digest
 from earthwire.fault_models.reward.usage import usage_of
 from earthwire.proxy.episode_time import in_episode_time
 from earthwire.proxy.perform import Performance
@@ -154,7 +154,7 @@ def _served_record(call: FinishedCall, ending: Ending, body_class: BodyClass | N
         _planned_rpc_code(plan) if ending.outcome == "rpc_error" else None,
         ending.error_type,
         ending.error_message,
-        None if head is None or head.retry_after is None else _seconds(head.retry_after),
+        _planned_retry_after_s(plan) if head is None else _seconds(head.retry_after),
         request.body.received_bytes,
         writer.body_bytes,
         writer.declared_bytes,
@@ -244,9 +244,18 @@ def _body_to_judge(writer: ResponseWriter, body_class: BodyClass | None) -> byte
     return None if body_class is None else writer.kept_body()
 
 
-def _seconds(retry_after: bytes) -> float | None:
+def _planned_retry_after_s(plan: Plan) -> float | None:
+    """Return the Retry-After of a response of our own."""
+    for step in plan.steps:
+        if isinstance(step, Head):
+            told = next((value for name, value in step.headers if name.lower() == "retry-after"), None)
+            return None if told is None else _seconds(told.encode("latin-1"))
+    return None
+
+
+def _seconds(retry_after: bytes | None) -> float | None:
     """Return a Retry-After in seconds; the form with a date has none."""
-    return float(retry_after) if retry_after.isdigit() else None
+    return float(retry_after) if retry_after is not None and retry_after.isdigit() else None
 
 
 def _is_json_object(body: bytes) -> bool:
