@@ -136,24 +136,27 @@ class Supervisor:
                 self._stop_all()
 
     def _start_all(self) -> None:
-        for channel, place in [(self._start(place), place) for place in self._places]:
-            with channel:
-                said = channel.recv() if channel.poll(_STARTING_S_MAX) else "it does not get ready"
-            if said is not None and not self._stopping:
-                raise ServeError(f"worker {place.index}: {said}")
-
-    def _start(self, place: _Place) -> Connection:
-        """Fork a worker; return what it says None over once it serves, or else why it does not."""
         assert _FORK is not None
-        heard, said = _FORK.Pipe(duplex=False)
+        channels = []
+        for place in self._places:
+            heard, said = _FORK.Pipe(duplex=False)
+            self._start(place, said)
+            said.close()
+            channels.append(heard)
+        for place, heard in zip(self._places, channels, strict=True):
+            problem = _first_word(heard)
+            if problem is not None and not self._stopping:
+                raise ServeError(f"worker {place.index}: {problem}")
+
+    def _start(self, place: _Place, said: Connection | None = None) -> None:
+        """Fork a worker, which says None over `said` once it serves, or else why it cannot."""
+        assert _FORK is not None
         place.process = _FORK.Process(target=self._work, args=(place.index, said), daemon=True)
         place.process.start()
         place.started_s = time.monotonic()
         place.due_s = None
-        said.close()
-        return heard
 
-    def _work(self, index: int, said: Connection) -> None:
+    def _work(self, index: int, said: Connection | None) -> None:
         """Be a worker: what runs in the forked process."""
         self._held_lifeline.close()
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
@@ -164,13 +167,15 @@ class Supervisor:
         worker = Worker(placement, self._mailboxes, self.scoreboard, self._lifeline)
 
         def started(_: Proxy) -> None:
-            with contextlib.suppress(OSError):
+            if said is not None:
                 said.send(None)
 
         try:
             run(self._config, self._planner, started, self._warn, reread=self._reread, worker=worker)
-        except (ServeError, ValueError) as error:
-            with contextlib.suppress(OSError):
+        except (ServeError, ValueError, OSError) as error:
+            if said is None:
+                self._warn(f"worker {index} cannot start again: {error}")
+            else:
                 said.send(str(error))
             raise SystemExit(1) from error
 
@@ -191,7 +196,7 @@ class Supervisor:
                 self._mourn(place, place.process)
         for place in self._places:
             if place.due_s is not None and place.due_s <= time.monotonic():
-                self._start(place).close()
+                self._start(place)
 
     def _mourn(self, place: _Place, process: ForkProcess) -> None:
         """Say that a worker has ended, and when the next one takes its place."""
@@ -302,13 +307,25 @@ def _check(config: ServeConfig, planner: Planner, worker_count: int) -> None:
             "--ground learns from all calls what the upstream takes, and workers do not share that: serve with one"
         )
     if config.unix_path is not None:
-        raise ServeError(f"{config.unix_path}: a socket file has one listener; serve with one worker, or on a port")
+        raise ServeError(
+            f"{config.unix_path}: a socket file has one listener; serve with one worker, or on a port"
+        )
     check_host(config)
 
 
 def _replays(config: ServeConfig) -> bool:
     """Tell whether recordings answer: they are counted off per episode."""
     return any(isinstance(upstream, ReplayConfig) for upstream in config.upstreams.values())
+
+
+def _first_word(heard: Connection) -> str | None:
+    """Return why a worker cannot serve; None once it does."""
+    with heard:
+        try:
+            word: str | None = heard.recv() if heard.poll(_STARTING_S_MAX) else "it does not get ready"
+        except EOFError:
+            return "it ended before it served"
+    return word
 
 
 def _admin_ports(admin: AdminConfig, worker_count: int) -> tuple[int, ...]:

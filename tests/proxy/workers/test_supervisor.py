@@ -281,6 +281,27 @@ def test_a_number_of_workers_out_of_range_is_named(count):
         Supervisor(config(), PassThrough(), count, print)
 
 
+def test_a_worker_that_cannot_start_ends_all_with_its_reason(tmp_path):
+    record = tmp_path / "calls.jsonl"
+    shard_path(record, 1).write_text("no trace file\n")
+    supervisor = Supervisor(msgspec.structs.replace(config(), record_path=record), PassThrough(), 2, print)
+    with pytest.raises(ServeError, match=r"worker 1: .*calls\.worker-1\.jsonl:1: no header"):
+        supervisor.run(lambda _: pytest.fail("it must not serve"))
+
+
+def test_a_worker_that_cannot_start_again_says_why(workers, tmp_path):
+    record = tmp_path / "calls.jsonl"
+    with workers(2, record) as running:
+        shard_path(record, 0).write_text("no trace file\n")
+        os.kill(running.pids[0], signal.SIGKILL)
+        wait_until(lambda: len(children(running.process.pid)) == 1)
+        wait_until(lambda: len(children(running.process.pid)) == 2)
+        wait_until(lambda: len(children(running.process.pid)) == 1)
+        assert running.stop() == 0
+    assert "worker 0 cannot start again: " in running.messages
+    assert "no header" in running.messages
+
+
 def test_a_socket_file_is_refused(tmp_path):
     on_file = msgspec.structs.replace(config(), unix_path=tmp_path / "earthwire.sock")
     with pytest.raises(ServeError, match=r"earthwire\.sock: a socket file has one listener"):
