@@ -70,11 +70,11 @@ def measure_drift(calls: Calls) -> Drift:
 
 
 def recent(calls: Calls, half_life_s: float) -> Calls:
-    """Return whole sessions, each kept with the probability of its weight, and the newest ones of every tool.
+    """Return whole sessions, each kept with the probability of its weight, and each tool's calls in its newest ones.
 
     Sampling is systematic from the newest session back: one is kept whenever the sum of weights passes a whole number.
-    The newest `TOOL_SESSIONS_MIN` sessions of each tool stay whatever their age: a tool that nobody recorded lately is
-    not lost.
+    The calls of a tool in its newest `TOOL_SESSIONS_MIN` sessions stay whatever their age, without those of other
+    tools beside them: a tool that nobody recorded lately is not lost.
 
     Args:
         calls: of sessions that all have a start time.
@@ -84,17 +84,16 @@ def recent(calls: Calls, half_life_s: float) -> Calls:
     total = np.cumsum(weights(sessions.start_s, half_life_s)[::-1])
     # Begun at one half: a session of weight 1 always passes a whole number, one of weight w in a share w of places.
     passes = np.diff(np.floor(np.concatenate(([0.0], total)) + 0.5)) > 0
-    kept = passes[::-1] | _newest_of_tools(calls, sessions)
-    return calls.select(kept[sessions.position])
+    return calls.select(passes[::-1][sessions.position] | _newest_of_tools(calls, sessions))
 
 
 def _newest_of_tools(calls: Calls, sessions: TimedSessions) -> BoolArray:
-    """Return which sessions are among the newest ones of any of their tools, shape (n_sessions,)."""
+    """Return which calls belong to the newest sessions of their tool, shape (n_calls,)."""
     count = len(sessions.start_s)
-    tool, position = np.divmod(np.unique(calls.tool * count + sessions.position), count)
+    pairs, pair = np.unique(calls.tool * count + sessions.position, return_inverse=True)
+    tool = pairs // count
     end = np.searchsorted(tool, tool, side="right")
-    newest = np.zeros(count, dtype=bool)
-    newest[position[np.arange(len(tool)) >= end - TOOL_SESSIONS_MIN]] = True
+    newest: BoolArray = (np.arange(len(pairs)) >= end - TOOL_SESSIONS_MIN)[pair]
     return newest
 
 
