@@ -104,6 +104,7 @@ from earthwire.fault_models.virtual_time import (
     given_up,
     never_ends,
 )
+from earthwire.fault_models.wire_kinds import WIRE_KINDS, wire_steps
 
 __all__ = [
     "CALLS_MIN",
@@ -130,6 +131,7 @@ __all__ = [
     "START",
     "STREAMS_MAX",
     "UNBOUNDED_PATIENCE_S",
+    "WIRE_KINDS",
     "Abort",
     "AbortHow",
     "AbortReused",
@@ -225,6 +227,7 @@ __all__ = [
     "severe_latency_s",
     "streamed",
     "timeout_share",
+    "wire_steps",
     "with_retry_after",
     "without_refusals",
 ]

@@ -7,6 +7,7 @@ from earthwire.fault_models.pace import PACED_KINDS, paced
 from earthwire.fault_models.payload import CLASS_OF_KIND, NO_PAYLOAD_LAW, PayloadLaw
 from earthwire.fault_models.plan import Abort, Body, Forward, Head, RelayBody, RelayHead, Step, Wait
 from earthwire.fault_models.profile import ErrorResponse
+from earthwire.fault_models.wire_kinds import wire_steps
 from earthwire.traces.outcome_kind import status_of_kind
 
 _FORWARD, _RELAY_HEAD = Forward(), RelayHead()
@@ -18,6 +19,13 @@ RELAYED_KINDS = ("ok", "unknown")
 
 _ASSUMED_HEADERS = {"date": ""}
 """Of a server whose headers were not recorded; one with a clock must send a Date (RFC 9110, section 6.6.1)."""
+
+_HEADERS_OF_STATUS = {
+    401: {"www-authenticate": 'Bearer realm="api"'},
+    405: {"allow": "GET, POST"},
+    429: {"retry-after": "1"},
+}
+"""What a response of that status must say (RFC 9110, sections 15.5.2 and 15.5.6), or always does."""
 
 _REASONS = {
     400: "Bad Request",
@@ -60,6 +68,8 @@ def deliver(
         return (_HANG,)
     if kind == "conn_error":
         return (Wait(last_byte_s), _RESET)
+    if (steps := wire_steps(kind, first_byte_s, last_byte_s, u)) is not None:
+        return steps
     if kind in ("malformed", "malformed:truncated"):
         part = RelayBody(last_byte_s, fraction=payload.fraction(u))
         return (_FORWARD, Wait(first_byte_s), _RELAY_HEAD, part, _FIN)
@@ -76,9 +86,9 @@ def plain_response(kind: str) -> ErrorResponse:
     status = status_of_kind(kind)
     if status is not None:
         title = _REASONS.get(status, "Error")
-        retry_after = {"retry-after": "1"} if status == 429 else {}
+        headers = _HEADERS_OF_STATUS.get(status, {})
         body = f'{{"error":{{"code":{status},"message":"{title}"}}}}'
-        return ErrorResponse(0, status, _JSON, body, retry_after)
+        return ErrorResponse(0, status, _JSON, body, dict(headers))
     match kind:
         case "malformed:empty":
             return ErrorResponse(0, 200, _JSON, "")
