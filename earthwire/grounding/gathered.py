@@ -15,9 +15,11 @@ from earthwire.traces.call_store import BUCKETS, CallStore
 from earthwire.traces.calls import Calls, join_calls
 from earthwire.traces.session_hashes import HashArray
 
-SAMPLE_CALLS_MAX = 200_000
-"""Calls of the sample; of fewer, all are taken."""
-SAMPLE_SESSION_CALLS_MAX = 5_000
+ALL_CALLS_MAX = 200_000
+"""Calls that are taken as they are; of more, a sample is."""
+SAMPLE_CALLS_MAX = 50_000
+"""Calls of a sample."""
+SAMPLE_SESSION_CALLS_MAX = 1_250
 """Calls that one session has in a sample: its first ones. So a sample is of 40 sessions at least."""
 
 
@@ -43,16 +45,16 @@ MapBuckets = Callable[[Callable[[int], "BucketCounts"], Iterable[int]], Iterator
 """Calls a function on each number, and yields the results in order: `map`, or that of a pool of threads."""
 
 
-def gather(
-    store: CallStore, map_buckets: MapBuckets = map, sample_calls_max: int = SAMPLE_CALLS_MAX
-) -> Gathered:
+def gather(store: CallStore, map_buckets: MapBuckets = map, sample_calls_max: int | None = None) -> Gathered:
     """Count all calls of a store and sample its sessions. The store is empty afterwards.
 
     Args:
         store: the calls.
         map_buckets: how the buckets are gone through.
-        sample_calls_max: calls of the sample.
+        sample_calls_max: calls of the sample; by default all that do not exceed `ALL_CALLS_MAX`.
     """
+    if sample_calls_max is None:
+        sample_calls_max = store.call_count if store.call_count <= ALL_CALLS_MAX else SAMPLE_CALLS_MAX
     counting = _Counting(store, sample_calls_max)
     buckets = list(map_buckets(counting.bucket, range(BUCKETS)))
     return Gathered(merge([bucket.counts for bucket in buckets]), _sample(store, buckets, sample_calls_max))
