@@ -15,7 +15,8 @@ from earthwire.proxy.routes import Route, Routes
 from earthwire.proxy.serve_config import ServeConfig, ServeError
 from earthwire.proxy.timed_source import TimedSource
 from earthwire.proxy.tls import client_context
-from earthwire.proxy.upstream import LiveSource, parse_upstream
+from earthwire.proxy.upstream import LiveSource
+from earthwire.proxy.upstream_url import parse_upstream
 from earthwire.proxy.watchdog import Watchdog
 
 

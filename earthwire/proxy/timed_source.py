@@ -6,8 +6,9 @@ import time
 from earthwire.fault_models.grounded import GroundedSimulation
 from earthwire.proxy.limits import Limits
 from earthwire.proxy.request import Request
-from earthwire.proxy.upstream import LiveExchange, LiveSource, Upstream
+from earthwire.proxy.upstream import LiveExchange, LiveSource
 from earthwire.proxy.upstream_side import UpstreamConnection
+from earthwire.proxy.upstream_url import Upstream
 from earthwire.proxy.watchdog import Watchdog
 
 

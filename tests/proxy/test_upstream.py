@@ -1,4 +1,4 @@
-"""Upstreams: their URLs, TLS, timeouts and the pool."""
+"""Upstreams: TLS, timeouts and the pool."""
 
 import asyncio
 import shutil
@@ -9,30 +9,6 @@ import pytest
 
 from earthwire.fault_models.plan import Forward, RelayBody, RelayHead, Wait
 from earthwire.proxy.limits import Limits
-from earthwire.proxy.upstream import parse_upstream
-
-
-@pytest.mark.parametrize(
-    ("url", "authority", "base_path"),
-    [
-        ("http://a", "a", ""),
-        ("https://a:443/", "a", ""),
-        ("http://a:8080/v1/", "a:8080", "/v1"),
-        ("http://[::1]:8080", "[::1]:8080", ""),
-        ("https://bücher.example", "xn--bcher-kva.example", ""),
-    ],
-)
-def test_url_is_read(url, authority, base_path):
-    upstream = parse_upstream(url)
-    assert (upstream.authority, upstream.base_path) == (authority, base_path)
-
-
-@pytest.mark.parametrize(
-    "url", ["a:80", "ftp://a", "http://", "http://u@a", "http://a/?q", "http://a:99999", "http://a#f"]
-)
-def test_other_urls_are_refused_by_name(url):
-    with pytest.raises(ValueError, match="upstream"):
-        parse_upstream(url)
 
 
 def test_base_path_is_put_before_the_target(harness, play):
