@@ -19,8 +19,9 @@ def drift_sentences(drift: "Drift") -> list[str]:
     if drift.half_life_s is not None:
         sentences.append(
             f"a session of {_age(drift.half_life_s)} before the last one counts half; laws rest on "
-            f"{drift.kept_calls:,} calls in {drift.kept_sessions:,} of {drift.sessions:,} sessions (effective: {drift.effective_sessions:,.0f}); "
-            f"held-out sessions gain {drift.gain:.2f} nats each, at least {drift.gain_low:.2f}"
+            f"{drift.kept_calls:,} calls in {drift.kept_sessions:,} of {drift.sessions:,} sessions "
+            f"(effective: {drift.effective_sessions:,.0f}); held-out sessions gain {drift.gain:.2f} nats each, at least "
+            f"{drift.gain_low:.2f}"
         )
     latency = [window.median_latency_s for window in drift.windows]
     faults = [window.fault_rate for window in drift.windows]
