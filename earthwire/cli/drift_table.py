@@ -20,8 +20,8 @@ def drift_sentences(drift: "Drift") -> list[str]:
         sentences.append(
             f"a session of {_age(drift.half_life_s)} before the last one counts half; laws rest on "
             f"{drift.kept_calls:,} calls in {drift.kept_sessions:,} of {drift.sessions:,} sessions "
-            f"(effective: {drift.effective_sessions:,.0f}); held-out sessions gain {drift.gain:.2f} nats each, at least "
-            f"{drift.gain_low:.2f}"
+            f"(effective: {drift.effective_sessions:,.0f}); held-out sessions gain {drift.gain:.2f} nats each, "
+            f"at least {drift.gain_low:.2f}"
         )
     latency = [window.median_latency_s for window in drift.windows]
     faults = [window.fault_rate for window in drift.windows]
