@@ -18,6 +18,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from closed_load import load
 from contenders import install_missing, start_earthwire, start_haproxy, start_nginx, start_upstream
 from cpu_per_request import measure
 from data_plane_report import OWN, SECTIONS, markdown, replace_section, table
@@ -34,6 +35,9 @@ POISSON_HZ = 2000.0
 SEQUENTIAL_COUNT = 300
 HELD_COUNT = 2000
 HOLD_S = 15.0
+WARM_UP_S = 5.0
+DIRECT_P99_US_MAX = 2000.0
+"""Where requests take longer than this without any proxy, what is seen through one says nothing of it."""
 SPARE_RATE = 1.5
 """How much more than the Poisson rate a proxy must be able to serve for its latency to mean something."""
 
@@ -45,7 +49,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--rounds", type=int, default=5, help="measured rounds, after one that warms up")
+    parser.add_argument("--rounds", type=int, default=5, help="measured rounds, after 5 s that warm up")
     parser.add_argument("--seconds", type=float, default=2.0, help="length of one measurement")
     parser.add_argument("--only", choices=SECTIONS, action="append", help="measure this alone; repeatable")
     parser.add_argument(
@@ -103,21 +107,25 @@ class Bench:
 
     def measure_cpu(self) -> None:
         """CPU per request, with nothing but forwarding to do; this project with a draw and a record as well."""
-        for count in CONNECTION_COUNTS:
-            self._cpu(f"cpu_us_{count}", self._forwarding(), count)
+        with contextlib.ExitStack() as running:
+            contenders = self._warm(self._forwarding(), running)
+            for count in CONNECTION_COUNTS:
+                self._cpu(f"cpu_us_{count}", contenders, count)
 
     def measure_delay(self) -> None:
         """CPU per request that is delayed by 5 ms, at 256 connections."""
         delayed: list[Starter] = [functools.partial(start, delay_s=DELAY_S) for start in PEERS_THAT_DELAY]
-        self._cpu("cpu_us_delayed_256", [*delayed, self._delayed_earthwire(DELAY_S)], 256)
+        with contextlib.ExitStack() as running:
+            contenders = self._warm([*delayed, self._delayed_earthwire(DELAY_S)], running)
+            self._cpu("cpu_us_delayed_256", contenders, 256)
 
     def measure_latency(self) -> None:
         """Latency that a proxy adds: what is seen through it, less what is seen without it right before."""
         with contextlib.ExitStack() as running:
-            contenders = self._started(self._forwarding(), running)
+            contenders = self._warm(self._forwarding(), running)
             fast = [one for one in contenders if self._serves(one, SPARE_RATE * POISSON_HZ)]
-            for number in range(self.round_count + 1):
-                self._sequential(contenders, number)
+            for number in range(self.round_count):
+                self._sequential(contenders)
                 self._poisson(fast, number)
 
     def measure_memory(self) -> None:
@@ -162,32 +170,41 @@ class Bench:
                 contenders.append(contender)
         return contenders
 
-    def _cpu(self, name: str, starters: list[Starter], connection_count: int) -> None:
-        with contextlib.ExitStack() as running:
-            contenders = self._started(starters, running)
-            for number in range(self.round_count + 1):
-                for contender in contenders:
-                    cpu_us, rate_hz = measure(contender, self.duration_s, connection_count)
-                    if number > 0 and rate_hz > 0:  # The first round warms up.
-                        self._add(name, contender.name, cpu_us)
+    def _warm(self, starters: list[Starter], running: contextlib.ExitStack) -> list[Contender]:
+        """Start contenders and let each of them compile, remember and connect what it will."""
+        contenders = self._started(starters, running)
+        for contender in contenders:
+            load(contender.port, WARM_UP_S)
+        return contenders
+
+    def _cpu(self, name: str, contenders: list[Contender], connection_count: int) -> None:
+        for _ in range(self.round_count):
+            for contender in contenders:
+                cpu_us, rate_hz = measure(contender, self.duration_s, connection_count)
+                if rate_hz > 0:
+                    self._add(name, contender.name, cpu_us)
 
     def _serves(self, contender: Contender, rate_hz: float) -> bool:
         return measure(contender, 1.0)[1] >= rate_hz
 
-    def _sequential(self, contenders: list[Contender], number: int) -> None:
+    def _sequential(self, contenders: list[Contender]) -> None:
         for contender in contenders:
             direct_s = statistics.median(sequential_s(self.upstream.port, SEQUENTIAL_COUNT))
             through_s = statistics.median(sequential_s(contender.port, SEQUENTIAL_COUNT))
-            if number > 0:
-                self._add("added_us_sequential", contender.name, 1e6 * (through_s - direct_s))
+            self._add("added_us_sequential", contender.name, 1e6 * (through_s - direct_s))
 
     def _poisson(self, contenders: list[Contender], number: int) -> None:
         for contender in contenders:
             direct = _quantiles_us(poisson_s(self.upstream.port, POISSON_HZ, self.duration_s, number))
+            if direct[1] > DIRECT_P99_US_MAX:
+                busy = (
+                    f"without a proxy p99 is {direct[1]:,.0f} µs: the machine is too busy to tell, left out"
+                )
+                print(f"{contender.name}: {busy}", file=sys.stderr)
+                continue
             through = _quantiles_us(poisson_s(contender.port, POISSON_HZ, self.duration_s, number))
-            if number > 0:
-                self._add("added_us_poisson_p50", contender.name, through[0] - direct[0])
-                self._add("added_us_poisson_p99", contender.name, through[1] - direct[1])
+            self._add("added_us_poisson_p50", contender.name, through[0] - direct[0])
+            self._add("added_us_poisson_p99", contender.name, through[1] - direct[1])
 
     def _add(self, name: str, contender: str, value: float) -> None:
         self.results.setdefault(name, {}).setdefault(contender, []).append(round(value, 2))
