@@ -214,6 +214,8 @@ def start(
         config = msgspec.structs.replace(_serve_config(recipe, planner), admin=admin)
         announce = announcement(config, planner, recipe.profile is not None)
         reread = None if read is None else _reread(read, recipe, planner)
+        if worker_count > 1 and config.unix_path is not None:
+            fail("--unix goes with one worker: several share a port, not a socket file")
         if worker_count == 1:
             run(config, planner, announce, _warn, reread)
         else:
