@@ -12,6 +12,7 @@ import asyncio
 import contextlib
 import functools
 import json
+import signal
 import statistics
 import sys
 import tempfile
@@ -58,6 +59,8 @@ def main() -> None:
     parser.add_argument("--write", type=Path, metavar="PAGE", help="write the table into this page")
     parser.add_argument("--json", action="store_true", help="print JSON")
     arguments = parser.parse_args()
+    # As Ctrl-C does: or the proxies that were started would be left running.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     install_missing()
     results = _read(arguments.results)
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as running:
