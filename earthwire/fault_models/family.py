@@ -138,7 +138,7 @@ class Family:
         levels = [self.profile.overall.outcomes, *(self._counts(group) for group in groups)]
         if laws is not None:
             levels.append(laws.outcomes)
-        else:
+        elif self._seen_once().after:
             # Before the groups: siblings on the same server say more.
             levels.insert(1, self._seen_once())
         ranks = self._donor_ranks(tool) if self.profile.donor_levels else self._compact_ranks(laws)

@@ -32,8 +32,6 @@ REFINEMENTS = frozenset(
         "invalid_json",
         "oversize",
         "partial",
-        "oversize",
-        "partial",
         "schema_drift",
         "stale",
         "stream",
