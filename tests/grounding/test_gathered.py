@@ -13,7 +13,7 @@ from earthwire.traces.call_store import CallStore
 from earthwire.traces.calls import calls_from_records
 from earthwire.traces.record import TraceRecord
 from tests.grounding.test_tally import assert_same as assert_same_tally
-from tests.traces.test_call_store import assert_same, made_records
+from tests.traces.test_call_store import assert_same, columns_at, made_records
 
 
 def gathered(
@@ -24,8 +24,7 @@ def gathered(
     folder.mkdir()
     store = CallStore(folder, "duration", calls_held_max=len(records) // 3)
     for part in np.array_split(rows, shards):
-        for i in part.tolist():
-            store.add(columns_from_records([records[i]], first_position=i))
+        store.add(columns_at(records, part))
     return gather(store, sample_calls_max=calls_max)
 
 

@@ -1,9 +1,10 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from earthwire.traces.call_columns import columns_from_records
+from earthwire.traces.call_columns import CallColumns, columns_from_records
 from earthwire.traces.call_store import BUCKETS, CallStore
 from earthwire.traces.calls import Calls, calls_from_records, join_calls
 from earthwire.traces.record import TraceRecord
@@ -32,14 +33,19 @@ def made_records(count: int, seed: int = 0) -> list[TraceRecord]:
     return records
 
 
+def columns_at(records: list[TraceRecord], rows: np.ndarray) -> CallColumns:
+    """Return the columns of some records, in the order given, with the positions that they have among all."""
+    columns = columns_from_records([records[i] for i in rows.tolist()])
+    return replace(columns, position=rows.astype(np.float64))
+
+
 def stored(
     folder: Path, records: list[TraceRecord], parts: list[np.ndarray], held_max: int = 10**6
 ) -> CallStore:
     """Put records into a store, in parts that need not be in order."""
     store = CallStore(folder, "duration", calls_held_max=held_max)
     for part in parts:
-        for i in part.tolist():
-            store.add(columns_from_records([records[i]], first_position=i))
+        store.add(columns_at(records, part))
     return store
 
 
@@ -47,7 +53,7 @@ def all_calls(store: CallStore) -> Calls:
     parts, names = [], []
     for number in range(BUCKETS):
         calls, hashes = store.bucket(number)
-        parts.append(calls.__class__(**{**vars_of(calls), "session": calls.session + len(names)}))
+        parts.append(replace(calls, session=calls.session + len(names)))
         names += [store.session_name(hashed) for hashed in hashes.tolist()]
     return join_calls(parts, names)
 
