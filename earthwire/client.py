@@ -38,6 +38,12 @@ class EarthwireError(Exception):
         self.code = code
 
 
+class _OtherWorkerError(EarthwireError):
+    def __init__(self, text: str, port: int) -> None:
+        super().__init__(text, http.client.MISDIRECTED_REQUEST, "other_worker")
+        self.port = port
+
+
 @dataclass(frozen=True, slots=True)
 class EpisodeReport:
     """What became of an episode so far.
@@ -117,7 +123,7 @@ class EarthwireClient:
     """Talks to the admin side of one proxy. May be used by several threads.
 
     Args:
-        url: of the admin side, such as ``http://127.0.0.1:8901``.
+        url: of the admin side, such as ``http://127.0.0.1:8901``; of several workers that of any one.
         token: that it asks for.
         timeout_s: for each request, in seconds.
 
@@ -192,7 +198,16 @@ class EarthwireClient:
         return _report(self._request("DELETE", f"{_EPISODES_PATH}/{quote(episode, safe='')}"))
 
     def _request(self, method: str, path: str, body: Mapping[str, object] | None = None) -> Mapping[str, Any]:
-        connection = http.client.HTTPConnection(self._host, self._port, timeout=self._timeout_s)
+        try:
+            return self._answered(self._port, method, path, body)
+        except _OtherWorkerError as elsewhere:
+            # Every worker says the same of whose an episode is: one step is enough.
+            return self._answered(elsewhere.port, method, path, body)
+
+    def _answered(
+        self, port: int | None, method: str, path: str, body: Mapping[str, object] | None
+    ) -> Mapping[str, Any]:
+        connection = http.client.HTTPConnection(self._host, port, timeout=self._timeout_s)
         headers = {"Authorization": f"Bearer {self._token}"}
         if body is not None:
             headers["Content-Type"] = "application/json"
@@ -201,7 +216,7 @@ class EarthwireClient:
             response = connection.getresponse()
             text = response.read(_ANSWER_BYTES_MAX)
         except (OSError, http.client.HTTPException) as error:
-            where = f"http://{self._host}:{self._port}"
+            where = f"http://{self._host}:{port}"
             raise EarthwireError(
                 f"{where} does not answer ({error}); is the proxy's admin side on?"
             ) from error
@@ -219,6 +234,8 @@ def _answer(status: int, text: bytes) -> Mapping[str, Any]:
         ) from error
     if not isinstance(answer, dict) or status >= http.client.BAD_REQUEST:
         problem = answer.get("error", {}) if isinstance(answer, dict) else {}
+        if problem.get("code") == "other_worker":
+            raise _OtherWorkerError(problem["message"], problem["port"])
         raise EarthwireError(problem.get("message", f"HTTP status {status}"), status, problem.get("code"))
     return answer
 

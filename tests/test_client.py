@@ -151,7 +151,7 @@ def test_the_client_needs_the_standard_library_alone() -> None:
     ("arguments", "message"),
     [
         (("--admin-token-file", "x"), "goes with --admin-port"),
-        (("--admin-port", "0", "--workers", "2"), "one process"),
+        (("--admin-port", "65535", "--workers", "2"), "--admin-port: 2 workers need as many ports"),
     ],
 )
 def test_options_that_do_not_go_together_are_named(arguments: tuple[str, ...], message: str) -> None:

@@ -88,11 +88,8 @@ class AdminApi:
         except ValidationError as error:
             return invalid_answer(error)
         episode = wanted.id or self._fresh_id()
-        placement = self._subject.placement
-        if placement is not None and not placement.owns(episode):
-            port = placement.admin_port_of(episode)
-            text = f"another worker serves episode {episode!r}: declare it at port {port}, or leave the id out"
-            return error_answer(421, "other_worker", text)
+        if elsewhere := self._elsewhere(episode):
+            return elsewhere
         try:
             run = self._subject.episodes.declare(episode, settings_of(wanted), time.time())
         except EpisodeExistsError as error:
@@ -105,13 +102,26 @@ class AdminApi:
         """Return what became of an episode so far."""
         self._subject.calls.settle()
         episode = request.match_info["episode"]
+        if elsewhere := self._elsewhere(episode):
+            return elsewhere
         return _answer_of(self._subject.episodes.get(episode), episode)
 
     async def end(self, request: web.Request) -> web.Response:
         """End an episode and return what became of it."""
         self._subject.calls.settle()
         episode = request.match_info["episode"]
+        if elsewhere := self._elsewhere(episode):
+            return elsewhere
         return _answer_of(self._subject.episodes.end(episode), episode)
+
+    def _elsewhere(self, episode: str) -> web.Response | None:
+        """Return where an episode has to be asked for; None for those that this process serves."""
+        placement = self._subject.placement
+        if placement is None or placement.owns(episode):
+            return None
+        port = placement.admin_port_of(episode)
+        text = f"another worker serves episode {episode[:200]!r}: ask at port {port}, or leave the id out"
+        return error_answer(421, "other_worker", text, port=port)
 
     def _fresh_id(self) -> str:
         """Return an id that nobody has; of several workers, one that this process serves."""

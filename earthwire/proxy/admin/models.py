@@ -182,6 +182,7 @@ class ErrorDetail(_Given):
     message: str
     from_: Annotated[Literal["earthwire proxy"], Field(alias="from")]
     problems: list[str] | None = None
+    port: Annotated[int | None, Field(description="With `other_worker`: where to ask instead.")] = None
 
 
 class Error(_Given):

@@ -9,6 +9,7 @@ import urllib.request
 
 import pytest
 
+from earthwire.client import EarthwireClient
 from earthwire.proxy.workers import worker_of
 
 TOKEN = "a-token-that-only-this-test-knows"
@@ -73,3 +74,10 @@ def test_an_id_that_another_worker_serves_is_refused_with_its_port(admin_urls):
         assert [status for status, _ in answers] == [201 if worker == owner else 421 for worker in range(2)]
         refusal = answers[1 - owner][1]
         assert admin_urls[owner].rsplit(":", 1)[1] in json.dumps(refusal)
+
+
+def test_the_client_finds_the_worker_of_an_episode_from_any_of_them(admin_urls):
+    client = EarthwireClient(admin_urls[0], TOKEN)
+    for episode in [f"run-{number}" for number in range(6)]:
+        with client.episode(id=episode) as declared:
+            assert declared.report().calls == 0
