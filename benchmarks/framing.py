@@ -34,7 +34,8 @@ Each case of `tests/proxy/framing_corpus.yaml` is sent whole and byte by byte, o
 in front of a witness that keeps every byte. The worse of the two is shown: *refused*: no byte of it reached the tool;
 *cut*: the beginning of a request did, and was broken off there, so that the tool never had a whole one (a body that is
 streamed can turn out to be malformed late); **forwarded**: a whole request did. nginx and haproxy are those of Debian
-with their usual settings. What they forward they may well have repaired first, and RFC 9112 allows much of that: their
+with their usual settings, and their figures differ by one or two from run to run. What they forward they may well have
+repaired first, and RFC 9112 allows much of that: their
 columns show how differently the same bytes are read, not that they are unsafe. The two controls that earthwire and
 nginx refuse have tabs around a value that decides about framing, which RFC 9112 allows and no client sends.
 """

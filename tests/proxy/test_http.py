@@ -320,3 +320,28 @@ def test_pipelined_requests_are_answered_in_order_whatever_they_take(harness, pl
         b"/b",
         b"/c",
     ]
+
+
+def test_client_that_closes_its_sending_side_has_left(harness, play):
+    """As for nginx: an agent that gives up looks just the same, and the tool is not to work on for nobody."""
+    plan = harness.plan(Forward(), Wait(30.0), RelayHead(), RelayBody(), last_byte_s=30.0)
+    cancelled = asyncio.Event()
+
+    async def silent(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        await reader.read()
+        cancelled.set()
+
+    async def scenario():
+        async with harness.server(silent) as port, harness.proxy(port, plan) as running:
+            reader, writer = await harness.connect(running.port)
+            writer.write(harness.get())
+            await harness.until(lambda: running.proxy.inflight_count)
+            writer.write_eof()
+            received = await reader.read()
+            await cancelled.wait()
+            return received, running
+
+    received, running = play(scenario())
+    assert received == b""
+    assert running.records()[0].error_type == "client_left"
