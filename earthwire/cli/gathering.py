@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import Lock
 
 import numpy as np
 
@@ -148,7 +149,7 @@ class _Reading:
 
     def read_columns(self, folder: Path) -> CallStore:
         """Put all calls into a store, and the payloads of Parquet files into the bank."""
-        store = CallStore(folder, latency_measure(*self._known_counts()))
+        store = CallStore(folder, latency_measure(*self._known_counts()), Lock())
         for file in self._record_files():
             while file.blocks:
                 store.add(file.blocks.pop())

@@ -8,10 +8,10 @@
 """
 
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from threading import Lock
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -84,11 +84,12 @@ def _of_columns(columns: Iterable[npt.NDArray[Any]]) -> _Stored:
 
 
 class CallStore:
-    """Calls by session; `add` may be called from several threads, and `bucket` once nothing more is added.
+    """Calls by session; `add` may be called by several threads that share a lock, `bucket` once nothing is added more.
 
     Args:
         folder: an empty folder for what does not fit into memory; the caller removes it.
         measure: which of the two times is the latency.
+        lock: held while the store changes; needed where threads share it.
         calls_held_max: calls in memory.
         session_names_max: names of sessions in memory.
 
@@ -102,6 +103,7 @@ class CallStore:
         self,
         folder: Path,
         measure: LatencyMeasure,
+        lock: AbstractContextManager[object] | None = None,
         calls_held_max: int = CALLS_HELD_MAX,
         session_names_max: int = SESSION_NAMES_MAX,
     ) -> None:
@@ -110,7 +112,7 @@ class CallStore:
         self.first_start_ns, self.last_start_ns = np.inf, -np.inf
         self._folder = folder
         self._calls_held_max = calls_held_max
-        self._lock = Lock()
+        self._lock: AbstractContextManager[object] = lock or nullcontext()
         self._held: list[list[_Stored]] = [[] for _ in range(BUCKETS)]
         self._held_count = 0
         self._filed: list[list[int]] = [[] for _ in range(BUCKETS)]
