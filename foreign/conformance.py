@@ -1,9 +1,9 @@
-"""The official MCP conformance suite against a real server, directly and through the proxy with nothing simulated.
+"""The official MCP conformance suites against real servers, directly and through the proxy with nothing simulated.
 
     python -m foreign.conformance
 
-The suite comes from npm and the server's SDK from PyPI, both into environments of their own. The proxy must lose none
-of what passes directly.
+Suites come from npm and the servers' SDKs from PyPI, all into environments of their own. Each check must end through
+the proxy as it ends directly.
 """
 
 import contextlib
@@ -17,42 +17,75 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory, TemporaryFile
+from typing import NamedTuple
 
 from foreign.environments import EnvironmentUnavailableError, node_environment, python_environment
 
-SUITE = "@modelcontextprotocol/conformance@0.1.16"
-SERVER_SDK = "mcp==1.30.0"
-_SERVER = Path(__file__).with_name("everything_server.py")
+
+class Run(NamedTuple):
+    """One release of the suite and a server to run it against.
+
+    Attributes:
+        suite: package of npm.
+        scenarios: which of them to run: ``active`` or ``all``.
+        sdk: package of PyPI.
+        server: program that runs in its environment.
+    """
+
+    suite: str
+    scenarios: str
+    sdk: str
+    server: str
+
+
+SESSIONS = Run("@modelcontextprotocol/conformance@0.1.16", "active", "mcp==1.30.0", "everything_server.py")
+"""The protocol up to 2025-11-25, against a server that offers all that is asked for."""
+
+STATELESS = Run("@modelcontextprotocol/conformance@0.2.0-alpha.12", "all", "mcp==2.3.0", "report_server.py")
+"""The protocol of 2026-07-28 as well. The server lacks what many checks ask for: the same ones have to fail."""
+
+RUNS = (SESSIONS, STATELESS)
 _START_S_MAX = 30.0
 _RUN_S_MAX = 300.0
 _SCENARIO = re.compile(r"^[✓✗~!?] (\S+): (\d+) passed, (\d+) failed", re.MULTILINE)
 
 
 def main() -> int:
-    """Run the suite twice and print both results; return 1 where the proxy loses a check."""
-    try:
-        programs = node_environment("mcp-conformance", SUITE)
-        python = python_environment("mcp-1", SERVER_SDK)
-    except EnvironmentUnavailableError as error:
-        print(f"cannot run the conformance suite: {error}")
-        return 1
-    with running_server(python) as url, running_proxy(url) as proxied_url:
-        direct = checks(programs, url)
-        proxied = checks(programs, proxied_url)
-    for name, (passed, failed) in direct.items():
-        mark = "ok " if proxied.get(name) == (passed, failed) else "BAD"
-        print(f"{mark} {name}: direct {passed} of {passed + failed}, proxied {proxied.get(name)}")
-    passed_count, proxied_count = (sum(one for one, _ in results.values()) for results in (direct, proxied))
-    total = sum(map(sum, direct.values()))
-    print(f"{SUITE}: {passed_count} of {total} checks pass directly, {proxied_count} through the proxy")
-    return 0 if passed_count and proxied_count >= passed_count else 1
+    """Run the suites and print their results; return 1 where anything is different through the proxy."""
+    is_same = True
+    for run in RUNS:
+        try:
+            direct, proxied = results(run)
+        except EnvironmentUnavailableError as error:
+            print(f"cannot run {run.suite}: {error}")
+            return 1
+        for name, (passed, failed) in direct.items():
+            mark = "ok " if proxied.get(name) == (passed, failed) else "BAD"
+            print(f"{mark} {name}: direct {passed} of {passed + failed}, proxied {proxied.get(name)}")
+        counts = [sum(passed for passed, _ in found.values()) for found in (direct, proxied)]
+        total = sum(map(sum, direct.values()))
+        print(f"{run.suite}: {counts[0]} of {total} checks pass directly, {counts[1]} through the proxy\n")
+        is_same = is_same and bool(direct) and proxied == direct
+    return 0 if is_same else 1
+
+
+def results(run: Run) -> tuple[dict[str, tuple[int, int]], dict[str, tuple[int, int]]]:
+    """Return checks passed and failed by scenario, directly and through the proxy.
+
+    Raises:
+        EnvironmentUnavailableError: if suite or server cannot be installed.
+    """
+    programs = node_environment(f"conformance-{run.scenarios}", run.suite)
+    python = python_environment("mcp-" + run.sdk.rpartition("==")[2], run.sdk)
+    with running_server(python, run.server) as url, running_proxy(url) as proxied_url:
+        return checks(programs, url, run.scenarios), checks(programs, proxied_url, run.scenarios)
 
 
 @contextlib.contextmanager
-def running_server(python: Path) -> Iterator[str]:
-    """Run the server; yields its endpoint."""
+def running_server(python: Path, server: str) -> Iterator[str]:
+    """Run a server; yields its endpoint."""
     port = free_port()
-    with running([str(python), str(_SERVER), str(port)], port):
+    with running([str(python), str(Path(__file__).with_name(server)), str(port)], port):
         yield f"http://127.0.0.1:{port}/mcp"
 
 
@@ -66,12 +99,12 @@ def running_proxy(url: str | None = None, recipe: Path | None = None) -> Iterato
         yield f"http://127.0.0.1:{port}/m/server/mcp"
 
 
-def checks(programs: Path, url: str) -> dict[str, tuple[int, int]]:
-    """Run the suite against an endpoint; return checks passed and failed by scenario."""
+def checks(programs: Path, url: str, scenarios: str) -> dict[str, tuple[int, int]]:
+    """Run scenarios of a suite against an endpoint; return checks passed and failed by scenario."""
     environment = {**os.environ, "PATH": f"{programs}{os.pathsep}{os.environ.get('PATH', '')}"}
     with TemporaryDirectory() as folder:
         result = subprocess.run(
-            ["conformance", "server", "--url", url],
+            ["conformance", "server", "--url", url, "--suite", scenarios],
             executable=str(programs / "conformance"),
             env=environment,
             cwd=folder,

@@ -1,27 +1,20 @@
-"""The official MCP conformance suite loses nothing through the proxy."""
+"""Each check of the official MCP conformance suites ends through the proxy as it ends directly."""
 
 import pytest
 
-from foreign.conformance import (
-    SERVER_SDK,
-    SUITE,
-    checks,
-    running_proxy,
-    running_server,
-)
-from foreign.environments import EnvironmentUnavailableError, node_environment, python_environment
+from foreign.conformance import RUNS, SESSIONS, Run, results
+from foreign.environments import EnvironmentUnavailableError
 
 CHECKS_OF_THE_SUITE = 40
 
 
 @pytest.mark.slow
-def test_all_checks_that_pass_directly_pass_through_the_proxy():
+@pytest.mark.parametrize("run", RUNS, ids=lambda run: run.suite)
+def test_the_proxy_changes_no_check(run: Run) -> None:
     try:
-        programs = node_environment("mcp-conformance", SUITE)
-        python = python_environment("mcp-1", SERVER_SDK)
+        direct, proxied = results(run)
     except EnvironmentUnavailableError as error:
-        pytest.skip(f"the conformance suite cannot be installed here: {error}")
-    with running_server(python) as url, running_proxy(url) as proxied_url:
-        direct, proxied = checks(programs, url), checks(programs, proxied_url)
+        pytest.skip(f"{run.suite} cannot be installed here: {error}")
     assert proxied == direct
-    assert sum(passed for passed, _ in direct.values()) == CHECKS_OF_THE_SUITE
+    passed_count = sum(passed for passed, _ in direct.values())
+    assert passed_count == CHECKS_OF_THE_SUITE if run is SESSIONS else passed_count > CHECKS_OF_THE_SUITE
