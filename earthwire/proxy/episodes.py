@@ -99,6 +99,16 @@ class EpisodeRun:
             case _:
                 return real
 
+    def wall_s(self, duration_s: float) -> float:
+        """Return how long a call really took that lasted `duration_s` on this episode's clock; 0 if that is virtual."""
+        match self.settings.clock:
+            case "virtual":
+                return 0.0
+            case "scaled":
+                return duration_s / self.settings.speed
+            case _:
+                return duration_s
+
     def performed(self, plan: Plan) -> Plan:
         """Return what is performed of a plan: in virtual time the client's patience ends without anybody waiting."""
         if self.settings.clock != "virtual":

@@ -99,9 +99,9 @@ class ObservedCalls:
         run = None if record.episode is None else self._episodes.get(record.episode)
         if run is None:
             return
-        duration_s = (record.duration_ns or 0) / _NANOSECONDS_PER_SECOND
-        end_s = (record.start_time_unix_nano or 0) / _NANOSECONDS_PER_SECOND + duration_s
-        run.account.add(record, duration_s, end_s, record.request_key)
+        wall_s = run.wall_s((record.duration_ns or 0) / _NANOSECONDS_PER_SECOND)
+        end_s = (record.start_time_unix_nano or 0) / _NANOSECONDS_PER_SECOND + wall_s
+        run.account.add(record, wall_s, end_s, record.request_key)
 
 
 def arguments_of(call: FinishedCall) -> str | None:

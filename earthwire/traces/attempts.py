@@ -26,6 +26,7 @@ OPEN_CALLS_MAX = 10_000
 Effect = Literal["done", "none", "unknown"]
 """Whether the tool did its work in an attempt."""
 
+_CLOCK_ATTRIBUTE = '"earthwire.clock"'
 _SAFE_METHODS = frozenset(("GET", "HEAD", "OPTIONS", "TRACE"))
 _DONE_OUTCOMES = frozenset(("ok", "malformed", "semantic_error"))
 _UNCERTAIN_OUTCOMES = frozenset(("timeout", "cancelled", "conn_error", "unknown"))
@@ -163,11 +164,13 @@ def attempt_of(record: TraceRecord, arguments: str | None = None) -> Attempt:
         arguments: what stands for the arguments, where the record itself does not say.
     """
     start_ns = record.start_time_unix_nano or 0
+    # On a clock of the episode's own the latency did not pass: the next attempt may begin at once.
+    passed_ns = 0 if _CLOCK_ATTRIBUTE in (record.attributes or "") else record.duration_ns or 0
     return Attempt(
         record.tool,
         arguments or record.request_key or record.gen_ai_tool_call_arguments,
         start_ns / 1e9,
-        (start_ns + (record.duration_ns or 0)) / 1e9,
+        (start_ns + passed_ns) / 1e9,
         record.outcome not in ("ok", "unknown"),
         effect_of(record.outcome, record.origin, record.plan_outcome),
         record.http_request_method in _SAFE_METHODS,

@@ -156,3 +156,9 @@ def test_there_is_room_for_so_many_episodes_and_room_again_when_one_ends() -> No
     episodes.declare("c", EpisodeSettings(), 1.0)
     assert [run.episode for run in episodes] == ["b", "c"]
     assert len(episodes) == 2
+
+
+def test_what_a_clock_makes_longer_did_not_take_so_long() -> None:
+    assert run_of().wall_s(8.0) == 8.0
+    assert run_of(clock="scaled", speed=4.0).wall_s(8.0) == 2.0
+    assert run_of(clock="virtual").wall_s(8.0) == 0.0

@@ -1,3 +1,4 @@
+import msgspec
 import pytest
 
 from earthwire.traces.attempts import (
@@ -135,3 +136,19 @@ def test_a_log_is_counted_episode_by_episode() -> None:
     assert (counts.attempts, counts.logical_calls, counts.retries) == (3, 2, 1)
     assert counts.possible_duplicate_effects == 1
     assert attempt_of(log[0]).is_safe is False
+
+
+def test_latency_that_did_not_pass_does_not_hide_a_retry() -> None:
+    first = TraceRecord(
+        tool="POST a/pay",
+        session_id="s",
+        request_key="k",
+        start_time_unix_nano=10**18,
+        duration_ns=30 * 10**9,
+        outcome="timeout",
+        attributes='{"earthwire.clock":"virtual"}',
+    )
+    tally = AttemptTally()
+    tally.add(first)
+    tally.add(msgspec.structs.replace(first, start_time_unix_nano=10**18 + 10**6, outcome="ok"))
+    assert (tally.counts().retries, tally.counts().recovered) == (1, 1)
