@@ -38,7 +38,9 @@ AdminTokenFile = Annotated[
 def admin_config(port: int | None, token_file: Path | None, worker_count: int = 1) -> "AdminConfig | None":
     """Return where the admin side listens, None where it is not wanted; the user is told where the token is."""
     if port is not None and port + worker_count - 1 > PORT_MAX:
-        fail(f"--admin-port: {worker_count} workers need as many ports from {port} on; the last one is {PORT_MAX}")
+        fail(
+            f"--admin-port: {worker_count} workers need as many ports from {port} on; the last one is {PORT_MAX}"
+        )
     if port is None:
         if token_file is not None:
             fail("--admin-token-file goes with --admin-port, which turns the admin API on")

@@ -118,7 +118,9 @@ def serve(
     ] = None,
     upstream_ca: Annotated[
         Path | None,
-        typer.Option("--upstream-ca", help="Authorities (PEM) that verify https upstreams, not the system's."),
+        typer.Option(
+            "--upstream-ca", help="Authorities (PEM) that verify https upstreams, not the system's."
+        ),
     ] = None,
     upstream_cert: Annotated[
         Path | None,

@@ -71,7 +71,8 @@ class LatencyTable(msgspec.Struct, frozen=True):
             return quantiles[-1]
         low, high = quantiles[i - 1], quantiles[i]
         share = (u - LEVELS[i - 1]) / (LEVELS[i] - LEVELS[i - 1])
-        return low * (high / low) ** share
+        growth: float = (high / low) ** share
+        return low * growth
 
     def fastest(self, share: float) -> "LatencyTable":
         """Return the law of the fastest `share` of the calls, in (0, 1]; nothing was recorded of what it stands for."""
