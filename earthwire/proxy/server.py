@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from earthwire.proxy.addresses import base_url
+from earthwire.proxy.addresses import base_url, upstream_at
 from earthwire.proxy.admin_config import AdminConfig
 from earthwire.proxy.assembly import Assembly
 from earthwire.proxy.client_side import ClientConnection
@@ -197,6 +197,10 @@ class Proxy:
             # An episode that is declared here is served here: its base URL has this worker's own port.
             port = worker.placement.ports[worker.index]
             config = msgspec.structs.replace(config, port=worker.placement.admin_ports[worker.index])
+        own = upstream_at(self.config, config.host, config.port)
+        if own is not None:
+            await self.stop()
+            raise ServeError(f"upstream {own!r} is the admin side of this proxy, which agents must not reach")
         self.admin = AdminSide(config, self._handler, self._recorder, self._clock)
         try:
             await self.admin.start(base_url(self.config, self.host, port), tuple(self.config.upstreams))

@@ -289,6 +289,25 @@ def test_a_port_that_is_taken_is_a_clear_error(harness) -> None:
     with_admin(harness, scenario)
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_no_call_of_an_agent_leads_to_the_admin_side(harness, host) -> None:
+    async def scenario(admin):
+        # The port is free again by the time that it is asked for once more.
+        return admin.port
+
+    port = with_admin(harness, scenario)
+    config = ServeConfig(
+        upstreams={"own": f"http://{host}:{port}"}, port=0, admin=AdminConfig(TOKEN, port=port)
+    )
+
+    async def start():
+        async with running_proxy(config, LAWS, lambda _: None):
+            pass
+
+    with pytest.raises(ServeError, match="upstream 'own' is the admin side"):
+        asyncio.run(start())
+
+
 def test_a_token_file_is_its_owners_alone(tmp_path) -> None:
     path = tmp_path / "token"
     path.write_text("old")
