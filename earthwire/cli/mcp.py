@@ -11,7 +11,6 @@ import typer
 
 from earthwire.cli.children import own_program
 from earthwire.cli.console import fail
-from earthwire.config.mcp_hosts import HostConfigError
 from earthwire.config.recipe import McpServerSection, RecipeFile
 from earthwire.fault_models.layer import LAYERS, Layer
 
@@ -118,6 +117,8 @@ def wrap_config(
     Works on `mcpServers` (Claude Desktop, .mcp.json, Cursor) and `servers` (VS Code). Only the command and the
     arguments of one server change; comments stay. The file as it was is kept beside it.
     """
+    from earthwire.config.mcp_hosts import HostConfigError
+
     text = _read(file)
     options: list[str] = []
     for option, value in (("--recipe", recipe), ("--profile", profile), ("--record", record)):
@@ -229,7 +230,7 @@ def _wrapped(text: str, server: str | None, options: list[str]) -> str:
 
 
 def _unwrapped(file: Path, text: str, server: str | None) -> str:
-    from earthwire.config.mcp_hosts import read_launch, with_launch
+    from earthwire.config.mcp_hosts import HostConfigError, read_launch, with_launch
 
     name = _chosen(text, server)
     inner = read_launch(text, name).wrapped
@@ -240,7 +241,7 @@ def _unwrapped(file: Path, text: str, server: str | None) -> str:
 
 def _as_written_before(file: Path, name: str, inner: "Launch") -> "Launch | None":
     """Return how the backup starts the server, if that is the same program with the same arguments."""
-    from earthwire.config.mcp_hosts import read_launch
+    from earthwire.config.mcp_hosts import HostConfigError, read_launch
 
     try:
         before = read_launch(_backup(file).read_text("utf-8"), name)
