@@ -256,7 +256,7 @@ def _backup(file: Path) -> Path:
 
 
 def _chosen(text: str, server: str | None) -> str:
-    from earthwire.config.mcp_hosts import server_names
+    from earthwire.config.mcp_hosts import HostConfigError, server_names
 
     names = server_names(text)
     if server is not None:
