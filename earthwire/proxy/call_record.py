@@ -24,6 +24,8 @@ CLASSIFIED_BYTES_MAX = 16 * 1024
 _DOUBTFUL: frozenset[BodyClass | None] = frozenset(("html", "xml", "invalid_json"))
 """Classes of bodies that may make a malformed response of one with a good status."""
 
+_Chunks = tuple[bool | None, int | None, list[int] | None]
+_NO_CHUNKS: _Chunks = (None, None, None)
 _Tokens = tuple[int | None, int | None]
 _NO_TOKENS: _Tokens = (None, None)
 """Of calls that are no model calls: those are all sent by POST."""
@@ -135,6 +137,8 @@ def _served_record(call: FinishedCall, ending: Ending, body_class: BodyClass | N
     duration_ns = int((call.ended_s - arrival_s) * NANOSECONDS_PER_SECOND)
     lag_s = max(context.lag_s, call.lag_s)
     due_ns = int(plan.last_byte_s * NANOSECONDS_PER_SECOND)
+    streams, chunk_count, chunk_gaps_ns = _NO_CHUNKS if writer.chunk_times_s is None else _chunks(writer)
+    input_tokens, output_tokens = _tokens(writer) if request.line.method == "POST" else _NO_TOKENS
     # By position, in the order of the fields: by name this would take as long as all the rest of a record.
     return ServedRecord(
         context.tool,
@@ -160,8 +164,11 @@ def _served_record(call: FinishedCall, ending: Ending, body_class: BodyClass | N
         writer.declared_bytes,
         writer.content_type,
         body_class,
-        *_chunks(writer),
-        *(_tokens(writer) if request.line.method == "POST" else _NO_TOKENS),
+        streams,
+        chunk_count,
+        chunk_gaps_ns,
+        input_tokens,
+        output_tokens,
         context.inflight_count,
         ending.origin,
         context.episode,
@@ -179,11 +186,9 @@ def _served_record(call: FinishedCall, ending: Ending, body_class: BodyClass | N
     )
 
 
-def _chunks(writer: ResponseWriter) -> tuple[bool | None, int | None, list[int] | None]:
+def _chunks(writer: ResponseWriter) -> _Chunks:
     """Return whether a response was a stream, in how many chunks it was sent, and the gaps between them."""
-    times_s = writer.chunk_times_s
-    if times_s is None:
-        return None, None, None
+    times_s = writer.chunk_times_s or []
     is_stream = is_stream_type(writer.content_type) or None
     if len(times_s) >= CHUNKS_TIMED_MAX:
         return is_stream, None, None

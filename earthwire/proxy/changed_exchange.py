@@ -13,7 +13,7 @@ from earthwire.proxy.exchange import Exchange, ResponseHead
 from earthwire.proxy.headers import Fields, serialise
 from earthwire.proxy.limits import Limits
 from earthwire.proxy.relay_damaged import read_part
-from earthwire.traces.body_class import is_event_stream
+from earthwire.traces.body_class import is_event_stream, is_stream_type
 from earthwire.traces.record import Origin
 
 BodyChange = Callable[[bytes], Awaitable[tuple[bytes, dict[str, int]]]]
@@ -186,6 +186,7 @@ def own_head(
         content_type=content_type,
         content_encoding=None,
         retry_after=None if retry_after is None else retry_after.encode("ascii"),
+        streams=is_stream_type(content_type),
     )
 
 

@@ -28,6 +28,7 @@ class ResponseHead(msgspec.Struct, frozen=True):
         content_type: value of Content-Type, or None.
         content_encoding: value of Content-Encoding, or None.
         retry_after: value of Retry-After, or None.
+        streams: Content-Type promises something that comes bit by bit.
     """
 
     status: int
@@ -41,6 +42,7 @@ class ResponseHead(msgspec.Struct, frozen=True):
     content_type: str | None
     content_encoding: bytes | None
     retry_after: bytes | None
+    streams: bool = False
 
 
 class Exchange(Protocol):

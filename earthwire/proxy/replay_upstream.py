@@ -13,6 +13,7 @@ from earthwire.proxy.headers import HOP_BY_HOP, Fields, first_value, serialise
 from earthwire.proxy.limits import Limits
 from earthwire.proxy.refusal import RequestRefusedError
 from earthwire.proxy.request import Request
+from earthwire.traces.body_class import is_stream_type
 from earthwire.traces.outcome_kind import outcome_kind
 from earthwire.traces.record import TraceRecord
 from earthwire.traces.replay import Hit, Miss, ReplayCursor, ReplayIndex, recorded_body
@@ -196,6 +197,7 @@ def recorded_head(record: TraceRecord, body_bytes: int) -> ResponseHead:
         content_type=content_type,
         content_encoding=None,
         retry_after=None if retry_after is None else retry_after.encode("latin-1"),
+        streams=is_stream_type(content_type),
     )
 
 

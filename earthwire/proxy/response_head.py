@@ -12,6 +12,7 @@ import httptools
 from earthwire.proxy.exchange import SWITCHING_PROTOCOLS, ResponseHead
 from earthwire.proxy.headers import HOP_BY_HOP, Fields, keeps_alive, serialise, without_named
 from earthwire.proxy.refusal import UpstreamError
+from earthwire.traces.body_class import is_stream_type
 
 _NOTED = HOP_BY_HOP | {b"content-length", b"content-type", b"content-encoding", b"retry-after"}
 _HEADS_REMEMBERED = 1024
@@ -39,13 +40,15 @@ def _read(head: bytes) -> ResponseHead:
     _check_framing(lengths, encodings)
     connections = noted.get(b"connection", ())
     fields = without_named(parsed.fields, connections)
-    content_type = _last(noted, b"content-type")
+    content_type = (_last(noted, b"content-type") or b"").decode("latin-1") or None
     content_length = int(lengths[0]) if lengths else None
     bodiless = parsed.status in (204, 304)
     start = serialise(b"HTTP/1.1 %d %b\r\n" % (parsed.status, parsed.reason), fields)
     if parsed.status == SWITCHING_PROTOCOLS:
         # The only head whose hop-by-hop fields are for the client as well.
-        start += b"Connection: Upgrade\r\n" + serialise(b"", [(b"Upgrade", one) for one in noted.get(b"upgrade", ())])
+        start += b"Connection: Upgrade\r\n" + serialise(
+            b"", [(b"Upgrade", one) for one in noted.get(b"upgrade", ())]
+        )
     return ResponseHead(
         status=parsed.status,
         start=start,
@@ -55,9 +58,10 @@ def _read(head: bytes) -> ResponseHead:
         keep_alive=keeps_alive(parsed.version, connections),
         bodiless=bodiless,
         sized=parsed.status >= 200 and not bodiless and bool(content_length),
-        content_type=None if content_type is None else content_type.decode("latin-1"),
+        content_type=content_type,
         content_encoding=_last(noted, b"content-encoding"),
         retry_after=_last(noted, b"retry-after"),
+        streams=is_stream_type(content_type),
     )
 
 

@@ -82,6 +82,8 @@ class ResponseWriter(msgspec.Struct, eq=False):
             self.reusable = self.reusable and self._chunked
         self.status = head.status
         self.content_type = head.content_type
+        if head.streams:
+            self.chunk_times_s = []
         self._stage_head(head.start)
 
     def own_head(self, head: Head) -> None:
@@ -98,6 +100,8 @@ class ResponseWriter(msgspec.Struct, eq=False):
         for name, value in head.headers:
             if name.lower() == "content-type":
                 self.content_type = value
+        if is_stream_type(self.content_type):
+            self.chunk_times_s = []
         self._stage_head(
             serialise(b"HTTP/1.1 %d %b\r\n" % (head.status, _REASONS.get(head.status, b"")), fields)
         )
@@ -174,8 +178,6 @@ class ResponseWriter(msgspec.Struct, eq=False):
         return self._bodiless or self.declared_bytes is None or self.body_bytes == self.declared_bytes
 
     def _stage_head(self, start: bytes) -> None:
-        if is_stream_type(self.content_type):
-            self.chunk_times_s = []
         if self.status == SWITCHING_PROTOCOLS:
             self.reusable = False
         elif not self.reusable:
