@@ -207,7 +207,7 @@ def test_a_port_in_use_is_one_error(tool_url: str, run_process: Run) -> None:
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        ((), "error: nothing to answer with: give --upstream URL or --replay TRACES"),
+        ((), "error: nothing to answer with: give --upstream URL, --mcp NAME=URL or --replay TRACES"),
         (("-u", "URL", "--host", "0.0.0.0"), "0.0.0.0 can be reached from other machines"),
         (("-u", "URL", "--host", "tools.example"), "tools.example can be reached from other machines"),
         (("-u", "URL", "-p", "absent.yaml"), "error: absent.yaml: cannot be read: No such file or directory"),
