@@ -4,15 +4,14 @@ The rules are asked in this order, and the first that objects decides: deny, all
 episode, calls in a minute. Only calls that pass are counted.
 """
 
+import contextlib
 from collections import OrderedDict, deque
 from fnmatch import fnmatchcase
 from typing import Final, Literal, TypeVar
 
 import msgspec
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import SchemaError, best_match
-from referencing import Registry
-from referencing.exceptions import Unresolvable
+
+from earthwire.fault_models.declared_schema import DeclaredSchema, UncheckableError
 
 ShieldRule = Literal["denied", "not_allowed", "read_only", "arguments", "calls", "rate"]
 ShieldMode = Literal["block", "shadow"]
@@ -91,20 +90,17 @@ class Shield:
 
     def __init__(self, policy: ShieldPolicy) -> None:
         self.policy = policy
-        self._schemas: OrderedDict[str, Draft202012Validator] = OrderedDict()
+        self._schemas: OrderedDict[str, DeclaredSchema] = OrderedDict()
         self._passed: OrderedDict[tuple[str, str], int] = OrderedDict()
         self._recent: OrderedDict[tuple[str, str], deque[float]] = OrderedDict()
 
     def learn(self, tool: str, schema: dict[str, object] | None) -> None:
-        """Take note of the declared schema of a tool's arguments; one that is no JSON Schema is not checked against."""
+        """Take note of the declared schema of a tool's arguments; one that cannot be checked is not."""
+        self._schemas.pop(tool, None)
         if schema is None or not self.policy.validate_arguments:
             return
-        try:
-            Draft202012Validator.check_schema(schema)
-        except (SchemaError, RecursionError):
-            return
-        # A registry of its own, empty: references to other documents are never fetched.
-        self._schemas[tool] = Draft202012Validator(schema, registry=Registry())
+        with contextlib.suppress(ValueError):
+            self._schemas[tool] = DeclaredSchema(schema)
         if len(self._schemas) > SCHEMAS_MAX:
             self._schemas.popitem(last=False)
 
@@ -126,12 +122,12 @@ class Shield:
         return None
 
     def _of_arguments(self, call: ShieldedCall) -> Verdict | None:
-        validator = self._schemas.get(call.tool)
-        if validator is None:
+        schema = self._schemas.get(call.tool)
+        if schema is None:
             return None
         try:
-            error = best_match(validator.iter_errors({} if call.arguments is None else call.arguments))
-        except (Unresolvable, RecursionError):
+            error = schema.problem({} if call.arguments is None else call.arguments)
+        except UncheckableError:
             return None
         if error is None:
             return None

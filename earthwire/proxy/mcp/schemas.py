@@ -1,29 +1,22 @@
 """What a server promises of the structured content of its tools, learned from the tool lists that pass."""
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+import contextlib
+from collections.abc import Mapping
 
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import SchemaError, ValidationError
-from referencing import Registry
-from referencing.exceptions import Unresolvable
-
+from earthwire.fault_models.declared_schema import DeclaredSchema, UncheckableError
 from earthwire.proxy.mcp.message import ClientMessage
 from earthwire.proxy.mcp.reply import Reply
 from earthwire.proxy.mcp.surface import TOOL_CALL, TOOLS_LIST
 
 TOOLS_MAX = 1000
 """Tools of one server whose schemas are kept."""
-_SCHEMA_NODES_MAX = 2000
-"""A schema with more parts than this is not checked against: it comes from the server and could be made to be slow."""
-_CONTENT_NODES_MAX = 20_000
 
 
 class OutputSchemas:
     """The output schemas of one server's tools. Schemas that refer to other documents are left out."""
 
     def __init__(self) -> None:
-        self._validators: dict[str, Draft202012Validator] = {}
+        self._schemas: dict[str, DeclaredSchema] = {}
 
     def judge(self, message: ClientMessage, reply: Reply | None) -> bool | None:
         """Take an answer that passed: learn from a tool list, tell whether the answer of a tool is as promised."""
@@ -44,46 +37,18 @@ class OutputSchemas:
 
     def holds(self, tool: str, reply: Reply) -> bool | None:
         """Tell whether the structured content of an answer is as promised; None where that cannot be said."""
-        validator = self._validators.get(tool)
-        if validator is None or reply.result is None or reply.is_error:
+        schema = self._schemas.get(tool)
+        if schema is None or reply.result is None or reply.is_error:
             return None
         if "structuredContent" not in reply.result:
             return False
-        content = reply.result["structuredContent"]
-        if _is_larger(content, _CONTENT_NODES_MAX):
-            return None
         try:
-            validator.validate(content)
-        except ValidationError:
-            return False
-        except (Unresolvable, RecursionError):
+            return schema.problem(reply.result["structuredContent"]) is None
+        except UncheckableError:
             return None
-        return True
 
     def _learn_tool(self, name: str, schema: object) -> None:
-        self._validators.pop(name, None)
-        if not isinstance(schema, Mapping) or len(self._validators) >= TOOLS_MAX:
-            return
-        if _is_larger(schema, _SCHEMA_NODES_MAX):
-            return
-        try:
-            Draft202012Validator.check_schema(schema)
-        except (SchemaError, RecursionError):
-            return
-        # An empty registry: nothing is ever fetched.
-        self._validators[name] = Draft202012Validator(schema, registry=Registry())
-
-
-def _is_larger(value: object, nodes_max: int) -> bool:
-    return any(count > nodes_max for count, _ in enumerate(_nodes(value)))
-
-
-def _nodes(value: Any) -> Iterator[None]:
-    waiting = [value]
-    while waiting:
-        node = waiting.pop()
-        yield None
-        if isinstance(node, Mapping):
-            waiting.extend(node.values())
-        elif isinstance(node, list):
-            waiting.extend(node)
+        self._schemas.pop(name, None)
+        if isinstance(schema, Mapping) and len(self._schemas) < TOOLS_MAX:
+            with contextlib.suppress(ValueError):
+                self._schemas[name] = DeclaredSchema(schema)
