@@ -5,7 +5,6 @@ Only servers whose recipe has a channel on get one. Without channels nothing is 
 
 import json
 from collections import OrderedDict
-from collections.abc import Callable
 
 import msgspec
 
@@ -20,8 +19,12 @@ from earthwire.proxy.exchange import Exchange, Source
 from earthwire.proxy.headers import serialise
 from earthwire.proxy.limits import Limits
 from earthwire.proxy.refusal import RequestRefusedError
+from earthwire.proxy.replay_upstream import ReplaySource
 from earthwire.proxy.request import Request
 from earthwire.proxy.rewriter import Rewriter
+
+TOOLS_MAX = 10_000
+"""Bound on the tools of an episode whose calls are counted; beyond, the oldest one starts at 0 again."""
 
 _JSON = "application/json"
 _CODED = (b"accept-encoding",)
@@ -43,7 +46,7 @@ class ChannelSource:
         self._channels = channels
         self._limits = limits
         self._rewriter = rewriter
-        self._indexes: OrderedDict[tuple[str, str], int] = OrderedDict()
+        self._indexes: OrderedDict[str, dict[str, int]] = OrderedDict()
 
     @property
     def server_address(self) -> str | None:
@@ -62,7 +65,7 @@ class ChannelSource:
         if _is_rpc(document):
             return await self._forward_rpc(request, target, episode, data, document)
         if is_chat_request(document):
-            passing = await self._rewritten(
+            passing = await self._rewriter.until_known(
                 lambda: self._channels.chat_request(document, episode, self._rewriter.answers)
             )
             exchange = await self._inner.forward(
@@ -73,8 +76,9 @@ class ChannelSource:
 
     def forget(self, episode: str) -> None:
         """Start an episode anew."""
-        for key in [key for key in self._indexes if key[0] == episode]:
-            del self._indexes[key]
+        self._indexes.pop(episode, None)
+        if isinstance(self._inner, ReplaySource):
+            self._inner.forget(episode)
 
     def retire(self) -> None:
         """Retire the source behind."""
@@ -102,7 +106,7 @@ class ChannelSource:
             document = read_json(body)
             if document is None:
                 return body, {}
-            passing = await self._rewritten(
+            passing = await self._rewriter.until_known(
                 lambda: self._channels.tool_result(document, scope, self._rewriter.answers)
             )
             return _bytes_of(passing, body), passing.changes
@@ -115,9 +119,8 @@ class ChannelSource:
         """Forward a message to an MCP server."""
         asked = self._channels.mcp_request(_plain(data), episode, request.arrival_s)
         if isinstance(asked, Answered):
-            return AnsweredExchange(
-                own_head(200, _JSON, (), write_json(asked.value)), write_json(asked.value), asked.changes
-            )
+            answer_bytes = write_json(asked.value)
+            return AnsweredExchange(own_head(200, _JSON, (), answer_bytes), answer_bytes, asked.changes)
         name = _name_of(message)
         scope = (episode, name, self._next_index(episode, name))
         # Numbers are sent on as they are written; only a call that was led elsewhere is written anew.
@@ -128,15 +131,12 @@ class ChannelSource:
             answer = read_json(body)
             if answer is None:
                 return body, {}
-            passing = await self._rewritten(
+            passing = await self._rewriter.until_known(
                 lambda: self._channels.mcp_answer(message, answer, scope, self._rewriter.answers)
             )
             return _bytes_of(passing, body), passing.changes
 
         return ChangedExchange(exchange, change, asked.changes, self._limits)
-
-    async def _rewritten(self, apply: Callable[[], Passing]) -> Passing:
-        return await self._rewriter.until_known(apply)
 
     async def _whole_body(self, request: Request) -> bytes:
         data = await request.body.read_all(self._limits.whole_body_bytes_max)
@@ -149,11 +149,15 @@ class ChannelSource:
 
     def _next_index(self, episode: str, tool: str) -> str:
         """Return the number of a call among those of its tool in its episode that were forwarded."""
-        key = (episode, tool)
-        index = self._indexes.get(key, 0)
-        self._indexes[key] = index + 1
-        if len(self._indexes) > self._limits.episodes_max:
-            self._indexes.popitem(last=False)
+        indexes = self._indexes.get(episode)
+        if indexes is None:
+            indexes = self._indexes[episode] = {}
+            if len(self._indexes) > self._limits.episodes_max:
+                self._indexes.popitem(last=False)
+        index = indexes.get(tool, 0)
+        if index == 0 and len(indexes) >= TOOLS_MAX:
+            del indexes[next(iter(indexes))]
+        indexes[tool] = index + 1
         return str(index)
 
 

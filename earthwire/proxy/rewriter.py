@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from earthwire.fault_models.channels import Passing
 from earthwire.fault_models.observation.rewrite import Rewrite, RewriteNeededError
+from earthwire.proxy.refusal import UpstreamError
 
 ANSWERS_MAX = 10_000
 """Bound on the rewritten texts that are remembered; beyond, the oldest is asked for again."""
@@ -36,14 +37,19 @@ class Rewriter:
         self._failed: set[str] = set()
 
     async def until_known(self, apply: Callable[[], Passing]) -> Passing:
-        """Apply a channel, asking for each text that it needs rewritten, until it needs no more."""
+        """Apply a channel, asking for each text that it needs rewritten, until it needs no more.
+
+        Raises:
+            UpstreamError: if one document needs more than `ROUNDS_MAX` texts rewritten.
+        """
         for _ in range(ROUNDS_MAX):
             try:
                 return apply()
             except RewriteNeededError as needed:
                 # A task of its own: connections are served by fibers, which cannot have a timeout.
                 await asyncio.get_running_loop().create_task(self._ask(needed.rewrite))
-        raise RuntimeError(f"one document needs more than {ROUNDS_MAX} texts rewritten")
+        text = f"more than {ROUNDS_MAX} texts of one document are to be rewritten; declare fewer fields"
+        raise UpstreamError("too_many_texts", text)
 
     async def _ask(self, rewrite: Rewrite) -> None:
         # Here, since few recipes name an endpoint, and the library takes a fifth of a second to load.

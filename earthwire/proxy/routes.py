@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 import msgspec
 
+from earthwire.proxy.channel_source import ChannelSource
 from earthwire.proxy.earlier_answers import EarlierAnswers
 from earthwire.proxy.exchange import Source
 from earthwire.proxy.limits import Limits
@@ -75,10 +76,10 @@ class Routes:
         self._limits = limits
 
     def forget(self, episode: str) -> None:
-        """Start an episode anew wherever recordings are counted off for it."""
-        for route in self._routes.values():
+        """Start an episode anew wherever recordings or calls are counted off for it."""
+        for route in (*self._routes.values(), *self._mcp_routes.values()):
             route.earlier.forget(episode)
-            if isinstance(route.source, ReplaySource):
+            if isinstance(route.source, ReplaySource | ChannelSource):
                 route.source.forget(episode)
 
     def check_episode(self, episode: str) -> str:

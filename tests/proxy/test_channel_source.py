@@ -404,3 +404,15 @@ def test_a_virtual_clock_of_the_recipe_needs_no_declared_episode(tmp_path: Path)
     with_proxy({"clock": {"mode": "virtual"}}, scenario, tmp_path / "r.jsonl", Simulation(profile, 1))
     records = list(read_traces(tmp_path / "r.jsonl"))
     assert sum(record.duration_ns or 0 for record in records) > 20e9
+
+
+def test_an_episode_that_starts_anew_has_the_same_noise_again() -> None:
+    async def scenario(one: Running) -> None:
+        first = [(await one.get("/e/a/x"))[1] for _ in range(2)]
+        assert first[0] != first[1]
+        handler = one.proxy._handler
+        assert handler is not None
+        handler.forget("a")
+        assert [(await one.get("/e/a/x"))[1] for _ in range(2)] == first
+
+    with_proxy({"channels": {"observation": OBSERVATION}}, scenario)
