@@ -27,6 +27,8 @@ def section() -> str:
 
 
 def _cell(row: Row) -> str:
+    if row["fate"] == "does not apply":
+        return "–"
     if row["exit_code"] == 0:
         return "its answer" if row["tries"] <= 1 else f"its answer, {row['tries']}×"
     if row["exit_code"] is None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "gauntlet.md"
-_MARKS = {"good": "", "weak": " ·", "bad": " ✗"}
+_MARKS = {"good": "", "weak": " ·", "bad": " ✗", "none": ""}
 _HEAD = """\
 # The gauntlet
 
@@ -28,6 +28,7 @@ of a server of yours, `--only FAULT --bytes` shows the very bytes of one fault, 
 | accepted garbage | it ended well with a broken answer |
 | hung | it did not end in its time |
 | crashed | it ended by an error that nobody caught, or by a signal |
+| – | its answers cannot be broken like this |
 
 The tables below were written by `python scripts/make_gauntlet_docs.py`, which runs each client in an environment of its
 own with a time limit of 3 s for an answer. ` ·`: less than a good client does; ` ✗`: worse than an error.
@@ -69,6 +70,8 @@ def table(clients: dict[str, dict[str, dict[str, object]]]) -> list[str]:
 
 def cell(row: dict[str, object]) -> str:
     """Return what one client made of one fault."""
+    if row["fate"] == "does not apply":
+        return "–"
     fate = f"recovered after {row['tries']}" if row["fate"] == "recovered" else str(row["fate"])
     return fate + _MARKS[str(row["judged"])]
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from earthwire.fault_models.gauntlet import GauntletFault
     from earthwire.proxy.gauntlet import Result
 
-_STYLES = {"good": "green", "bad": "red", "weak": "yellow"}
+_STYLES = {"good": "green", "bad": "red", "weak": "yellow", "none": "dim"}
 _SHOWN_BYTES_MAX = 160
 
 
@@ -124,9 +124,11 @@ def _print(results: "list[Result]", show_bytes: bool, client: list[str]) -> None
 
 
 def judged(result: "Result") -> str:
-    """Return ``good``, ``weak`` or ``bad``."""
+    """Return ``good``, ``weak`` or ``bad``; ``none`` where the fault did not happen."""
     from earthwire.fault_models.survival import BAD_FATES, GOOD_FATES
 
+    if result.survival.fate in ("does not apply", "not reached"):
+        return "none"
     if result.survival.fate in GOOD_FATES[result.fault.wanted]:
         return "good"
     return "bad" if result.survival.fate in BAD_FATES else "weak"

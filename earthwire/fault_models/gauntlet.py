@@ -273,6 +273,20 @@ _FAULTS = (
         _plan("semantic_error", *_damaged("error_envelope")),
     ),
     GauntletFault(
+        "stream-error",
+        "content",
+        "a stream of events ends with an error midway",
+        "try again",
+        _plan("semantic_error", *_damaged("sse_error")),
+    ),
+    GauntletFault(
+        "stream-cut",
+        "content",
+        "a stream of events ends before its last one",
+        "try again",
+        _plan("malformed:stream", *_damaged("sse_disconnect")),
+    ),
+    GauntletFault(
         "missing-field",
         "content",
         "a field that was always there is missing",

@@ -9,7 +9,9 @@ from earthwire.fault_models.gauntlet import GauntletFault
 from earthwire.traces.client_verdicts import logical_calls
 from earthwire.traces.record import TraceRecord
 
-Fate = Literal["survived", "recovered", "gave up", "accepted garbage", "hung", "crashed", "not reached"]
+Fate = Literal[
+    "survived", "recovered", "gave up", "accepted garbage", "hung", "crashed", "does not apply", "not reached"
+]
 
 GOOD_FATES: Final[dict[str, frozenset[Fate]]] = {
     "unaffected": frozenset(("survived",)),
@@ -52,6 +54,9 @@ def survival(
     hit = next((calls for calls in logical_calls(records) if _is_hit(calls[0], fault)), None)
     if hit is None:
         return Survival("crashed" if crashed else "not reached", 0)
+    if fault.layer == "content" and hit[0].origin == "upstream":
+        # Its answers are of a kind that cannot be broken like this: a stream has no comma too many.
+        return Survival("does not apply", len(hit))
     tries = len(hit)
     if exit_code is None:
         return Survival("hung", tries)
