@@ -18,6 +18,8 @@ from typing import NamedTuple
 import msgspec
 
 from earthwire.config.profile_file import profile_text
+from earthwire.fault_models.grouping import upstream
+from earthwire.fault_models.intervals import Intervals
 from earthwire.fault_models.outcome import OutcomeCounts
 from earthwire.fault_models.profile import Profile, Provenance, Source, ToolLaws
 from earthwire.grounding.calibrate import calibrate
@@ -82,7 +84,20 @@ def _learned(pack: Pack, data: Path) -> Profile:
         licence=pack.licence,
     )
     return msgspec.structs.replace(
-        profile, tools={tool: profile.tools[tool] for tool in busiest}, provenance=provenance
+        profile,
+        tools={tool: profile.tools[tool] for tool in busiest},
+        intervals=None if profile.intervals is None else _of_tools(profile.intervals, busiest),
+        provenance=provenance,
+    )
+
+
+def _of_tools(intervals: Intervals, tools: list[str]) -> Intervals:
+    """Return the intervals of some tools, of their upstreams, and of all calls together."""
+    upstreams = {upstream(tool) for tool in tools}
+    return msgspec.structs.replace(
+        intervals,
+        tools={name: found for name, found in intervals.tools.items() if name in tools},
+        upstreams={name: found for name, found in intervals.upstreams.items() if name in upstreams},
     )
 
 
