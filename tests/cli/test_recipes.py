@@ -25,7 +25,7 @@ def test_lists_name_everything_that_is_shipped(run: Run) -> None:
 
 
 def test_the_table_of_profiles_tells_learned_from_hand_picked(run: Run) -> None:
-    lines = run("profiles", "list").stdout.splitlines()
+    lines = run("profiles", "list", COLUMNS="160").stdout.splitlines()
     six = next(line for line in lines if line.strip().startswith("six-faults"))
     cloud = next(line for line in lines if line.strip().startswith("cloud-api"))
     assert "hand-picked" in six
