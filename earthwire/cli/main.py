@@ -53,7 +53,7 @@ app.command("export")(export.export)
 app.command("gauntlet", context_settings={"allow_interspersed_args": False})(gauntlet.gauntlet)
 app.command("schema")(schema.schema)
 app.add_typer(mcp.app, name="mcp", help="MCP servers over stdio: wrap one, or wrap it in a host's configuration.")
-app.add_typer(recipes.app, name="recipes", help="Recipes that come with the package: list, show, diff.")
+app.add_typer(recipes.app, name="recipes", help="Recipes that come with the package: list, show, diff; check a run.")
 app.add_typer(profiles.app, name="profiles", help="Profiles that come with the package: list, show.")
 
 
