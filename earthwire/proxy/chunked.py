@@ -88,7 +88,9 @@ class ChunkedDecoder:
         self._framing_bytes += len(data)
         self._parser.feed_data(data)
         if self._framing_bytes > FRAMING_BYTES_MAX:
-            raise httptools.HttpParserError(f"more than {FRAMING_BYTES_MAX} bytes of chunk headers or trailers")
+            raise httptools.HttpParserError(
+                f"more than {FRAMING_BYTES_MAX} bytes of chunk headers or trailers"
+            )
 
     # What follows is called by httptools.
 

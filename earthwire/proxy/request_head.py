@@ -176,7 +176,9 @@ def _forwarded(fields: Fields, content_length: int | None, *, chunked: bool, upg
 def _wishes_websocket(protocols: tuple[bytes, ...], connections: tuple[bytes, ...], version: str) -> bool:
     """Tell whether a client wishes to speak WebSocket; no other protocol is granted, least of all HTTP/2 in plain."""
     asked = [token for value in protocols for token in tokens(value)]
-    return version == "1.1" and asked == [b"websocket"] and any(b"upgrade" in tokens(one) for one in connections)
+    return (
+        version == "1.1" and asked == [b"websocket"] and any(b"upgrade" in tokens(one) for one in connections)
+    )
 
 
 def _is_own_origin(origins: list[bytes], hosts: tuple[bytes, ...]) -> bool:

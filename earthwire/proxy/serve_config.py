@@ -12,6 +12,7 @@ from earthwire.proxy.limits import Limits
 from earthwire.proxy.mcp.server import McpConfig
 from earthwire.proxy.replay_upstream import ReplayConfig
 from earthwire.proxy.spending import Spending
+from earthwire.proxy.tls import Certificate
 
 DEFAULT_PORT = 8900
 
@@ -29,6 +30,8 @@ class ServeConfig(msgspec.Struct, frozen=True, kw_only=True):
         mcp: name to an MCP server behind ``/m/<name>/mcp``.
         host: address to listen on.
         port: TCP port; 0 for any free one.
+        unix_path: socket file to listen on instead, open to this user only; or None.
+        certificate: what the listener proves itself with, for https; None for http.
         allow_public: listen on an address that other machines can reach.
         record_path: JSONL file that trace records are appended to, or None.
         keep_bodies: records hold URL, headers and bodies, redacted.
@@ -37,6 +40,7 @@ class ServeConfig(msgspec.Struct, frozen=True, kw_only=True):
         spending: makes the accounts of what episodes spend; None to keep none.
         admin: where the admin side listens, or None for no admin side.
         upstream_ca: PEM file of the authorities that https upstreams are verified against, instead of the system's.
+        upstream_certificate: what https upstreams are shown that ask for a client's certificate, or None.
         limits: bounds.
     """
 
@@ -44,6 +48,8 @@ class ServeConfig(msgspec.Struct, frozen=True, kw_only=True):
     mcp: dict[str, McpConfig] = {}
     host: str = "127.0.0.1"
     port: int = DEFAULT_PORT
+    unix_path: Path | None = None
+    certificate: Certificate | None = None
     allow_public: bool = False
     record_path: Path | None = None
     keep_bodies: bool = False
@@ -52,4 +58,5 @@ class ServeConfig(msgspec.Struct, frozen=True, kw_only=True):
     spending: Callable[[], Spending] | None = None
     admin: AdminConfig | None = None
     upstream_ca: Path | None = None
+    upstream_certificate: Certificate | None = None
     limits: Limits = Limits()
