@@ -20,6 +20,7 @@ from earthwire.cli import (
     schema,
     serve,
     show,
+    stress,
     verify,
 )
 from earthwire.cli.console import fail
@@ -39,22 +40,31 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-app.command("demo")(demo.demo)
-app.command("import")(import_traces.import_traces)
-app.command("record")(record.record)
-app.command("calibrate")(calibrate.calibrate)
-app.command("show")(show.show)
-app.command("fidelity")(fidelity.fidelity)
-app.command("verify")(verify.verify)
-app.command("serve")(serve.serve)
-app.command("run", context_settings={"allow_interspersed_args": False})(run.run)
-app.command("forward")(forward.forward)
-app.command("export")(export.export)
-app.command("gauntlet", context_settings={"allow_interspersed_args": False})(gauntlet.gauntlet)
-app.command("schema")(schema.schema)
-app.add_typer(mcp.app, name="mcp", help="MCP servers over stdio: wrap one, or wrap it in a host's configuration.")
-app.add_typer(recipes.app, name="recipes", help="Recipes that come with the package: list, show, diff; check a run.")
-app.add_typer(profiles.app, name="profiles", help="Profiles that come with the package: list, show.")
+app.command("demo", short_help="See it in a minute: recorded, mocked and simulated side by side.")(demo.demo)
+app.command("import", short_help="Read traces of any known format.")(import_traces.import_traces)
+app.command("record", short_help="Record how real tools behave.")(record.record)
+app.command("calibrate", short_help="Learn a profile from traces.")(calibrate.calibrate)
+app.command("show", short_help="Print a profile.")(show.show)
+app.command("fidelity", short_help="How faithful is a simulation of held-out sessions?")(fidelity.fidelity)
+app.command("verify", short_help="Compare a recording of the simulation with real traces.")(verify.verify)
+app.command("serve", short_help="Put the proxy between an agent and its tools.")(serve.serve)
+app.command(
+    "run",
+    short_help="Run an agent among simulated tools.",
+    context_settings={"allow_interspersed_args": False},
+)(run.run)
+app.command("forward", short_help="Forward proxy for agents that only know HTTPS_PROXY.")(forward.forward)
+app.command("export", short_help="Write traces for other programs.")(export.export)
+app.command(
+    "gauntlet",
+    short_help="Which faults does a client survive?",
+    context_settings={"allow_interspersed_args": False},
+)(gauntlet.gauntlet)
+app.command("stress", short_help="How much does an agent lose to each channel?")(stress.stress)
+app.command("schema", short_help="JSON Schema of recipes and profiles, for editors.")(schema.schema)
+app.add_typer(mcp.app, name="mcp", help="MCP servers over stdio: wrap, wrap-config.")
+app.add_typer(recipes.app, name="recipes", help="Shipped recipes: list, show, diff; check a run.")
+app.add_typer(profiles.app, name="profiles", help="Shipped profiles: list, show.")
 
 
 def main() -> None:

@@ -24,7 +24,7 @@ _TOOLS_NAMED_MAX = 5
 
 
 def show(
-    profile: Annotated[Path, typer.Argument(help="Profile file (YAML).")],
+    profile: Annotated[Path, typer.Argument(help="Profile file (YAML), or the name of a shipped one.")],
     tool: Annotated[str | None, typer.Option("--tool", help="Only tools whose name contains this.")] = None,
     rows: Annotated[int, typer.Option("--rows", min=1, help="Most tools shown, busiest first.")] = 30,
     upstream_recording: Annotated[
@@ -49,8 +49,12 @@ def show(
 ) -> None:
     """Print a profile: what each tool does, on how many calls that rests, and what the traces could not tell."""
     from earthwire.config.profile_file import read_profile
+    from earthwire.config.shipped import UnknownNameError, profile_path
 
-    read = read_profile(profile)
+    try:
+        read = read_profile(profile_path(str(profile)))
+    except UnknownNameError as error:
+        fail(str(error))
     if upstream_recording is not None:
         _print_upstream_fit(read, upstream_recording, as_json)
         return
