@@ -121,8 +121,9 @@ class SimulatedEpisode:
                 self.latency_s += latency_s
                 return function(*arguments, **named)
             started_s = time.monotonic()
-            plan = self._calls_of(call).drawn().plan
-            planned = PlannedCall(plan, call.tool)
+            drawn = self._calls_of(call).drawn()
+            plan = drawn.plan
+            planned = PlannedCall(plan, call.tool, reused=drawn.call_index > 0)
             limit_s = self._account(plan)
             if planned.is_forwarded:
                 planned.answer(function(*arguments, **named))
@@ -139,8 +140,9 @@ class SimulatedEpisode:
         async def simulated(*arguments: Any, **named: Any) -> Any:
             started_s = time.monotonic()
             calls.next()
-            plan = calls.drawn().plan
-            planned = PlannedCall(plan, call.tool)
+            drawn = calls.drawn()
+            plan = drawn.plan
+            planned = PlannedCall(plan, call.tool, reused=drawn.call_index > 0)
             limit_s = self._account(plan)
             if planned.is_forwarded:
                 planned.answer(await function(*arguments, **named))

@@ -4,8 +4,21 @@ import json
 from typing import Any
 
 from earthwire.fault_models.damage import Payload, damaged
-from earthwire.fault_models.plan import Abort, Body, Forward, Head, Plan, RelayBody, RelayDamaged, RelayHead
-from earthwire.tool_errors import ToolConnectionError, ToolHTTPError
+from earthwire.fault_models.plan import (
+    Abort,
+    Body,
+    Forward,
+    Head,
+    Plan,
+    Raw,
+    RelayBody,
+    RelayDamaged,
+    RelayFalseHead,
+    RelayHead,
+    RelayPart,
+    steps_on,
+)
+from earthwire.tool_errors import ToolConnectionError, ToolContentError, ToolHTTPError
 
 _JSON = "application/json"
 _ERROR_STATUS_MIN = 400
@@ -21,12 +34,13 @@ class PlannedCall:
     Args:
         plan: what is to happen.
         tool: key of the tool.
+        reused: the tool was called before; its calls share one connection, as those of most clients do.
     """
 
-    def __init__(self, plan: Plan, tool: str) -> None:
+    def __init__(self, plan: Plan, tool: str, *, reused: bool = False) -> None:
         self.tool = tool
-        self.is_forwarded = bool(plan.steps) and isinstance(plan.steps[0], Forward)
-        self._plan = plan
+        self._steps = steps_on(plan, reused=reused)
+        self.is_forwarded = bool(self._steps) and isinstance(self._steps[0], Forward)
         self._answer: Any = None
 
     def answer(self, value: Any) -> None:
@@ -39,9 +53,10 @@ class PlannedCall:
         Raises:
             ToolConnectionError: if the plan ends the connection before the whole answer was there.
             ToolHTTPError: if the plan answers with an error status.
+            ToolContentError: if the answer is not in the coding that its head states.
         """
         value, head, body, partial = self._answer, None, b"", None
-        for step in self._plan.steps:
+        for step in self._steps:
             if isinstance(step, Head):
                 head = step
             elif isinstance(step, Body):
@@ -50,16 +65,36 @@ class PlannedCall:
                 partial = b""
             elif isinstance(step, RelayBody):
                 partial = self._part(step.fraction)
+            elif isinstance(step, RelayPart):
+                partial = (partial or b"") + self._next_part(step.byte_count, partial)
+            elif isinstance(step, RelayFalseHead):
+                value, partial = self._under_false_head(step), b""
             elif isinstance(step, RelayDamaged):
                 value = self._damaged(step)
-            elif isinstance(step, Abort):
+            elif isinstance(step, Abort | Raw):
                 seen = partial if head is None else body
-                raise ToolConnectionError(self.tool, step.how == "rst", seen)
+                raise ToolConnectionError(self.tool, isinstance(step, Abort) and step.how == "rst", seen)
         return value if head is None else self._own(head, body)
 
     def _part(self, fraction: float) -> bytes:
         whole = _bytes_of(self._answer)
         return b"" if whole is None else whole[: int(len(whole) * fraction)]
+
+    def _next_part(self, byte_count: int | None, before: bytes | None) -> bytes:
+        left = (_bytes_of(self._answer) or b"")[len(before or b"") :]
+        return left if byte_count is None else left[:byte_count]
+
+    def _under_false_head(self, step: RelayFalseHead) -> Any:
+        """Return what a client makes of an answer whose head says what is not true."""
+        whole = _bytes_of(self._answer)
+        if whole is None:
+            return self._answer
+        if any(name.lower() == "content-encoding" for name, _ in step.headers):
+            raise ToolContentError(self.tool)
+        if step.length_offset_bytes > 0:
+            raise ToolConnectionError(self.tool, is_reset=False, partial=whole)
+        stated_bytes = max(0, len(whole) + step.length_offset_bytes)
+        return self._answer if stated_bytes == len(whole) else _like(self._answer, whole[:stated_bytes])
 
     def _damaged(self, step: RelayDamaged) -> Any:
         whole = _bytes_of(self._answer)

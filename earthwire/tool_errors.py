@@ -38,6 +38,18 @@ class ToolConnectionError(ConnectionError):
         self.partial = partial
 
 
+class ToolContentError(ValueError):
+    """The answer cannot be read: it is not in the content coding that its head states.
+
+    Args:
+        tool: key of the tool.
+    """
+
+    def __init__(self, tool: str) -> None:
+        super().__init__(f"{tool}: the answer is not in the content coding that its head states")
+        self.tool = tool
+
+
 class ToolHTTPError(Exception):
     """The tool answered with an error status.
 

@@ -13,20 +13,25 @@ from earthwire.config import read_profile, shipped_profile_path
 from earthwire.fault_models import Call, Simulation, plan_digest
 from earthwire.fault_models.plan import (
     Abort,
+    AbortReused,
     Body,
     Forward,
     Head,
+    LoseReply,
     Plan,
+    Raw,
     RelayBody,
     RelayDamaged,
+    RelayFalseHead,
     RelayHead,
+    RelayPart,
     Step,
     Wait,
 )
 from earthwire.in_process import SimulatedEpisode
 from earthwire.next_calls import SINGLE_COUNT, NextCalls
 from earthwire.plan_result import PlannedCall
-from earthwire.tool_errors import ToolConnectionError, ToolHTTPError, ToolTimeoutError
+from earthwire.tool_errors import ToolConnectionError, ToolContentError, ToolHTTPError, ToolTimeoutError
 
 TOOL = "GET registry.access-ci.org/search"
 LAWS = Simulation(read_profile(shipped_profile_path("demo")), 0)
@@ -208,6 +213,42 @@ def test_work_that_was_done_and_lost_its_reply_is_raised_after_the_tool_ran() ->
     planned.answer(1)
     with pytest.raises(ToolConnectionError):
         planned.result()
+
+
+@pytest.mark.parametrize(
+    ("steps", "is_reset", "partial"),
+    [
+        ((LoseReply(), Abort("rst")), True, None),
+        ((RelayHead(), Abort("rst")), True, b""),
+        ((RelayFalseHead(chunked=True), RelayPart(), Abort("fin")), False, b"abcdefgh"),
+        ((RelayHead(), RelayPart(3), RelayPart(2), Abort("fin")), False, b"abcde"),
+        ((RelayFalseHead(length_offset_bytes=7), RelayBody()), False, b"abcdefgh"),
+        ((Raw(b"SSH-2.0"), Abort("fin")), False, None),
+    ],
+)
+def test_faults_below_http_are_raised_with_what_had_come(steps, is_reset: bool, partial) -> None:
+    with pytest.raises(ToolConnectionError) as caught:
+        performed("abcdefgh", Forward(), *steps)
+    assert (caught.value.is_reset, caught.value.partial) == (is_reset, partial)
+
+
+def test_a_length_that_is_too_short_cuts_the_result() -> None:
+    assert performed("abcdefgh", Forward(), RelayFalseHead(length_offset_bytes=-3), RelayBody()) == "abcde"
+
+
+def test_a_content_coding_that_is_not_there_cannot_be_read() -> None:
+    with pytest.raises(ToolContentError):
+        performed("abc", Forward(), RelayFalseHead((("content-encoding", "gzip"),)), RelayBody())
+
+
+def test_a_reused_connection_ends_at_the_second_call() -> None:
+    plan = Plan("conn_error:reused", 0.0, 0.0, (AbortReused("rst"), Forward(), RelayHead()), "assumed")
+    first = PlannedCall(plan, "t")
+    assert first.is_forwarded
+    first.answer("x")
+    assert first.result() == "x"
+    with pytest.raises(ToolConnectionError):
+        PlannedCall(plan, "t", reused=True).result()
 
 
 @pytest.mark.parametrize("value", [{"name": "x", "count": 3}, '{"name": "x", "count": 3}', b'{"name": "x"}'])

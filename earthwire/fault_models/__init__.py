@@ -63,6 +63,7 @@ from earthwire.fault_models.plan import (
     Support,
     Wait,
     plan_digest,
+    steps_on,
 )
 from earthwire.fault_models.posterior import PRIOR_CALLS, DrawnLaws, dirichlet, effective_share
 from earthwire.fault_models.profile import ErrorResponse, Profile, Provenance, Source, ToolLaws, profile_hash
@@ -225,6 +226,7 @@ __all__ = [
     "plan_digest",
     "profile_hash",
     "severe_latency_s",
+    "steps_on",
     "streamed",
     "timeout_share",
     "wire_steps",

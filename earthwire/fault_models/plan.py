@@ -198,6 +198,12 @@ class Plan(msgspec.Struct, frozen=True):
     support: Support
 
 
+def steps_on(plan: Plan, *, reused: bool) -> tuple[Step, ...]:
+    """Return the steps of a plan where it is known beforehand whether the connection has served a call before."""
+    steps = tuple(step for step in plan.steps if reused or not isinstance(step, AbortReused))
+    return tuple(Abort(step.how) if isinstance(step, AbortReused) else step for step in steps)
+
+
 PASS_THROUGH = Plan("ok", 0.0, 0.0, (Forward(), RelayHead(), RelayBody()), "assumed")
 """The plan that changes nothing: forward at once, relay as it comes."""
 

@@ -3,6 +3,7 @@ import msgspec
 from earthwire.fault_models.plan import (
     PASS_THROUGH,
     Abort,
+    AbortReused,
     Body,
     Forward,
     Head,
@@ -11,6 +12,7 @@ from earthwire.fault_models.plan import (
     RelayHead,
     Wait,
     plan_digest,
+    steps_on,
 )
 
 STEPS = (
@@ -39,3 +41,9 @@ def test_digest_tells_any_two_plans_apart():
 def test_digest_is_pinned():
     """Recorded digests are compared across versions."""
     assert plan_digest(PASS_THROUGH) == "d964068f48594006"
+
+
+def test_only_a_connection_that_has_served_a_call_is_ended_for_it():
+    plan = Plan("conn_error:reused", 0.1, 0.2, (AbortReused("rst"), Forward(), RelayHead()), "assumed")
+    assert steps_on(plan, reused=False) == (Forward(), RelayHead())
+    assert steps_on(plan, reused=True)[0] == Abort("rst")

@@ -186,6 +186,8 @@ class StdioSession:
             if self._channels is not None:
                 answer = await self._channels.answer(answer, call.message.id)
             line = call.server_line(answer)
+            if line is None:
+                return  # The server did its work, and its host hears nothing of it.
         else:
             line = answer
         due_s = call.arrival_s + call.drawn.plan.last_byte_s * self._settings.time_scale

@@ -1,11 +1,21 @@
 """From what an MCP client meets to the steps that bring it about over HTTP."""
 
-from earthwire.fault_models.plan import Body, Forward, Head, Plan, RelayAnswer, RelayDamaged, Step, Wait
+from earthwire.fault_models.plan import (
+    Body,
+    Forward,
+    Head,
+    LoseReply,
+    Plan,
+    RelayAnswer,
+    RelayDamaged,
+    Step,
+    Wait,
+)
 from earthwire.proxy.mcp.events import event_of
 from earthwire.proxy.mcp.message import ClientMessage
 from earthwire.proxy.mcp.reply import Reply, reply_bytes
 from earthwire.proxy.mcp.server import AnswerHabits
-from earthwire.proxy.mcp.surface import BelowProtocol, OwnReply, RelayReply, Surfaced
+from earthwire.proxy.mcp.surface import BelowProtocol, OwnReply, RelayReply, Surfaced, loses_reply
 
 _SESSION_HEADER = "mcp-session-id"
 
@@ -26,7 +36,8 @@ def http_steps(
         case RelayReply(damage):
             return (Forward(), RelayAnswer(plan.first_byte_s, plan.last_byte_s, damage))
         case OwnReply(reply):
-            return _own_steps(plan, reply, message, habits, session_id)
+            own = _own_steps(plan, reply, message, habits, session_id)
+            return (Forward(), LoseReply(), *own) if loses_reply(plan) else own
         case BelowProtocol():
             damage = next((step for step in plan.steps if isinstance(step, RelayDamaged)), None)
             if damage is None:

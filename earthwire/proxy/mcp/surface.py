@@ -11,7 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from earthwire.fault_models.layer import Layer, layer_of
-from earthwire.fault_models.plan import Body, Plan, RelayBody, RelayDamaged
+from earthwire.fault_models.plan import Body, LoseReply, Plan, RelayBody, RelayDamaged
 from earthwire.proxy.mcp.message import ClientMessage
 from earthwire.proxy.mcp.reply import Reply, read_reply
 from earthwire.traces.outcome_kind import status_of_kind
@@ -42,7 +42,7 @@ class RelayReply(msgspec.Struct, frozen=True):
 
 
 class OwnReply(msgspec.Struct, frozen=True):
-    """An answer of ours, when it is due; the server never sees the request.
+    """An answer of ours, when it is due; the server sees the request only where the plan loses its answer.
 
     Attributes:
         reply: without the id of the request.
@@ -83,6 +83,11 @@ def surfaced(plan: Plan, message: ClientMessage, layers: tuple[Layer, ...]) -> S
     if "tool" in open_layers:
         return _in_tool(plan, message)
     return OwnReply(_rpc_error(plan, message)) if "jsonrpc" in open_layers else RelayReply()
+
+
+def loses_reply(plan: Plan) -> bool:
+    """Tell whether the server does its work although its own answer is lost."""
+    return any(isinstance(step, LoseReply) for step in plan.steps)
 
 
 def _in_tool(plan: Plan, message: ClientMessage) -> Surfaced:

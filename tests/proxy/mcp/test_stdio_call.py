@@ -66,3 +66,47 @@ def test_a_reset_is_the_end_without_a_byte_and_silence_is_no_line_at_all():
     silent = call("timeout", ("transport",))
     assert silent.is_silent
     assert silent.own_line() is None
+
+
+def test_work_that_was_done_and_answered_by_silence_reaches_the_server_alone():
+    one = call("timeout:committed", ("transport",))
+    assert one.is_forwarded
+    assert one.is_silent
+    assert one.server_line(LINE) is None
+
+
+def test_work_that_was_done_and_lost_its_answer_ends_the_server():
+    one = call("conn_error:committed", ("transport",))
+    assert one.is_forwarded
+    assert (one.server_line(LINE).data, one.server_line(LINE).ends) == (b"", True)
+
+
+@pytest.mark.parametrize("kind", ["timeout:committed", "conn_error:committed"])
+def test_by_default_a_lost_answer_is_told_by_the_tool_after_the_server_did_its_work(kind):
+    one = call(kind)
+    assert one.is_forwarded
+    assert json.loads(one.server_line(LINE).data)["result"]["isError"] is True
+
+
+@pytest.mark.parametrize(
+    ("kind", "sent_bytes"),
+    [
+        ("conn_error:after_head", 0),
+        ("conn_error:in_body", (len(LINE) - 1) // 2),
+        ("malformed:unterminated", len(LINE) - 1),
+        ("malformed:length_too_long", len(LINE) - 1 - 33),
+        ("malformed:length_too_short", len(LINE) - 1 - 33),
+        ("malformed:content_coding", len(LINE) - 2),
+    ],
+)
+def test_what_a_wrong_head_does_over_http_the_end_in_mid_line_does_here(kind, sent_bytes):
+    line = call(kind, ("transport",)).server_line(LINE)
+    assert line.ends
+    assert line.data == LINE[:sent_bytes]
+    assert line.is_ours
+
+
+def test_a_connection_that_is_reused_and_closed_is_the_end_of_the_server():
+    one = call("conn_error:reused", ("transport",))
+    assert not one.is_forwarded
+    assert one.own_line().ends
