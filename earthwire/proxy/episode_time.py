@@ -25,7 +25,7 @@ def in_episode_time(record: ServedRecord, context: CallContext, performed: Plan)
     run, drawn = context.run, context.drawn
     assert run is not None, "only a declared episode has a time of its own"
     settings = run.settings
-    attributes = _attributes(drawn.conditions, settings.clock)
+    attributes = _attributes(record.attributes, settings.clock)
     if settings.clock == "scaled":
         return _scaled(record, settings.speed, attributes)
     if performed.outcome == "timeout" and performed is not drawn.plan:
@@ -78,8 +78,8 @@ def _scaled(record: ServedRecord, speed: float, attributes: str) -> ServedRecord
 
 
 @lru_cache(256)
-def _attributes(conditions: str | None, clock: EpisodeClock) -> str:
-    values = msgspec.json.decode(conditions, type=dict[str, object]) if conditions else {}
+def _attributes(known: str | None, clock: EpisodeClock) -> str:
+    values = msgspec.json.decode(known, type=dict[str, object]) if known else {}
     return msgspec.json.encode({**values, "earthwire.clock": clock}).decode()
 
 

@@ -2,10 +2,12 @@
 
 from types import SimpleNamespace
 
+import msgspec
 import pytest
 
 from earthwire.fault_models.call import Drawn
 from earthwire.fault_models.plan import Plan
+from earthwire.fault_models.virtual_time import EpisodeClock
 from earthwire.proxy.episode_time import in_episode_time
 from earthwire.proxy.episodes import EpisodeSettings
 from earthwire.proxy.served_record import ServedRecord
@@ -30,3 +32,14 @@ def test_scaled_time_stretches_lag_as_it_does_latency(speed: float) -> None:
     record = in_time_of(EpisodeSettings(clock="scaled", speed=speed))
     assert record.duration_ns == 2_100 * speed
     assert record.proxy_lag_ns == 50 * speed
+
+
+@pytest.mark.parametrize("clock", ["virtual", "scaled"])
+def test_what_channels_did_stays_in_the_record(clock: EpisodeClock) -> None:
+    noted = msgspec.structs.replace(RECORD, attributes='{"earthwire.channels":{"typos":2}}')
+    context = SimpleNamespace(run=SimpleNamespace(settings=EpisodeSettings(clock=clock)), drawn=Drawn(0, PLAN))
+    record = in_episode_time(noted, context, PLAN)  # type: ignore[arg-type]  # What it asks of a context.
+    assert msgspec.json.decode(record.attributes or "") == {
+        "earthwire.channels": {"typos": 2},
+        "earthwire.clock": clock,
+    }
