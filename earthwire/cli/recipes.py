@@ -41,7 +41,7 @@ def show(recipe: RecipeName, as_json: AsJson = False) -> None:
         print(json.dumps({**_values(read), "keys": flat_values(read)}))
         return
     console = output()
-    console.print(f"{path} (hash {_hash(read)})", markup=False, soft_wrap=True)
+    console.print(f"{path} (hash {hash_of(read)})", markup=False, soft_wrap=True)
     console.print(path.read_text("utf-8"), markup=False, soft_wrap=True, end="")
 
 
@@ -98,7 +98,7 @@ def _read(recipe: str) -> "tuple[Path, RecipeFile]":
     return path, read_recipe(path)
 
 
-def _hash(recipe: "RecipeFile") -> str:
+def hash_of(recipe: "RecipeFile") -> str:
     """Return the hash of a recipe together with the profile that it names, where that can be read."""
     from earthwire.config.recipe_hash import profile_content_hash, recipe_hash
     from earthwire.config.shipped import profile_path
@@ -115,7 +115,7 @@ def _values(recipe: "RecipeFile") -> dict[str, object]:
     return {
         "name": recipe.name,
         "version": recipe.version,
-        "hash": _hash(recipe),
+        "hash": hash_of(recipe),
         "profile": recipe.profile,
         "severity": recipe.severity,
         "channels": channels,

@@ -213,7 +213,7 @@ def start(
             fail("--upstream-recording says what an upstream takes by itself; it goes with --ground")
         observe_recording(grounded, upstream_recording)
     try:
-        config = msgspec.structs.replace(_serve_config(recipe, planner), admin=admin)
+        config = msgspec.structs.replace(serve_config(recipe, planner), admin=admin)
         announce = announcement(config, planner, recipe.profile is not None)
         reread = None if read is None else _reread(read, recipe, planner)
         if worker_count > 1 and config.unix_path is not None:
@@ -318,7 +318,8 @@ def _option_problem(location: tuple[int | str, ...], value: object, message: str
             return f"--{location[0]}: {value!r} is not allowed; see --help"
 
 
-def _serve_config(recipe: RecipeFile, planner: "Planner") -> "ServeConfig":
+def serve_config(recipe: RecipeFile, planner: "Planner") -> "ServeConfig":
+    """Return what is served of a recipe."""
     from earthwire.cli.recipe_channels import with_channels
     from earthwire.proxy.replay_upstream import ReplayConfig
     from earthwire.proxy.serve_config import ServeConfig
@@ -382,7 +383,7 @@ def _reread(
         nonlocal served
         wanted = read()
         new_planner = planner_of(wanted)
-        config = _serve_config(wanted, new_planner)
+        config = serve_config(wanted, new_planner)
         if (wanted, new_planner.profile_hash) == served and wanted.replay is None:
             return None
         served = (wanted, new_planner.profile_hash)

@@ -9,9 +9,10 @@ import msgspec
 from earthwire.fault_models.gauntlet import GauntletFault, GauntletPlanner
 from earthwire.fault_models.layer import LAYERS
 from earthwire.fault_models.survival import Survival, survival
+from earthwire.proxy.client_process import ClientRun
 from earthwire.proxy.gauntlet.probe import Seen, probe
 from earthwire.proxy.gauntlet.tool_server import ToolServer
-from earthwire.proxy.gauntlet.trial import ClientRun, run_client
+from earthwire.proxy.gauntlet.trial import run_client
 from earthwire.proxy.mcp.server import McpConfig
 from earthwire.proxy.serve_config import ServeConfig
 from earthwire.proxy.server import running_proxy
