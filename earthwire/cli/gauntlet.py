@@ -1,6 +1,5 @@
 """``earthwire gauntlet``: which faults a client survives."""
 
-import asyncio
 import os
 import tempfile
 from pathlib import Path
@@ -66,6 +65,8 @@ def gauntlet(
 def _run(
     client: list[str], faults: "tuple[GauntletFault, ...]", limit_s: float, url: str | None, mcp: str | None
 ) -> "list[Result]":
+    import asyncio
+
     from earthwire.cli.progress import late_progress
     from earthwire.proxy.gauntlet import Course, run_course
     from earthwire.proxy.serve_config import ServeError

@@ -1,8 +1,6 @@
 """``earthwire stress``: what each channel takes from an agent, and how much of reality it can stand."""
 
-import asyncio
 import contextlib
-import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -154,6 +152,9 @@ def _run(
     jobs: int,
     limit_s: float,
 ) -> "StressReport":
+    import asyncio
+    import tempfile
+
     from earthwire.cli.progress import late_progress
     from earthwire.cli.stress_runs import StressRuns, UnknownAgentError, agent_command
     from earthwire.cli.stress_test import conduct, unfinished
