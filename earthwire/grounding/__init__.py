@@ -2,6 +2,15 @@
 
 from earthwire.grounding.calibrate import calibrate, fit_laws
 from earthwire.grounding.correct import DAMPING, ROUNDS_MAX, Correction, correct
+from earthwire.grounding.curves import (
+    QUANTILE_LEVELS,
+    RUN_LENGTHS,
+    Curves,
+    Distribution,
+    KindRates,
+    ToolCurve,
+    draw_curves,
+)
 from earthwire.grounding.engine import (
     CHOICE_CALLS_MAX,
     SESSIONS_MIN,
@@ -38,9 +47,10 @@ from earthwire.grounding.lag import (
 from earthwire.grounding.payloads import BODY_CHARACTERS_MAX, RESPONSES_MAX, PayloadBank, gather
 from earthwire.grounding.recency import TESTED_CALLS_MAX, measure_drift, recent
 from earthwire.grounding.simulated import simulate
+from earthwire.grounding.tool_comparison import ToolComparison
 from earthwire.grounding.upstream_times import upstream_times
 from earthwire.grounding.verdict import TAIL_RANGE, Verdict
-from earthwire.grounding.verify import ToolComparison, VerifyReport, verify
+from earthwire.grounding.verify import VerifyReport, verify
 
 __all__ = [
     "AUC_EXCESS_MAX",
@@ -54,10 +64,12 @@ __all__ = [
     "INTERVAL_CALLS_MAX",
     "LAG_SHARE_MAX",
     "LAG_S_MAX",
+    "QUANTILE_LEVELS",
     "RATIO_MAX",
     "REPEATS_MIN",
     "RESPONSES_MAX",
     "ROUNDS_MAX",
+    "RUN_LENGTHS",
     "SCORED_CALLS_MAX",
     "SESSIONS_MIN",
     "SIDE_CALLS_MIN",
@@ -65,8 +77,11 @@ __all__ = [
     "TAIL_RANGE",
     "TESTED_CALLS_MAX",
     "Correction",
+    "Curves",
+    "Distribution",
     "Engine",
     "FidelityReport",
+    "KindRates",
     "LagReport",
     "LagTally",
     "ModelScore",
@@ -74,11 +89,13 @@ __all__ = [
     "PayloadBank",
     "Progress",
     "ToolComparison",
+    "ToolCurve",
     "Verdict",
     "VerifyReport",
     "calibrate",
     "choose_engine",
     "correct",
+    "draw_curves",
     "fidelity",
     "fit_laws",
     "gather",

@@ -13,6 +13,7 @@ from scipy import stats
 from earthwire.fault_models.drift import Drift
 from earthwire.grounding import distances, yardstick
 from earthwire.grounding.calibrate import calibrate
+from earthwire.grounding.curves import Curves, draw_curves
 from earthwire.grounding.engine import thinned
 from earthwire.grounding.outcome_mix import (
     Rate,
@@ -28,6 +29,7 @@ from earthwire.grounding.outcome_mix import (
 from earthwire.grounding.recency import measure_drift
 from earthwire.grounding.rivals import RIVALS, Rival
 from earthwire.grounding.simulated import simulate
+from earthwire.grounding.tool_comparison import ToolComparison, compare_tools
 from earthwire.grounding.verdict import Verdict, rate_failures, tail_failures, verdict
 from earthwire.traces.calls import Calls, split_sessions
 
@@ -125,6 +127,8 @@ class FidelityReport(msgspec.Struct, frozen=True, kw_only=True):
         engine: how the calls of an episode hang together in the first repeat: ``compact`` or ``replay``.
         giveaways: feature to the AUC that is lost when it is shuffled, in the first repeat, the most telling one first.
         next_step: what would improve the simulation most, going by the first of the giveaways.
+        tools, curves: comparison tool by tool and what pictures are drawn from, in the first repeat; the curve of the
+            floor is that of the other half of reality.
         drift: how tools changed while they were recorded; halves are split by session, so that both hold all times.
         verdict: pass, fail or insufficient data.
         reasons: what the verdict rests on, one sentence each.
@@ -148,6 +152,8 @@ class FidelityReport(msgspec.Struct, frozen=True, kw_only=True):
     engine: str | None
     giveaways: dict[str, float]
     next_step: str
+    tools: list[ToolComparison]
+    curves: Curves | None
     drift: Drift
     verdict: Verdict
     reasons: list[str]
@@ -263,6 +269,8 @@ def _report(
         engine=rounds[0].engine,
         giveaways=rounds[0].giveaways,
         next_step=_next_step(rounds[0].giveaways, excess),
+        tools=compare_tools(rounds[0].held_out, rounds[0].simulated, CONFIDENCE),
+        curves=draw_curves(rounds[0].held_out, rounds[0].simulated, CONFIDENCE, rounds[0].training),
         drift=measure_drift(calls),
         verdict=verdict(shortage, failures, unresolved),
         reasons=shortage + failures + unresolved or ["every criterion is met"],
@@ -383,6 +391,8 @@ def _unscored(calls: Calls, source: str, repeats: int, seed: int, shortage: list
         engine=None,
         giveaways={},
         next_step="record more sessions",
+        tools=[],
+        curves=None,
         drift=measure_drift(calls),
         verdict="insufficient data",
         reasons=shortage,

@@ -105,12 +105,23 @@ def kind_shares(calls: Calls) -> dict[str, float]:
 
 def mean_run_length(calls: Calls) -> float | None:
     """Return the mean number of faults in a row of one tool in one session; None where there is no fault."""
+    lengths = run_lengths(calls)
+    return float(lengths.mean()) if len(lengths) else None
+
+
+def run_lengths(calls: Calls) -> IntArray:
+    """Return the number of faults in a row of one tool in one session, for each run, shape (n_runs,)."""
     order = np.lexsort((np.arange(len(calls)), calls.tool, calls.session))
     bad = faults(calls)[order]
     tool, session = calls.tool[order], calls.session[order]
     begins = bad.copy()
     begins[1:] &= ~(bad[:-1] & (tool[1:] == tool[:-1]) & (session[1:] == session[:-1]))
-    return float(bad.sum() / begins.sum()) if begins.any() else None
+    return np.bincount(np.cumsum(begins)[bad])[1:] if bad.any() else np.zeros(0, dtype=np.int64)
+
+
+def session_totals(calls: Calls) -> FloatArray:
+    """Return the total latency of each session in seconds, shape (n_sessions,); all latencies are to be known."""
+    return _by_session(calls, calls.latency_s)
 
 
 def burst_dispersion(bad: BoolArray) -> float:
@@ -147,7 +158,7 @@ def session_errors_ks(a: Calls, b: Calls) -> float:
 
 def session_totals_ks(a: Calls, b: Calls) -> float:
     """Return the Kolmogorov-Smirnov distance of a session's total latency; all latencies are to be known."""
-    return ks(_by_session(a, a.latency_s), _by_session(b, b.latency_s))
+    return ks(session_totals(a), session_totals(b))
 
 
 def _window_totals(bad: BoolArray) -> FloatArray:

@@ -12,6 +12,7 @@ import numpy as np
 from sklearn.metrics import roc_auc_score
 
 from earthwire.grounding import distances, yardstick
+from earthwire.grounding.curves import Curves, draw_curves
 from earthwire.grounding.fidelity import (
     AUC_EXCESS_MAX,
     CONFIDENCE,
@@ -20,37 +21,14 @@ from earthwire.grounding.fidelity import (
     SIDE_SESSIONS_MIN,
 )
 from earthwire.grounding.lag import LagReport, lag_problems
-from earthwire.grounding.outcome_mix import Rate, fault_rate, kind_shares, mean_run_length, rates_agree
+from earthwire.grounding.outcome_mix import Rate, fault_rate, kind_shares, mean_run_length
 from earthwire.grounding.rivals import mock
+from earthwire.grounding.tool_comparison import ToolComparison, compare_tools
 from earthwire.grounding.verdict import Verdict, rate_failures, tail_failures, verdict
 from earthwire.traces.calls import Calls, FloatArray, split_sessions
 
-_TOOL_CALLS_MIN = 20
 _PERMUTATIONS = 200
 _ALPHA = 0.01
-
-
-class ToolComparison(msgspec.Struct, frozen=True):
-    """Distances of one tool.
-
-    Attributes:
-        ks, ks_critical: distance of latencies, and the one that independent calls of one law exceed 1 % of the time.
-        log_wasserstein: of latencies; 0.1 is off by about 10 % on average.
-        quantile_ratios: simulated over real; None where too few calls.
-        real, simulated: fault rates.
-        agree: whether the fault rates may be the same.
-    """
-
-    tool: str
-    real_calls: int
-    simulated_calls: int
-    ks: float
-    ks_critical: float
-    log_wasserstein: float
-    quantile_ratios: dict[str, float | None]
-    real: Rate
-    simulated: Rate
-    agree: bool
 
 
 class VerifyReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,6 +42,7 @@ class VerifyReport(msgspec.Struct, frozen=True, kw_only=True):
         p_value: of the classifier's score, by permuting whole sessions; small means told apart.
         tools: comparison of each tool with enough calls on both sides, most calls first.
         left_out: tools that only one side has.
+        curves: what the report's pictures are drawn from.
         lag: how late the proxy was that recorded the simulated calls; None where that is not known.
     """
 
@@ -90,6 +69,7 @@ class VerifyReport(msgspec.Struct, frozen=True, kw_only=True):
     run_length_simulated: float | None
     tools: list[ToolComparison]
     left_out: list[str]
+    curves: Curves
     lag: LagReport | None
     verdict: Verdict
     reasons: list[str]
@@ -121,7 +101,7 @@ def verify(
     if min(timed_real.session_count, timed_simulated.session_count) >= 4:
         scores = _Scores(timed_real, timed_simulated, repeats, seed, progress)
     unresolved = _unresolved(scores)
-    tools = _compare_tools(real, simulated)
+    tools = compare_tools(real, simulated, CONFIDENCE)
     real_rate, simulated_rate = fault_rate(real, CONFIDENCE), fault_rate(simulated, CONFIDENCE)
     ratios = _ratios(timed_real, timed_simulated)
     failures = _failures(scores, real_rate, simulated_rate, ratios.get("p99"))
@@ -150,6 +130,7 @@ def verify(
         run_length_simulated=mean_run_length(simulated),
         tools=tools,
         left_out=left_out,
+        curves=draw_curves(real, simulated, CONFIDENCE),
         lag=lag,
         verdict=verdict(shortage, failures, unresolved, invalid),
         reasons=invalid + shortage + failures + unresolved or ["every criterion is met"],
@@ -231,31 +212,6 @@ def _tool_weights(real: Calls, simulated: Calls) -> FloatArray:
     weight = (want / np.maximum(have, 1))[real.tool]
     scaled: FloatArray = weight * (len(real) / max(weight.sum(), 1e-12))
     return scaled
-
-
-def _compare_tools(real: Calls, simulated: Calls) -> list[ToolComparison]:
-    comparisons = []
-    for code, tool in enumerate(real.tool_names):
-        a, b = real.select(real.tool == code), simulated.select(simulated.tool == code)
-        a_s, b_s = a.timed().latency_s, b.timed().latency_s
-        if min(len(a_s), len(b_s)) < _TOOL_CALLS_MIN:
-            continue
-        a_rate, b_rate = fault_rate(a, CONFIDENCE), fault_rate(b, CONFIDENCE)
-        comparisons.append(
-            ToolComparison(
-                tool=tool,
-                real_calls=len(a),
-                simulated_calls=len(b),
-                ks=distances.ks(a_s, b_s),
-                ks_critical=distances.ks_critical(len(a_s), len(b_s), _ALPHA),
-                log_wasserstein=distances.log_wasserstein(a_s, b_s),
-                quantile_ratios=distances.quantile_ratios(b_s, a_s),
-                real=a_rate,
-                simulated=b_rate,
-                agree=rates_agree(a_rate, b_rate),
-            )
-        )
-    return sorted(comparisons, key=lambda c: -c.simulated_calls)
 
 
 def _ratios(real: Calls, simulated: Calls) -> dict[str, float | None]:
