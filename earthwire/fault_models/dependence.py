@@ -115,11 +115,10 @@ class CompactRanks:
 
     def next_rank(self, index: int, u: tuple[float, ...]) -> float:
         """Return the rank of call `index`, in (0, 1), from the call's uniforms; calls come in order."""
-        step = normal_quantile(u[_LEVEL])
-        slow = self._slow
-        self._slow = slow = step if slow is None else self._memory * slow + self._innovation * step
-        noise = normal_quantile(u[_LATENCY])
-        return self._rank_law.rank(self._offset + self._slow_weight * slow + self._white * noise)
+        score = self._offset
+        if self._slow_weight != 0.0:
+            score += self._slow_weight * self._next_slow(u[_LEVEL])
+        return self._rank_law.rank(score + self._white * normal_quantile(u[_LATENCY]))
 
     def next_scores(self, steps: Iterable[float], noise: Iterable[float]) -> list[float]:
         """Return the normal scores of many calls, which `next_rank` makes ranks of.
@@ -138,6 +137,12 @@ class CompactRanks:
             scores.append(offset + slow_weight * slow + white * own)
         self._slow = slow
         return scores
+
+    def _next_slow(self, u: float) -> float:
+        """Let the slow level advance by one call; return where it is then."""
+        step, slow = normal_quantile(u), self._slow
+        self._slow = slow = step if slow is None else self._memory * slow + self._innovation * step
+        return slow
 
     @property
     def rank_law(self) -> "RankLaw":

@@ -12,7 +12,7 @@ A plan is decided by pure code (`draw`) and performed by one shell (`earthwire.p
 """
 
 import hashlib
-from typing import Literal
+from typing import Literal, final
 
 import msgspec
 
@@ -24,20 +24,24 @@ AbortHow = Literal["rst", "fin", "hang"]
 PieceCut = Literal["events", "parts", "fragments"]
 
 
+@final
 class Forward(msgspec.Struct, frozen=True, tag="forward", gc=False):
     """Send the request upstream now; later `Relay` steps pass on what comes back."""
 
 
+@final
 class Wait(msgspec.Struct, frozen=True, tag="wait", gc=False):
     """Wait until `until_s` seconds after the arrival of the request."""
 
     until_s: float
 
 
+@final
 class RelayHead(msgspec.Struct, frozen=True, tag="relay_head", gc=False):
     """Pass on the status line and headers of the upstream's response, as soon as they are there."""
 
 
+@final
 class RelayBody(msgspec.Struct, frozen=True, tag="relay_body", gc=False):
     """Pass on the upstream's body as it comes; its last bytes leave no earlier than `last_byte_s`.
 
@@ -48,6 +52,7 @@ class RelayBody(msgspec.Struct, frozen=True, tag="relay_body", gc=False):
     fraction: float = 1.0
 
 
+@final
 class RelayFalseHead(msgspec.Struct, frozen=True, tag="relay_false_head"):
     """Pass on the upstream's status line and headers, with statements that are not true of the body behind them.
 
@@ -62,6 +67,7 @@ class RelayFalseHead(msgspec.Struct, frozen=True, tag="relay_false_head"):
     chunked: bool = False
 
 
+@final
 class RelayPart(msgspec.Struct, frozen=True, tag="relay_part", gc=False):
     """Pass on the next `byte_count` bytes of the upstream's body, or all of them, as they come.
 
@@ -71,10 +77,12 @@ class RelayPart(msgspec.Struct, frozen=True, tag="relay_part", gc=False):
     byte_count: int | None = None
 
 
+@final
 class LoseReply(msgspec.Struct, frozen=True, tag="lose_reply", gc=False):
     """Read the upstream's whole response and send nothing of it: the upstream has done its work, its answer is lost."""
 
 
+@final
 class RelayPieces(msgspec.Struct, frozen=True, tag="relay_pieces"):
     """Pass on the upstream's body in pieces, the first no earlier than ``due_s[0]`` and the last than ``due_s[-1]``.
 
@@ -89,6 +97,7 @@ class RelayPieces(msgspec.Struct, frozen=True, tag="relay_pieces"):
     u: float = 0.5
 
 
+@final
 class RelayDamaged(msgspec.Struct, frozen=True, tag="relay_damaged"):
     """Pass on the upstream's response with its body damaged; stands in place of both `RelayHead` and `RelayBody`.
 
@@ -106,6 +115,7 @@ class RelayDamaged(msgspec.Struct, frozen=True, tag="relay_damaged"):
     due_s: tuple[float, ...] = ()
 
 
+@final
 class RelayAnswer(msgspec.Struct, frozen=True, tag="relay_answer", gc=False):
     """Pass on the response to a request of JSON-RPC, of which only the answer itself is due at a time.
 
@@ -121,6 +131,7 @@ class RelayAnswer(msgspec.Struct, frozen=True, tag="relay_answer", gc=False):
     damages_message: bool = False
 
 
+@final
 class Head(msgspec.Struct, frozen=True, tag="head"):
     """Send a status line and headers of our own.
 
@@ -134,18 +145,21 @@ class Head(msgspec.Struct, frozen=True, tag="head"):
     content_length: int | None = 0
 
 
+@final
 class Body(msgspec.Struct, frozen=True, tag="body", gc=False):
     """Send these bytes of body."""
 
     data: bytes
 
 
+@final
 class Raw(msgspec.Struct, frozen=True, tag="raw", gc=False):
     """Send these bytes as they are, outside of all framing; the connection serves no other call."""
 
     data: bytes
 
 
+@final
 class Abort(msgspec.Struct, frozen=True, tag="abort", gc=False):
     """End the connection: with a reset (``rst``), in order (``fin``), or not at all (``hang``).
 
@@ -155,6 +169,7 @@ class Abort(msgspec.Struct, frozen=True, tag="abort", gc=False):
     how: AbortHow
 
 
+@final
 class AbortReused(msgspec.Struct, frozen=True, tag="abort_reused", gc=False):
     """End the connection as `Abort` does if it has served a call before; on a new one go on with the next step."""
 
@@ -208,8 +223,12 @@ PASS_THROUGH = Plan("ok", 0.0, 0.0, (Forward(), RelayHead(), RelayBody()), "assu
 """The plan that changes nothing: forward at once, relay as it comes."""
 
 _ENCODER = msgspec.msgpack.Encoder()
+_EMPTY_DIGEST = hashlib.blake2b(digest_size=8)
+"""Copied for each plan, which takes a third of the time of making a new one."""
 
 
 def plan_digest(plan: Plan) -> str:
     """Return 16 hex digits that identify a plan: equal digests mean equal plans."""
-    return hashlib.blake2b(_ENCODER.encode(plan), digest_size=8).hexdigest()
+    digest = _EMPTY_DIGEST.copy()
+    digest.update(_ENCODER.encode(plan))
+    return digest.hexdigest()

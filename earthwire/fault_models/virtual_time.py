@@ -45,7 +45,7 @@ class Patience(msgspec.Struct, frozen=True):
 def never_ends(plan: Plan) -> bool:
     """Tell whether a plan ends in silence."""
     last = plan.steps[-1] if plan.steps else None
-    return isinstance(last, Abort) and last.how == "hang"
+    return type(last) is Abort and last.how == "hang"
 
 
 def given_up(plan: Plan, limit_s: float, shape: TimeoutShape) -> Plan:

@@ -51,9 +51,8 @@ class RealClock:
         """Number of deadlines that are still awaited."""
         return sum(not signal.fired for _, _, signal in self._waits)
 
-    def now(self) -> float:
-        """Return the monotonic time in seconds."""
-        return time.monotonic()
+    now = staticmethod(time.monotonic)
+    """Return the monotonic time in seconds."""
 
     def wait_until(self, deadline_s: float) -> Signal:
         """Return a signal that fires once the monotonic time is at least `deadline_s`."""

@@ -75,13 +75,13 @@ class Performance(msgspec.Struct, eq=False):
         """
         request = self.context.request
         for step in steps:
-            # Not a match statement: its class patterns take longer than what is done at a usual step.
-            if isinstance(step, Wait):
+            # Neither match nor isinstance: saying no takes them longer than a usual step takes.
+            if type(step) is Wait:
                 due_s = request.arrival_s + step.until_s
                 if due_s > self.clock.now():
                     await self.flush()
                     await self.clock.wait_until(due_s)
-            elif isinstance(step, Forward):
+            elif type(step) is Forward:
                 context = self.context
                 exchange = await context.route.source.forward(request, context.target, context.episode)
                 self.exchange, self.source_origin = exchange, exchange.origin
@@ -92,24 +92,24 @@ class Performance(msgspec.Struct, eq=False):
                     self.plan = exchange.recorded_plan
                     await self.run(self.plan.steps)
                     return
-            elif isinstance(step, RelayHead):
+            elif type(step) is RelayHead:
                 self.head = await self.upstream_exchange().head()
                 self.relay_head(self.head)
-            elif isinstance(step, RelayBody):
+            elif type(step) is RelayBody:
                 if not self._relay_body_at_once(step):
                     await self._relay_body(step)
-            elif isinstance(step, Head):
+            elif type(step) is Head:
                 self.writer.own_head(step)
-            elif isinstance(step, Body):
+            elif type(step) is Body:
                 self.writer.stage(step.data)
                 await self.flush()
-            elif isinstance(step, RelayPieces):
+            elif type(step) is RelayPieces:
                 await self._relay_pieces(step)
-            elif isinstance(step, RelayDamaged):
+            elif type(step) is RelayDamaged:
                 await self._relay_damaged(step)
-            elif isinstance(step, RelayAnswer):
+            elif type(step) is RelayAnswer:
                 await relay_answer(self, step)
-            elif isinstance(step, Abort):
+            elif type(step) is Abort:
                 await self.abort(step.how)
             else:
                 await perform_rare(self, step)

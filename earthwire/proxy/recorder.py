@@ -28,6 +28,7 @@ class Recorder:
     Attributes:
         record_count: records taken so far.
         written_count: records that are with the operating system.
+        full: no further record should be made before `room` has returned.
 
     Args:
         path: the file; created with its header if it does not exist, appended to if it does.
@@ -61,14 +62,10 @@ class Recorder:
         self._handle: asyncio.TimerHandle | None = None
         self._room = asyncio.Event()
         self._room.set()
+        self.full = False
         self._failing = False
         self.record_count = 0
         self.written_count = 0
-
-    @property
-    def full(self) -> bool:
-        """Whether no further record should be made before `room` has returned."""
-        return not self._room.is_set()
 
     def add(self, record: TraceRecord | ServedRecord | FinishedCall) -> None:
         """Take a record, or a call to make one of; it is on its way to the disk within `BATCH_PERIOD_S`."""
@@ -81,6 +78,7 @@ class Recorder:
         elif len(queue) >= BATCH_COUNT_MAX and not self._failing:
             self._flush()
         if len(queue) >= self._queue_count_max:
+            self.full = True
             self._room.clear()
 
     async def room(self) -> None:
@@ -124,7 +122,9 @@ class Recorder:
         if self._written is not None:
             self._written(self._encoded_count)
         self._encoded_count = 0
-        self._room.set()
+        if self.full:
+            self.full = False
+            self._room.set()
 
     def _report(self, error: OSError) -> None:
         if not self._failing:

@@ -28,6 +28,10 @@ class LiveSource:
 
     Its addresses are resolved once and stay the same: a name that later points elsewhere is not followed.
 
+    Attributes:
+        upstream: where to connect.
+        server_address: host name of the upstream.
+
     Args:
         upstream: where to connect.
         limits: bounds.
@@ -39,6 +43,7 @@ class LiveSource:
         self, upstream: Upstream, limits: Limits, watchdog: Watchdog, tls: ssl.SSLContext | None = None
     ) -> None:
         self.upstream = upstream
+        self.server_address = upstream.host
         self._limits = limits
         self._watchdog = watchdog
         self._tls = (tls or ssl.create_default_context()) if upstream.scheme == "https" else None
@@ -51,11 +56,6 @@ class LiveSource:
         self._after_target = f" HTTP/1.1\r\nHost: {upstream.authority}\r\n"
         self._origin = f"Origin: {upstream.scheme}://{upstream.authority}\r\n"
         self._closed = False
-
-    @property
-    def server_address(self) -> str:
-        """Host name of the upstream."""
-        return self.upstream.host
 
     @property
     def idle_count(self) -> int:

@@ -48,7 +48,7 @@ _CONTENT = ("data", "result", "results")
 _FAILED = frozenset(("error", "fail", "failed", "failure"))
 _NOISE = re.compile(r"[_-]")
 _FIRST_KEY = re.compile(rb'\s*\{\s*"([A-Za-z_-]{1,40})"')
-_FIRST_KEYS = _VOCABULARY | {"jsonrpc", "id"}
+_FIRST_KEYS = frozenset(key.encode() for key in _VOCABULARY | {"jsonrpc", "id"})
 """What a JSON-RPC response may begin with is added."""
 
 LLM_ERROR_TYPES = frozenset(
@@ -94,7 +94,8 @@ def may_be_error_envelope(body: bytes, bytes_max: int = 16 * 1024) -> bool:
     if len(body) > bytes_max:
         return False
     first = _FIRST_KEY.match(body)
-    return first is not None and _folded(first[1].decode("ascii")) in _FIRST_KEYS
+    # Folded as bytes: every body that is relayed comes through here.
+    return first is not None and first[1].translate(None, b"_-").lower() in _FIRST_KEYS
 
 
 def llm_error_type(value: object) -> str | None:
