@@ -2,11 +2,14 @@
 
 import importlib.util
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from earthwire.cli.console import fail, messages
+
+if TYPE_CHECKING:
+    from earthwire.config.recipe import RecipeFile
 
 _INSTALL = (
     "the forward proxy needs mitmproxy, in an environment of its own:\n"
@@ -20,13 +23,20 @@ def forward(
         list[str] | None,
         typer.Option("--intercept", "-i", help="Host of a tool, such as api.example.com or *.example.com."),
     ] = None,
+    recipe: Annotated[
+        str | None,
+        typer.Option(
+            "--recipe", help="Recipe, for its profile, seed, severity, hosts to intercept and record."
+        ),
+    ] = None,
     profile: Annotated[
         str | None, typer.Option("--profile", "-p", help="Profile: a file, or the name of a shipped one.")
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", help="Same seed, same calls: same plans.")] = 0,
+    seed: Annotated[int | None, typer.Option("--seed", help="Same seed, same calls: same plans.")] = None,
     severity: Annotated[
-        float, typer.Option("--severity", min=0.0, max=8.0, help="0 clean, 1 as recorded, up to 8: harsher.")
-    ] = 1.0,
+        float | None,
+        typer.Option("--severity", min=0.0, max=8.0, help="0 clean, 1 as recorded, up to 8: harsher."),
+    ] = None,
     record: Annotated[
         Path | None, typer.Option("--record", "-r", help="Append a trace record of each call (.jsonl).")
     ] = None,
@@ -67,7 +77,9 @@ def forward(
     if print_addon or print_authority:
         print(ADDON_SCRIPT if print_addon else authority_certificate(folder))
         return
-    if not intercept:
+    written = None if recipe is None else _written(recipe)
+    hosts = intercept or ([] if written is None else written.run.intercept)
+    if not hosts:
         fail("--intercept: name the hosts whose tools are simulated, such as --intercept api.example.com")
     if host not in ("127.0.0.1", "::1", "localhost") and not allow_public:
         fail(f"--host: {host} can be reached from other machines; listen on 127.0.0.1, or add --allow-public")
@@ -75,14 +87,15 @@ def forward(
         fail(_INSTALL)
     prepare_authority(folder)
     settings = ForwardSettings(
-        hosts=tuple(intercept),
+        hosts=tuple(hosts),
         host=host,
         port=port,
         authority_folder=folder,
+        recipe=recipe,
         profile=profile,
         seed=seed,
         severity=severity,
-        record_path=record,
+        record_path=_record_path(record, written),
         upstream_ca=upstream_ca,
     )
     messages().print(
@@ -91,6 +104,30 @@ def forward(
         soft_wrap=True,
     )
     _run(mitmproxy_arguments(settings))
+
+
+def _written(name: str) -> "RecipeFile":
+    """Read the recipe, and say what of it is not performed here."""
+    from earthwire.config.recipe import read_recipe
+    from earthwire.config.shipped import UnknownNameError, recipe_path
+    from earthwire.proxy.forward.settings import left_out
+
+    try:
+        recipe = read_recipe(recipe_path(name))
+    except UnknownNameError as error:
+        fail(str(error))
+    if parts := left_out(recipe):
+        text = (
+            f"earthwire: warning: {name}: only `earthwire serve` performs {', '.join(parts)}; left out here"
+        )
+        messages().print(text, markup=False, soft_wrap=True)
+    return recipe
+
+
+def _record_path(given: Path | None, recipe: "RecipeFile | None") -> Path | None:
+    if given is not None or recipe is None or recipe.record is None:
+        return given
+    return Path(recipe.record.path)
 
 
 def _run(arguments: list[str]) -> None:

@@ -13,26 +13,15 @@ if TYPE_CHECKING:
 
 def planner_of(recipe: RecipeFile) -> "Planner":
     """Return what draws the plans of a recipe; without a profile, what passes calls through."""
-    from earthwire.config.profile_file import read_profile
-    from earthwire.config.shipped import profile_path
+    from earthwire.config.recipe_simulation import recipe_simulation
     from earthwire.fault_models.grounded import GroundedSimulation
-    from earthwire.fault_models.outcome_path import FaultRules
-    from earthwire.fault_models.simulation import Simulation
     from earthwire.proxy.pass_through import PassThrough
 
-    if recipe.profile is None:
+    simulation = recipe_simulation(recipe)
+    if simulation is None:
         first = next(iter(recipe.routes.values()), None)
         host = None if first is None else urlsplit(first.upstream).hostname
         return PassThrough(host or "replay")
-    simulation = Simulation(
-        read_profile(profile_path(recipe.profile)),
-        recipe.seed,
-        recipe.server,
-        regime_clock=recipe.regime_clock,
-        severity=recipe.severity,
-        randomize=recipe.randomize,
-        rules=FaultRules(recipe.faults.pass_client_errors, recipe.faults.episode_drift),
-    )
     return GroundedSimulation(simulation, warn) if recipe.ground else simulation
 
 

@@ -80,7 +80,8 @@ def run(
         forward = None
         if hosts:
             recordings.append(recordings[0].with_suffix(".forward.jsonl"))
-            forward = _forward(running, Path(folder), hosts, [*options, f"--record={recordings[1]}"])
+            laws = [*([] if recipe is None else [f"--recipe={recipe}"]), *options]
+            forward = _forward(running, Path(folder), hosts, [*laws, f"--record={recordings[1]}"])
         try:
             values = {**section.environment, **_assignments(env or [])}
             environment = agent_environment(os.environ, base_url, values, forward)

@@ -84,6 +84,7 @@ from earthwire.config.recipe_hash import (
     profile_content_hash,
     recipe_hash,
 )
+from earthwire.config.recipe_simulation import recipe_simulation
 from earthwire.config.recipe_values import (
     FlatValue,
     differences,
@@ -176,6 +177,7 @@ __all__ = [
     "read_yaml",
     "recipe_hash",
     "recipe_path",
+    "recipe_simulation",
     "shipped_profile_path",
     "shipped_profiles",
     "shipped_recipe_path",

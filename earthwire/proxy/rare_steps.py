@@ -45,11 +45,11 @@ async def _relay_false_head(performance: "Performance", step: RelayFalseHead) ->
         length = exchange.body.received_bytes
     performance.head = head
     performance.damaged = True
-    performance.relay_head(_false_head(head, step, length))
+    performance.relay_head(false_head(head, step, length))
 
 
-def _false_head(head: ResponseHead, step: RelayFalseHead, body_bytes: int | None) -> ResponseHead:
-    """Return the head that is sent.
+def false_head(head: ResponseHead, step: RelayFalseHead, body_bytes: int | None) -> ResponseHead:
+    """Return the head that is sent in place of the upstream's.
 
     Args:
         head: of the upstream.

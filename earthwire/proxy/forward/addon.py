@@ -13,11 +13,14 @@ from mitmproxy import ctx, exceptions
 
 from earthwire.config.located_yaml import FileError
 from earthwire.config.profile_file import read_profile
-from earthwire.config.shipped import UnknownNameError, profile_path
+from earthwire.config.recipe import read_recipe
+from earthwire.config.recipe_simulation import recipe_simulation
+from earthwire.config.shipped import UnknownNameError, profile_path, recipe_path
 from earthwire.fault_models.call import Call
 from earthwire.fault_models.matching import ToolMatcher
 from earthwire.fault_models.severity import SEVERITY_MAX
 from earthwire.fault_models.simulation import Simulation
+from earthwire.proxy.baggage import episode_in_baggage
 from earthwire.proxy.forward.intercepted_call import ClientLeftError, InterceptedCall
 from earthwire.proxy.forward.performance import FlowPerformance
 from earthwire.proxy.headers import EPISODE_HEADER
@@ -33,13 +36,27 @@ from earthwire.traces.record import Outcome
 if TYPE_CHECKING:
     from mitmproxy.addonmanager import Loader
     from mitmproxy.connection import Client
-    from mitmproxy.http import HTTPFlow
+    from mitmproxy.http import HTTPFlow, Request
     from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 
 _PERFORMANCE = "earthwire"
 _HOSTS_REMEMBERED = 1024
 _EPISODE_HEADER = EPISODE_HEADER.decode("ascii")
 _Perform = Callable[[], Coroutine[None, None, None]]
+_LAWS = ("earthwire_recipe", "earthwire_profile", "earthwire_seed", "earthwire_severity")
+
+
+class _ConnectedClient:
+    """One connection of a client.
+
+    Attributes:
+        left: set when it is gone.
+        calls: that it has sent.
+    """
+
+    def __init__(self) -> None:
+        self.left = asyncio.Event()
+        self.calls = 0
 
 
 class SimulatedTools:
@@ -52,32 +69,35 @@ class SimulatedTools:
         self._planner: Planner = PassThrough()
         self._recorder: Recorder | None = None
         self._matcher = lru_cache(_HOSTS_REMEMBERED)(self._matcher_of)
-        self._clients: dict[str, asyncio.Event] = {}
+        self._server: str | None = None
+        self._started_s = time.monotonic()
+        self._clients: dict[str, _ConnectedClient] = {}
 
     # Called by mitmproxy.
 
     def load(self, loader: "Loader") -> None:
         """Declare the options."""
-        loader.add_option(
-            "earthwire_profile", str, "", "Profile: a file, or the name of one that is shipped."
-        )
-        loader.add_option("earthwire_seed", str, "0", "Same seed, same calls: same plans.")
-        loader.add_option("earthwire_severity", str, "1", f"0 clean, 1 as recorded, up to {SEVERITY_MAX:g}.")
-        loader.add_option("earthwire_record", str, "", "JSONL file that trace records are appended to.")
+        for name, text in (
+            (
+                "recipe",
+                "Recipe: a file, or the name of one that is shipped; its laws count where no option does.",
+            ),
+            ("profile", "Profile: a file, or the name of one that is shipped."),
+            ("seed", "Same seed, same calls: same plans; 0 unless a recipe says otherwise."),
+            ("severity", f"0 clean, 1 as recorded, up to {SEVERITY_MAX:g}."),
+            ("record", "JSONL file that trace records are appended to."),
+        ):
+            loader.add_option(f"earthwire_{name}", str, "", text)
 
     def configure(self, updated: set[str]) -> None:
-        """Read the profile.
+        """Read recipe and profile.
 
         Raises:
             OptionsError: if an option is wrong; mitmproxy shows the text.
         """
-        if updated & {"earthwire_profile", "earthwire_seed", "earthwire_severity"}:
+        if not updated.isdisjoint(_LAWS):
             try:
-                self._planner = _planner(
-                    ctx.options.earthwire_profile,
-                    int(ctx.options.earthwire_seed),
-                    float(ctx.options.earthwire_severity),
-                )
+                self._server, self._planner = _laws(*(getattr(ctx.options, name) for name in _LAWS))
             except (FileError, UnknownNameError, ValueError) as error:
                 raise exceptions.OptionsError(str(error)) from error
             self._matcher.cache_clear()
@@ -98,13 +118,13 @@ class SimulatedTools:
 
     def client_connected(self, client: "Client") -> None:
         """Watch for the client's leaving."""
-        self._clients[client.id] = asyncio.Event()
+        self._clients[client.id] = _ConnectedClient()
 
     def client_disconnected(self, client: "Client") -> None:
         """End what waits for a client that has left."""
-        left = self._clients.pop(client.id, None)
-        if left is not None:
-            left.set()
+        gone = self._clients.pop(client.id, None)
+        if gone is not None:
+            gone.left.set()
 
     def server_connect(self, data: "ServerConnectionHookData") -> None:
         """Refuse upstreams that hand out secrets to whoever can reach them."""
@@ -116,7 +136,9 @@ class SimulatedTools:
         """Draw; answer at once what the upstream is not to see."""
         if flow.response is not None or flow.error is not None:
             return
-        performance = FlowPerformance(self._call(flow), flow)
+        client = self._clients.setdefault(flow.client_conn.id, _ConnectedClient())
+        performance = FlowPerformance(self._call(flow, client), flow, reused=client.calls > 0)
+        client.calls += 1
         flow.metadata[_PERFORMANCE] = performance
         if not performance.is_forwarded:
             await self._performed(performance, performance.answer, flow)
@@ -126,7 +148,7 @@ class SimulatedTools:
         performance = flow.metadata.get(_PERFORMANCE)
         if performance is None or flow.response is None:
             return
-        if is_stream_type(flow.response.headers.get("content-type")):
+        if performance.relays_whole and is_stream_type(flow.response.headers.get("content-type")):
             with contextlib.suppress(ClientLeftError):
                 await performance.begin_stream()
 
@@ -142,20 +164,23 @@ class SimulatedTools:
         if performance is not None and not performance.call.aborted:
             self._record(performance.call, flow, "cancelled" if self._has_left(flow) else "conn_error")
 
-    def _call(self, flow: "HTTPFlow") -> InterceptedCall:
+    def _call(self, flow: "HTTPFlow", client: _ConnectedClient) -> InterceptedCall:
         request = flow.request
         host = request.pretty_host
         tool = self._matcher(host).tool(request.method, request.path.partition("?")[0])
-        episode = request.headers.pop(_EPISODE_HEADER, DEFAULT_EPISODE)
-        drawn = self._planner.draw(Call(episode, tool, request.method, request.path))
+        episode = _episode(request)
+        arrival_s = time.monotonic() - (time.time() - request.timestamp_start)
+        at_s = max(0.0, arrival_s - self._started_s)
+        drawn = self._planner.draw(Call(episode, tool, request.method, request.path, at_s=at_s))
         return InterceptedCall(
             episode=episode,
             tool=tool,
             method=request.method,
             host=host,
+            planner=self._planner,
             drawn=drawn,
-            arrival_s=time.monotonic() - (time.time() - request.timestamp_start),
-            client_left=self._clients.setdefault(flow.client_conn.id, asyncio.Event()),
+            arrival_s=arrival_s,
+            client_left=client.left,
         )
 
     async def _performed(self, performance: FlowPerformance, perform: _Perform, flow: "HTTPFlow") -> None:
@@ -188,18 +213,39 @@ class SimulatedTools:
 
     def _matcher_of(self, host: str) -> ToolMatcher:
         tools = self._planner.profile.tools if isinstance(self._planner, Simulation) else {}
-        return ToolMatcher(sorted(tools, key=lambda name: -tools[name].calls), host)
+        return ToolMatcher(sorted(tools, key=lambda name: -tools[name].calls), self._server or host)
 
 
-def _planner(profile: str, seed: int, severity: float) -> Planner:
+def _laws(recipe: str, profile: str, seed: str, severity: str) -> tuple[str | None, Planner]:
+    """Return the host in the profile's tool keys, None for that of each request, and what draws.
+
+    Raises:
+        FileError: if recipe or profile cannot be read.
+        UnknownNameError: if nothing is shipped under a name.
+        ValueError: if seed or severity is no number, or out of range.
+    """
+    given: dict[str, object] = {"profile": profile} if profile else {}
+    given |= {"seed": int(seed)} if seed else {}
+    given |= {"severity": float(severity)} if severity else {}
+    if recipe:
+        written = read_recipe(recipe_path(recipe)).model_copy(update=given)
+        return written.server, recipe_simulation(written) or PassThrough()
     if not profile:
-        return PassThrough()
-    return Simulation(read_profile(profile_path(profile)), seed, severity=severity)
+        return None, PassThrough()
+    laws = read_profile(profile_path(profile))
+    return None, Simulation(laws, int(seed or 0), severity=float(severity or 1.0))
+
+
+def _episode(request: "Request") -> str:
+    """Return the episode of a request; its header is never seen by the tool."""
+    named = request.headers.pop(_EPISODE_HEADER, None)
+    baggage = [value.encode("latin-1", "replace") for value in request.headers.get_all("baggage")]
+    return named or episode_in_baggage(baggage) or DEFAULT_EPISODE
 
 
 def _failure(kind: str) -> Outcome:
     outcome = outcome_of_kind(kind)
-    return outcome if outcome in ("timeout", "conn_error") else "conn_error"
+    return "conn_error" if outcome == "ok" else outcome
 
 
 def _is_link_local(host: str) -> bool:

@@ -4,7 +4,11 @@ import asyncio
 import contextlib
 import time
 
+import msgspec
+
 from earthwire.fault_models.call import Drawn
+from earthwire.fault_models.plan import plan_digest
+from earthwire.proxy.planner import Planner
 from earthwire.proxy.served_record import ServedRecord
 from earthwire.traces.body_class import classify_body
 from earthwire.traces.http_outcome import http_outcome
@@ -24,12 +28,14 @@ class InterceptedCall:
     Attributes:
         aborted: the plan ended its connection.
         altered: the response is not, or not wholly, what the upstream sent.
+        notes: what its record says beside the conditions of its plan.
 
     Args:
         episode: the agent run it belongs to.
         tool: key that calls are grouped by.
         method: of the request.
         host: name of the tool's host.
+        planner: that drew.
         drawn: what is planned.
         arrival_s: when the request began to arrive (monotonic).
         client_left: set when the client's connection is gone.
@@ -42,6 +48,7 @@ class InterceptedCall:
         tool: str,
         method: str,
         host: str,
+        planner: Planner,
         drawn: Drawn,
         arrival_s: float,
         client_left: asyncio.Event,
@@ -54,6 +61,8 @@ class InterceptedCall:
         self.arrival_s = arrival_s
         self.aborted = False
         self.altered = False
+        self.notes: dict[str, object] = {}
+        self._planner = planner
         self._client_left = client_left
 
     async def wait_until(self, since_arrival_s: float) -> None:
@@ -114,13 +123,23 @@ class InterceptedCall:
             origin=origin,
             episode=self.episode,
             call_index=self.drawn.call_index,
+            seed=self._planner.seed,
+            profile_hash=self._planner.profile_hash,
             plan_outcome=plan.outcome,
             plan_support=plan.support,
             plan_first_byte_ns=int(plan.first_byte_s * _NANOSECONDS_PER_SECOND),
             plan_last_byte_ns=due_ns,
+            plan_digest=plan_digest(plan),
             lateness_ns=duration_ns - due_ns if is_timed else None,
-            attributes=self.drawn.conditions,
+            attributes=self._attributes(),
         )
+
+    def _attributes(self) -> str | None:
+        conditions = self.drawn.conditions
+        if not self.notes:
+            return conditions
+        values = msgspec.json.decode(conditions, type=dict[str, object]) if conditions else {}
+        return msgspec.json.encode(values | self.notes).decode()
 
 
 def _outcome(

@@ -5,6 +5,9 @@ from pathlib import Path
 
 import msgspec
 
+from earthwire.config.channel_sections import ChannelsSection
+from earthwire.config.recipe import RecipeFile
+
 ADDON_SCRIPT = Path(__file__).with_name("script.py")
 """The file for ``mitmdump -s``."""
 
@@ -18,9 +21,10 @@ class ForwardSettings(msgspec.Struct, frozen=True, kw_only=True):
         host: address to listen on.
         port: TCP port.
         authority_folder: where its certificate authority lives.
-        profile: profile file, or name of one that comes with the package; None to change nothing.
-        seed: of all draws.
-        severity: 0 clean, 1 as recorded.
+        recipe: recipe whose laws count where nothing below says otherwise: a file, or the name of a shipped one.
+        profile: profile file, or name of one that comes with the package; with neither, nothing is changed.
+        seed: of all draws; None as the recipe says, or 0.
+        severity: 0 clean, 1 as recorded; None as the recipe says, or 1.
         record_path: JSONL file that trace records are appended to, or None.
         upstream_ca: PEM file of the authorities that upstreams are verified against, instead of the usual ones.
     """
@@ -29,9 +33,10 @@ class ForwardSettings(msgspec.Struct, frozen=True, kw_only=True):
     host: str = "127.0.0.1"
     port: int = 8901
     authority_folder: Path
+    recipe: str | None = None
     profile: str | None = None
-    seed: int = 0
-    severity: float = 1.0
+    seed: int | None = None
+    severity: float | None = None
     record_path: Path | None = None
     upstream_ca: Path | None = None
 
@@ -48,9 +53,10 @@ def mitmproxy_arguments(settings: ForwardSettings) -> list[str]:
         "confdir": str(settings.authority_folder),
         # A call that is answered by the plan alone must not be seen by its tool.
         "connection_strategy": "lazy",
+        "earthwire_recipe": settings.recipe or "",
         "earthwire_profile": settings.profile or "",
-        "earthwire_seed": str(settings.seed),
-        "earthwire_severity": repr(settings.severity),
+        "earthwire_seed": "" if settings.seed is None else str(settings.seed),
+        "earthwire_severity": "" if settings.severity is None else repr(settings.severity),
         "earthwire_record": "" if settings.record_path is None else str(settings.record_path),
     }
     if settings.upstream_ca is not None:
@@ -60,6 +66,19 @@ def mitmproxy_arguments(settings: ForwardSettings) -> list[str]:
     for host in settings.hosts:
         arguments += ["--allow-hosts", host_pattern(host)]
     return arguments
+
+
+def left_out(recipe: RecipeFile) -> list[str]:
+    """Return the parts of a recipe that a forward proxy does not perform, by their keys."""
+    parts = {
+        "channels": recipe.channels != ChannelsSection(),
+        "clock": recipe.clock.mode != "real",
+        "costs": recipe.costs is not None,
+        "budget": recipe.budget is not None,
+        "replay": recipe.replay is not None,
+        "ground": recipe.ground,
+    }
+    return [key for key, is_set in parts.items() if is_set]
 
 
 def host_pattern(host: str) -> str:

@@ -41,6 +41,13 @@ def close_after_response(flow: http.HTTPFlow) -> None:
     flow.request.headers["connection"] = "close"
 
 
+def leave_unterminated(flow: http.HTTPFlow) -> None:
+    """Leave out the last chunk of a chunked response, and close the connection. Not on HTTP/2, which has no chunks."""
+    close_after_response(flow)
+    # A response to HEAD has no last chunk, and by now mitmproxy asks the method for nothing else.
+    flow.request.method = "HEAD"
+
+
 def end_connection(flow: http.HTTPFlow, *, reset: bool) -> None:
     """End the client's connection without a response: in order, or by a TCP reset. On HTTP/2 only the stream ends."""
     handler = _handler_of(flow) if reset and not flow.request.is_http2 else None

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -35,7 +36,27 @@ KINDS = {
     "/cut": "malformed:truncated",
     "/page": "malformed:html",
 }
+BELOW_HTTP = {
+    "/lost": "conn_error:committed",
+    "/closed": "conn_error:closed",
+    "/after-head": "conn_error:after_head",
+    "/in-body": "conn_error:in_body",
+    "/unterminated": "malformed:unterminated",
+    "/too-long": "malformed:length_too_long",
+    "/coding": "malformed:content_coding",
+    "/too-short": "malformed:length_too_short",
+}
+REUSED = "/reused"
 BODY = json.dumps({"items": list(range(200))}).encode()
+SEED = 7
+RECIPE = """
+earthwire_recipe: 1
+profile: tools.yaml
+seed: 1
+routes: {{tool: {{upstream: "https://localhost:{port}"}}}}
+run: {{intercept: [localhost]}}
+record: {{path: record.jsonl}}
+"""
 CLIENT = """
 import json, sys, time
 library, base = sys.argv[1:3]
@@ -128,7 +149,10 @@ def forward(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forward]:
     python = forward_python()
     folder = tmp_path_factory.mktemp("forward")
     certificate, key = make_certificate(folder)
-    tools = {f"GET localhost{path}": laws(kind) for path, kind in KINDS.items()}
+    tools = {
+        f"GET localhost{path}": laws(kind)
+        for path, kind in (KINDS | BELOW_HTTP | {REUSED: "conn_error:reused"}).items()
+    }
     profile = Profile(tools, laws("ok"))
     (folder / "tools.yaml").write_text(profile_text(profile), encoding="utf-8")
 
@@ -140,8 +164,10 @@ def forward(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forward]:
     threading.Thread(target=server.serve_forever, daemon=True).start()
 
     port, record = free_port(), folder / "record.jsonl"
-    command = [python.with_name("earthwire"), "forward", "--intercept", "localhost", "--port", port]
-    options = ["--profile", folder / "tools.yaml", "--seed", 7, "--record", record]
+    recipe = folder / "recipe.yaml"
+    recipe.write_text(RECIPE.format(port=server.server_port), encoding="utf-8")
+    command = [python.with_name("earthwire"), "forward", "--recipe", recipe, "--port", port]
+    options = ["--seed", SEED]
     trust = ["--authority", folder / "authority", "--upstream-ca", certificate]
     process = subprocess.Popen([str(part) for part in (*command, *options, *trust)])
     try:
@@ -206,6 +232,42 @@ def test_clients_meet_each_kind_of_fault_over_tls(
         assert elapsed_s >= LATENCY_S, path
 
 
+@pytest.mark.parametrize(
+    ("library", "closed", "broken", "decoding"),
+    [
+        ("requests", "ProxyError", "ChunkedEncodingError", "ContentDecodingError"),
+        ("httpx", "RemoteProtocolError", "RemoteProtocolError", "DecodingError"),
+        ("httpx-http2", "RemoteProtocolError", "RemoteProtocolError", "DecodingError"),
+    ],
+)
+def test_faults_below_http_are_met_over_tls_too(
+    forward: Forward, library: str, closed: str, broken: str, decoding: str
+):
+    forward.paths.clear()
+    answers: dict[str, Any] = {
+        path: what for path, (what, _) in ask(forward, library, "/ok", *BELOW_HTTP).items()
+    }
+    assert answers["/ok"] == [200, "application/json", len(BODY)]
+    assert answers["/lost"] == answers["/closed"] == closed
+    for path in ("/after-head", "/in-body", "/unterminated", "/too-long"):
+        assert answers[path] == broken, path
+    assert answers["/coding"] == decoding
+    # A client of HTTP/1 reads as much as is stated; HTTP/2 tells it that there is more.
+    short = answers["/too-short"]
+    assert short[2] < len(BODY) if library != "httpx-http2" else short != answers["/ok"], short
+    # The tool did its work although its client never heard of it; what the plan ends alone, it never saw.
+    assert "/lost" in forward.paths
+    assert "/closed" not in forward.paths
+
+
+@pytest.mark.parametrize(
+    ("library", "closed"), [("requests", "ProxyError"), ("httpx", "RemoteProtocolError")]
+)
+def test_only_a_connection_that_has_served_a_call_is_ended(forward: Forward, library: str, closed: str):
+    assert ask(forward, library, REUSED)[REUSED][0] == [200, "application/json", len(BODY)]
+    assert ask(forward, library, "/ok", REUSED)[REUSED][0] == closed
+
+
 def test_curl_meets_a_cut_body(forward: Forward):
     if shutil.which("curl") is None:
         pytest.skip("curl is not installed")
@@ -242,7 +304,7 @@ def test_other_hosts_are_tunnelled_untouched(forward: Forward):
 def test_plans_are_those_of_the_same_calls_in_process(forward: Forward):
     ask(forward, "requests", "/ok", "/busy", "/cut")
     wait_for_records(forward.record, 3)
-    simulation = Simulation(forward.profile, 7)
+    simulation = Simulation(forward.profile, SEED)
     expected: dict[tuple[str, int], tuple[str, int]] = {}
     records = [record for record in read_traces(forward.record) if record.call_index is not None]
     for record in records:
