@@ -12,6 +12,9 @@ import numpy.typing as npt
 from earthwire.traces.calls import BoolArray, IntArray
 
 _KEY_BITS = 62
+_DENSE_MIN = 1 << 12
+_DENSE_FACTOR = 4
+"""Numbers are counted in an array of all possible ones while that is not many times as long as the column."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +40,20 @@ def count_cells(*columns: npt.NDArray[np.integer], where: BoolArray | None = Non
         keys = np.column_stack(columns) if where is None else np.column_stack(columns)[where]
         return _sum_rows(keys, np.ones(len(keys), dtype=np.int64))
     packed = packing.pack(columns)
-    packed = np.sort(packed if where is None else packed[where])
-    starts = starts_of(packed)
-    return Cells(packing.unpack(packed[starts]), np.diff(np.append(starts, len(packed))))
+    packed = packed if where is None else packed[where]
+    found, counts = count_numbers(packed, 1 << sum(packing.bits))
+    return Cells(packing.unpack(found), counts)
+
+
+def count_numbers(numbers: IntArray, end: int) -> tuple[IntArray, IntArray]:
+    """Count the distinct values of whole numbers from 0 to before `end`: (values, rising; how often each comes)."""
+    if end <= max(_DENSE_MIN, _DENSE_FACTOR * len(numbers)):
+        all_counts = np.bincount(numbers)
+        found = np.flatnonzero(all_counts)
+        return found, all_counts[found]
+    numbers = np.sort(numbers)
+    starts = starts_of(numbers)
+    return numbers[starts], np.diff(np.append(starts, len(numbers)))
 
 
 def sum_cells(keys: IntArray, counts: IntArray) -> Cells:

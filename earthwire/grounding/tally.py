@@ -66,20 +66,18 @@ def tally(calls: Calls) -> Tally:
     kind_names = (*calls.kind_names, START)
     not_drawn = [i for i, name in enumerate(kind_names) if name in NOT_DRAWN]
     drawn = calls.select(~np.isin(calls.kind, not_drawn)) if not_drawn else calls
-    known = drawn.latency_s > 0
-    full, cut = drawn.select(known & ~drawn.censored), drawn.select(known & drawn.censored)
-    bins = latency_bin(full.latency_s)
+    full, cut = _latencies(drawn, ~drawn.censored), _latencies(drawn, drawn.censored)
     sequences = _sequences(drawn)
     return Tally(
         tool_names=calls.tool_names,
         kind_names=kind_names,
-        latency=count_cells(full.tool, full.kind, bins),
-        session_sums=_session_sums(full, bins),
-        censored=count_cells(cut.tool, cut.kind, latency_bin(cut.latency_s)),
+        latency=count_cells(full.tool, full.kind, full.bins),
+        session_sums=_session_sums(full),
+        censored=count_cells(cut.tool, cut.kind, cut.bins),
         transitions=_transitions(sequences, start=len(kind_names) - 1),
         hazards=_hazards(sequences, calls.kind_names),
         sessions=count_cells(sequences.tool, where=~sequences.follows),
-        on_step=_on_clock_steps(full),
+        on_step=_on_clock_steps(full.latency_s, full.tool),
         calls=len(calls),
         session_count=calls.session_count,
     )
@@ -128,6 +126,24 @@ def bin_log_s(bins: IntArray) -> FloatArray:
 
 
 @dataclass(frozen=True, slots=True)
+class _Latencies:
+    """Known latencies, shape (n,)."""
+
+    tool: IntArray
+    kind: IntArray
+    session: IntArray
+    latency_s: FloatArray
+    bins: IntArray
+
+
+def _latencies(calls: Calls, where: BoolArray) -> _Latencies:
+    rows = np.flatnonzero((calls.latency_s > 0) & where)
+    latency_s = calls.latency_s.take(rows)
+    tool, kind, session = (column.take(rows) for column in (calls.tool, calls.kind, calls.session))
+    return _Latencies(tool, kind, session, latency_s, latency_bin(latency_s))
+
+
+@dataclass(frozen=True, slots=True)
 class _Sequences:
     """Calls sorted by session and tool, shape (n,); `follows` where the one before is of the same session and tool."""
 
@@ -137,11 +153,23 @@ class _Sequences:
 
 
 def _sequences(calls: Calls) -> _Sequences:
-    order = calls.by_tool_in_session
-    tool, session = calls.tool.take(order), calls.session.take(order)
-    follows = np.ones(len(order), dtype=bool)
-    follows[starts_of(tool, session)] = False
-    return _Sequences(tool, calls.kind.take(order), follows)
+    packing = packing_of((calls.session, calls.tool, np.array([0, len(calls)])))
+    if packing is None:
+        order = calls.by_tool_in_session
+        tool, session = calls.tool.take(order), calls.session.take(order)
+        follows = np.ones(len(order), dtype=bool)
+        follows[starts_of(tool, session)] = False
+        return _Sequences(tool, calls.kind.take(order), follows)
+    # One sort of whole numbers that hold their own positions is ten times as fast as a sort of positions.
+    _, tool_bits, place_bits = packing.bits
+    keys = np.sort(packing.pack((calls.session, calls.tool, np.arange(len(calls)))))
+    kind = calls.kind.take(keys & ((1 << place_bits) - 1))
+    keys >>= place_bits
+    follows = np.zeros(len(keys), dtype=bool)
+    np.equal(keys[1:], keys[:-1], out=follows[1:])
+    keys &= (1 << tool_bits) - 1
+    keys += packing.low[1]
+    return _Sequences(keys, kind, follows)
 
 
 def _transitions(calls: _Sequences, start: int) -> Cells:
@@ -156,19 +184,18 @@ def _hazards(calls: _Sequences, kind_names: Sequence[str]) -> Cells:
     is_bad = np.array([is_fault(name) for name in kind_names], dtype=bool)
     bad = is_bad.take(calls.kind)
     leaves, follows = bad[1:] != bad[:-1], calls.follows[1:]
-    begins = np.concatenate(([True], ~follows | leaves))[: len(bad)]
-    at = np.arange(len(bad))
-    age = at - np.maximum.accumulate(np.where(begins, at, 0)) + 1
-    bins = _AGE_BIN.take(age, mode="clip")
+    starts = np.flatnonzero(np.concatenate(([True], leaves | ~follows))[: len(bad)])
+    lengths = np.diff(np.append(starts, len(bad)))
+    age = np.arange(1, len(bad) + 1) - np.repeat(starts, lengths)
+    asked = np.flatnonzero(follows)
+    bins = _AGE_BIN.take(age.take(asked), mode="clip")
     # The last column says whether the run ends, so that calls and ends come from one count.
-    seen = count_cells(
-        calls.tool[:-1][follows], calls.kind[:-1][follows], bins[:-1][follows], leaves[follows]
-    )
+    seen = count_cells(calls.tool.take(asked), calls.kind.take(asked), bins, leaves.take(asked))
     return sum_cells(seen.keys[:, :3], np.column_stack((seen.counts, seen.counts * seen.keys[:, 3])))
 
 
-def _session_sums(calls: Calls, bins: IntArray) -> Cells:
-    columns = (calls.tool, calls.kind, calls.session, bins)
+def _session_sums(calls: _Latencies) -> Cells:
+    columns = (calls.tool, calls.kind, calls.session, calls.bins)
     packing = packing_of(columns)
     if packing is None:
         rows = np.column_stack(columns)[np.lexsort(columns[::-1])]
@@ -189,10 +216,9 @@ def _session_sums(calls: Calls, bins: IntArray) -> Cells:
     return Cells(keys[groups], np.column_stack(sums))
 
 
-def _on_clock_steps(calls: Calls) -> Cells:
+def _on_clock_steps(latency_s: FloatArray, tool: IntArray) -> Cells:
     """Count the whole multiples of each step; what is a multiple of a coarse step is one of the finer ones too."""
     parts = []
-    latency_s, tool = calls.latency_s, calls.tool
     for i in reversed(range(len(CLOCK_STEPS_S))):
         in_steps = latency_s / CLOCK_STEPS_S[i]
         on_step = (np.abs(in_steps - np.round(in_steps)) < _STEP_TOLERANCE) & (in_steps > 0.5)
