@@ -57,6 +57,7 @@ class EpisodeReport:
         intended_s, achieved_s, virtual_s: latencies added up: as drawn, as they were, on the episode's own clock.
         logical_calls, retries, recovered, gave_up: what attempts were made for, and what became of it.
         duplicate_effects, possible_duplicate_effects: work that was, or may have been, done twice.
+        costs: what it has spent, by charge, and what that makes of its reward; None where nothing is counted.
         whole: the answer of the proxy, with all that has no attribute here.
     """
 
@@ -75,6 +76,7 @@ class EpisodeReport:
     gave_up: int
     duplicate_effects: int
     possible_duplicate_effects: int
+    costs: Mapping[str, Any] | None
     whole: Mapping[str, object]
 
 
@@ -163,6 +165,7 @@ class EarthwireClient:
         speed: float | None = None,
         client_timeout_s: float | None = None,
         timeout_shape: str | None = None,
+        budget: Mapping[str, float] | None = None,
     ) -> Episode:
         """Declare an episode; what is left out is as the proxy's recipe says.
 
@@ -174,6 +177,8 @@ class EarthwireClient:
             speed: with ``scaled``, simulated seconds in a real one.
             client_timeout_s: patience of the agent; with ``virtual``, what outlasts it times out.
             timeout_shape: what stands for a time-out then: ``http_504``, ``http_408``, ``close`` or ``reset``.
+            budget: what it may spend: ``cost_max``, ``calls_max``, ``tokens_max``, ``latency_s_max``; with
+                ``refusal_status`` the HTTP status of what is refused then.
 
         Raises:
             EarthwireError: if the proxy refuses it.
@@ -258,5 +263,6 @@ def _report(answer: Mapping[str, Any]) -> EpisodeReport:
         gave_up=attempts["gave_up"],
         duplicate_effects=attempts["duplicate_effects"],
         possible_duplicate_effects=attempts["possible_duplicate_effects"],
+        costs=answer.get("costs"),
         whole=answer,
     )

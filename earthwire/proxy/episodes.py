@@ -10,7 +10,7 @@ import msgspec
 
 from earthwire.fault_models.grounded import GroundedSimulation
 from earthwire.fault_models.plan import Plan
-from earthwire.fault_models.reward.ledger import Ledger
+from earthwire.fault_models.reward.ledger import Budget, Ledger
 from earthwire.fault_models.simulation import Simulation
 from earthwire.fault_models.virtual_time import EpisodeClock, Patience, given_up
 from earthwire.proxy.clock import Clock
@@ -37,6 +37,7 @@ class EpisodeSettings(msgspec.Struct, frozen=True, kw_only=True):
         clock: how its time passes.
         speed: with a scaled clock, simulated seconds in a real one; positive.
         patience: of its client; used where time is virtual.
+        budget: what it may spend.
     """
 
     draws_as: str = DEFAULT_EPISODE
@@ -46,6 +47,7 @@ class EpisodeSettings(msgspec.Struct, frozen=True, kw_only=True):
     clock: EpisodeClock = "real"
     speed: float = 1.0
     patience: Patience = Patience()
+    budget: Budget | None = None
 
 
 class EpisodeRun:

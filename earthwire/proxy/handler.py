@@ -336,12 +336,22 @@ class Handler:
                 del self._episodes[next(iter(self._episodes))]
             run = self.episodes.get(episode) or self._implied(episode)
             known = self._episodes[episode] = _Episode(arrival_s, run)
-            if run is not None and self.spending is not None:
-                run.ledger = self.spending.ledger(episode)
+            if run is not None:
+                self._open_ledger(run)
         seq = known.call_count
         known.call_count = seq + 1
         # Requests that arrive together may be handled in either order.
         return known.run, seq, max(0.0, arrival_s - known.first_arrival_s)
+
+    def _open_ledger(self, run: EpisodeRun) -> None:
+        """Begin the account of a declared episode, where the recipe or its own budget asks for one."""
+        budget = run.settings.budget
+        if self.spending is None and budget is not None:
+            self.spending = Spending.without_prices()
+        if self.spending is not None:
+            run.ledger = self.spending.ledger(run.episode)
+            if budget is not None:
+                run.ledger.limit(budget)
 
     def _implied(self, episode: str) -> EpisodeRun | None:
         """Declare an episode that nobody declared, where the recipe gives all of them a clock of their own."""

@@ -1,14 +1,16 @@
 """What episodes spend while they run, and the refusal of calls once a budget is spent."""
 
 from collections.abc import Callable
-from typing import Final
+from functools import partial
+from typing import Final, Self
 
 import msgspec
 
 from earthwire.fault_models.call import Drawn
 from earthwire.fault_models.plan import Body, Head, Plan
 from earthwire.fault_models.reward.facts import BUDGET_SPENT_ATTRIBUTE, Ledgers
-from earthwire.fault_models.reward.ledger import Ledger
+from earthwire.fault_models.reward.ledger import Budget, Ledger
+from earthwire.fault_models.reward.prices import Price, PriceTable
 from earthwire.proxy.call_record import FinishedCall
 from earthwire.proxy.observed_calls import arguments_of
 
@@ -34,6 +36,11 @@ class Spending:
         self._ledgers = Ledgers(open_ledger)
         self._status = refusal_status
 
+    @classmethod
+    def without_prices(cls) -> Self:
+        """Return the ledgers of a proxy whose recipe has no prices: they count what budgets of episodes ask for."""
+        return cls(partial(Ledger, PriceTable(Price(), {})), Budget().refusal_status)
+
     def ledger(self, episode: str) -> Ledger:
         """Return the ledger of an episode."""
         return self._ledgers.ledger(episode)
@@ -48,10 +55,11 @@ class Spending:
         bound = ledger.exceeded()
         if bound is None:
             return None
-        code, message = _MESSAGES[self._status]
+        status = ledger.refusal_status or self._status
+        code, message = _MESSAGES[status]
         body = msgspec.json.encode({"error": {"code": code, "message": message, "type": code}})
-        head = Head(self._status, (("content-type", "application/json"), ("date", "")), len(body))
-        plan = Plan(f"http_4xx:{self._status}", 0.0, 0.0, (head, Body(body)), "assumed")
+        head = Head(status, (("content-type", "application/json"), ("date", "")), len(body))
+        plan = Plan(f"http_4xx:{status}", 0.0, 0.0, (head, Body(body)), "assumed")
         return Drawn(0, plan, msgspec.json.encode({BUDGET_SPENT_ATTRIBUTE: bound}).decode())
 
     def add(self, call: FinishedCall) -> None:

@@ -120,6 +120,15 @@ class Ledger:
             spending.charges[name] = spending.charges.get(name, 0.0) + charge
         return charges
 
+    @property
+    def refusal_status(self) -> int | None:
+        """HTTP status of calls that the budget refuses; None without a budget."""
+        return None if self._budget is None else self._budget.refusal_status
+
+    def limit(self, budget: Budget) -> None:
+        """Let a budget count instead of the one that it has."""
+        self._budget = budget
+
     def exceeded(self) -> str | None:
         """Return which bound of the budget is reached, None if there is room for a further call."""
         budget, spending = self._budget, self.spending

@@ -35,6 +35,29 @@ class _Given(BaseModel):
     model_config = ConfigDict(frozen=True)
 
 
+class EpisodeBudget(_Taken):
+    """What an episode may spend; afterwards its calls are refused."""
+
+    cost_max: Annotated[
+        float | None,
+        Field(ge=0.0, le=1e12, description="Most that its calls may cost, at the recipe's prices."),
+    ] = None
+    calls_max: Annotated[
+        int | None, Field(ge=0, le=10**9, description="Most calls."), BeforeValidator(_whole)
+    ] = None
+    tokens_max: Annotated[
+        int | None,
+        Field(ge=0, le=10**12, description="Most tokens, read and written."),
+        BeforeValidator(_whole),
+    ] = None
+    latency_s_max: Annotated[
+        float | None, Field(ge=0.0, le=1e9, description="Most seconds that its calls may take together.")
+    ] = None
+    refusal_status: Annotated[
+        Literal[402, 403, 429], Field(description="HTTP status of a refusal."), BeforeValidator(_whole)
+    ] = 429
+
+
 class EpisodeRequest(_Taken):
     """A new episode; what is left out is as the recipe says."""
 
@@ -68,6 +91,9 @@ class EpisodeRequest(_Taken):
     timeout_shape: Annotated[
         TimeoutShape, Field(description="What stands for the client's time-out where nobody waits.")
     ] = "http_504"
+    budget: Annotated[
+        EpisodeBudget | None, Field(description="What it may spend, instead of what the recipe says.")
+    ] = None
 
 
 class EpisodeQuery(_Taken):

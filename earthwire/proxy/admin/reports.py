@@ -1,6 +1,6 @@
 """From a declared episode to what the admin API says of it."""
 
-from earthwire.fault_models.reward.ledger import Ledger
+from earthwire.fault_models.reward.ledger import Budget, Ledger
 from earthwire.fault_models.virtual_time import Patience
 from earthwire.proxy.admin.models import (
     Attempts,
@@ -30,6 +30,7 @@ def settings_of(request: EpisodeRequest) -> EpisodeSettings:
         clock=request.clock,
         speed=request.speed,
         patience=Patience(request.client_timeout_s, request.timeout_shape),
+        budget=None if request.budget is None else Budget(**request.budget.model_dump()),
     )
 
 

@@ -144,6 +144,8 @@ def test_health_is_told_to_whoever_asks_this_listener(harness) -> None:
         ({"clock": "slow"}, "clock"),
         ({"speed": 0}, "speed"),
         ({"client_timeout_s": -1}, "client_timeout_s"),
+        ({"budget": {"calls": 3}}, "budget.calls"),
+        ({"budget": {"calls_max": -1}}, "budget.calls_max"),
         ({"id": "a/b"}, "id"),
         ({"id": "x" * 129}, "id"),
         ({"profile": "/etc/passwd"}, "profile"),
@@ -358,3 +360,25 @@ def test_costs_and_what_they_make_of_the_reward_are_read_back(harness) -> None:
         "shaping": 4.0,
         "reward_terms": 2.5,
     }
+
+
+@pytest.mark.parametrize("clock", ["real", "virtual"])
+def test_an_episode_can_have_a_budget_of_its_own(harness, clock) -> None:
+    async def scenario(admin):
+        budget = {"calls_max": 2, "refusal_status": 402}
+        wanted = {"clock": clock, "client_timeout_s": 5.0}
+        paths = []
+        for name, settings in (("poor", {**wanted, "budget": budget}), ("free", wanted)):
+            made = (await admin.ask("POST", EPISODES, {"id": name, **settings})).json
+            paths.append(made["base_urls"]["tool"].split(str(admin.proxy.port))[1] + "/search")
+        answers = [
+            await harness.talk(admin.proxy.port, harness.get(path)) for path in paths for _ in range(4)
+        ]
+        reports = [(await admin.ask("DELETE", f"{EPISODES}/{name}")).json for name in ("poor", "free")]
+        return answers, reports
+
+    answers, (poor, free) = with_admin(harness, scenario, PassThrough())
+    assert [answer.split(b" ")[1] for answer in answers] == [b"200"] * 2 + [b"402"] * 2 + [b"200"] * 4
+    assert (poor["costs"]["refused"], poor["costs"]["budget_spent"]) == (2, "calls")
+    assert poor["client_timeout_s"] == 5.0
+    assert free["costs"] is None or free["costs"]["refused"] == 0
