@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+import socket
 from collections.abc import Callable, Coroutine
 
 from earthwire.proxy.body import Body
@@ -14,6 +15,11 @@ from earthwire.proxy.request_head import RequestHeadReader
 from earthwire.proxy.request_parser import RequestParser
 from earthwire.proxy.watchdog import Watchdog
 
+_INTERIM = b"HTTP/1.1 100 Continue\r\n\r\n"
+_FIRST_LOOK_S = 0.005
+_LOOKS_MAX = 10
+"""A reset that answers what was sent comes within a round trip: it is looked for at doubling intervals, 5 s in all."""
+
 
 class ClientLeftError(ConnectionError):
     """The client closed its connection before the call was over."""
@@ -22,10 +28,15 @@ class ClientLeftError(ConnectionError):
 class ClientConnection(Connection):
     """One connection of a client.
 
-    A client that leaves while a request is being served cancels the fiber that serves it, wherever it waits.
+    A client that leaves while a request is being served cancels the fiber that serves it, wherever it waits. One that
+    closes its sending side may have left, or may only have nothing more to say: to a socket that looks the same until
+    something is sent. So it is sent an interim response, which every client has to accept and only one that is there
+    does; the kernel of one that has left answers with a reset. Where no interim response can be sent, since the answer
+    has begun or the connection is TLS, it counts as gone. HTTP/1.0 has none, and gets its answer unasked.
 
     Attributes:
         left: the client has closed the connection.
+        answer_begun: bytes of the present answer have been sent.
         draining: this connection ends after the call that is under way.
         reused: it has served a call before the present one.
 
@@ -40,14 +51,17 @@ class ClientConnection(Connection):
     __slots__ = (
         "_busy",
         "_fiber",
+        "_knows_interim",
         "_limits",
         "_lingering",
         "_parser",
         "_refusal",
         "_request",
         "_request_waiter",
+        "_sent_all",
         "_serve",
         "_watchdog",
+        "answer_begun",
         "draining",
         "left",
         "reused",
@@ -70,8 +84,11 @@ class ClientConnection(Connection):
         self._serve = serve
         self._parser = RequestParser(self, heads, limits)
         self._fiber: Fiber | None = None
+        self.answer_begun = False
         self._busy = False
         self._lingering = False
+        self._knows_interim = False
+        self._sent_all = False
         # What the fiber waits for between requests, and what it gets then.
         self._request_waiter: Signal | None = None
         self._request: Request | None = None
@@ -103,6 +120,29 @@ class ClientConnection(Connection):
             self._parse(waiter)
         elif len(parser.pending) > self._limits.head_bytes_max:
             self.pause_reading()
+
+    def eof_received(self) -> bool:
+        """Tell whether the connection stays open for an answer, though the client will send no more."""
+        is_tls = self.transport.get_extra_info("ssl_object") is not None
+        if is_tls or not self._busy or self._parser.open_body is not None or self.answer_begun:
+            return False
+        # Called again where reading was paused and goes on.
+        if not self._sent_all:
+            self._sent_all = True
+            if self._knows_interim:
+                self.transport.write(_INTERIM)
+                self._look_for_reset(_FIRST_LOOK_S, _LOOKS_MAX)
+        return True
+
+    def _look_for_reset(self, after_s: float, looks_left: int) -> None:
+        """End the connection if it was reset; nothing is read from it any more, which would tell."""
+        if self.left:
+            return
+        raw = self.transport.get_extra_info("socket")
+        if raw is None or raw.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+            self.abort()
+        elif looks_left:
+            self.loop.call_later(after_s, self._look_for_reset, 2 * after_s, looks_left - 1)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop serving (called by the loop)."""
@@ -149,8 +189,10 @@ class ClientConnection(Connection):
         if parser.pending:
             request = parser.next_request()
             if request is not None:
-                self._begin()
+                self._begin(request)
                 return request
+        if self._sent_all:
+            return None
         if self.reading_paused:
             self.resume_reading()
         self.overdue_at_s = self._watchdog.horizon_s + self._limits.client_idle_s_max
@@ -228,11 +270,13 @@ class ClientConnection(Connection):
             return
         self._request_waiter = None
         self._request = request
-        self._begin()
+        self._begin(request)
         waiter.fire()
 
-    def _begin(self) -> None:
+    def _begin(self, request: Request) -> None:
         self._busy = True
+        self.answer_begun = False
+        self._knows_interim = not request.headers.http_1_0
         self.overdue_at_s = math.inf
         parser = self._parser
         if parser.open_body is not None:

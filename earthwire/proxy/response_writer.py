@@ -146,6 +146,7 @@ class ResponseWriter(msgspec.Struct, eq=False):
             self._note_chunk(self.last_byte_s)
         if self.first_byte_s is None:
             self.first_byte_s = self.last_byte_s
+            self.client.answer_begun = True
 
     def time_chunks(self) -> None:
         """Note when parts of the body are written, though the response may be no stream."""

@@ -322,9 +322,62 @@ def test_pipelined_requests_are_answered_in_order_whatever_they_take(harness, pl
     ]
 
 
-def test_client_that_closes_its_sending_side_has_left(harness, play):
-    """As for nginx: an agent that gives up looks just the same, and the tool is not to work on for nobody."""
-    plan = harness.plan(Forward(), Wait(30.0), RelayHead(), RelayBody(), last_byte_s=30.0)
+SLOWLY = (Forward(), Wait(0.3), RelayHead(), RelayBody())
+
+
+@pytest.mark.parametrize("version", ["1.0", "1.1"])
+def test_client_that_only_closes_its_sending_side_gets_its_answer(harness, play, version):
+    """One that speaks HTTP/1.1 is sent an interim response before: by its kernel's answer we know that it is there."""
+
+    async def scenario():
+        plan = harness.plan(*SLOWLY, last_byte_s=0.3)
+        async with (
+            harness.upstream(harness.response()) as upstream,
+            harness.proxy(upstream.port, plan) as running,
+        ):
+            reader, writer = await harness.connect(running.port)
+            writer.write(f"POST /x HTTP/{version}\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi".encode())
+            writer.write_eof()
+            return await reader.read(), running
+
+    received, running = play(scenario())
+    interim = b"HTTP/1.1 100 Continue\r\n\r\n"
+    assert received.startswith(interim) == (version == "1.1")
+    assert received.removeprefix(interim).startswith(b"HTTP/1.1 200 OK\r\n")
+    assert received.endswith(b"hello")
+    assert [record.outcome for record in running.records()] == ["ok"]
+
+
+def test_requests_sent_before_the_sending_side_was_closed_are_all_answered(harness, play):
+    async def scenario():
+        plan = harness.plan(*SLOWLY, last_byte_s=0.3)
+        async with (
+            harness.upstream(harness.response()) as upstream,
+            harness.proxy(upstream.port, plan) as running,
+        ):
+            reader, writer = await harness.connect(running.port)
+            writer.write(harness.get(close=False) * 3)
+            writer.write_eof()
+            return await reader.read()
+
+    assert play(scenario()).count(b"hello") == 3
+
+
+@pytest.mark.parametrize("rest", [b"Content-Length: 5\r\n\r\nhe", b"X-Half: a he"])
+def test_half_a_request_before_the_sending_side_was_closed_is_none(harness, play, rest):
+    async def scenario():
+        async with harness.upstream(harness.response()) as upstream, harness.proxy(upstream.port) as running:
+            reader, writer = await harness.connect(running.port)
+            writer.write(b"POST /x HTTP/1.1\r\nHost: a\r\n" + rest)
+            await harness.until(lambda: running.proxy.connection_count)
+            writer.write_eof()
+            return await reader.read()
+
+    assert play(scenario()) == b""
+
+
+def test_client_that_leaves_is_told_from_one_that_closes_its_sending_side_at_once(harness, play):
+    """An agent that gives up: the tool is not to work on for nobody, and the record says how long it waited."""
     cancelled = asyncio.Event()
 
     async def silent(reader, writer):
@@ -333,15 +386,16 @@ def test_client_that_closes_its_sending_side_has_left(harness, play):
         cancelled.set()
 
     async def scenario():
-        async with harness.server(silent) as port, harness.proxy(port, plan) as running:
-            reader, writer = await harness.connect(running.port)
+        async with harness.server(silent) as port, harness.proxy(port) as running:
+            _, writer = await harness.connect(running.port)
             writer.write(harness.get())
             await harness.until(lambda: running.proxy.inflight_count)
-            writer.write_eof()
-            received = await reader.read()
+            left_s = time.monotonic()
+            writer.close()
             await cancelled.wait()
-            return received, running
+            await harness.until(lambda: not running.proxy.inflight_count)
+            return running, time.monotonic() - left_s
 
-    received, running = play(scenario())
-    assert received == b""
+    running, noticed_s = play(scenario())
+    assert noticed_s < 2.0
     assert running.records()[0].error_type == "client_left"
