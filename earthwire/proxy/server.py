@@ -12,6 +12,7 @@ import msgspec
 from earthwire.proxy.addresses import base_url, upstream_at
 from earthwire.proxy.admin_config import AdminConfig
 from earthwire.proxy.assembly import Assembly
+from earthwire.proxy.call_opening import CallOpening
 from earthwire.proxy.client_side import ClientConnection
 from earthwire.proxy.clock import RealClock
 from earthwire.proxy.episodes import Episodes
@@ -88,7 +89,7 @@ class Proxy:
     def episodes(self) -> Episodes:
         """Episodes that were declared; once started."""
         assert self._handler is not None, "a proxy has episodes after it was started"
-        return self._handler.episodes
+        return self._handler.opening.episodes
 
     @property
     def connection_count(self) -> int:
@@ -98,7 +99,7 @@ class Proxy:
     @property
     def inflight_count(self) -> int:
         """Calls under way."""
-        return 0 if self._handler is None else self._handler.inflight_count
+        return 0 if self._handler is None else self._handler.opening.inflight_count
 
     async def start(self) -> None:
         """Listen.
@@ -144,7 +145,7 @@ class Proxy:
             )
         assembly.forbid(self._own_endpoints())
         before, self._assembly = self._assembly, assembly
-        self._handler.serve_from(assembly.routes(), planner)
+        self._handler.opening.serve_from(assembly.routes(), planner)
         before.retire()
         self._retired.append(before)
         await self._check_upstreams()
@@ -289,18 +290,17 @@ class Proxy:
         if record_path is not None:
             written = None if worker is None else worker.count_written
             self._recorder = Recorder(record_path, self._loop, config.limits.records_queued_max, written)
-        handler = Handler(
+        spending = None if config.spending is None else config.spending()
+        opening = CallOpening(
             self._assembly.routes(),
             self._planner,
             self._clock,
             config.limits,
-            self._recorder,
-            config.keep_bodies,
+            None if worker is None else worker.placement,
+            spending,
+            config.implied_episodes,
         )
-        handler.placement = None if worker is None else worker.placement
-        handler.spending = None if config.spending is None else config.spending()
-        handler.implied_episodes = config.implied_episodes
-        return handler
+        return Handler(opening, self._clock, config.limits, self._recorder, config.keep_bodies, spending)
 
     def _release(self) -> None:
         for assembly in (*self._retired, self._assembly):

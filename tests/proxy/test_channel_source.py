@@ -412,7 +412,7 @@ def test_an_episode_that_starts_anew_has_the_same_noise_again() -> None:
         assert first[0] != first[1]
         handler = one.proxy._handler
         assert handler is not None
-        handler.forget("a")
+        handler.opening.forget("a")
         assert [(await one.get("/e/a/x"))[1] for _ in range(2)] == first
 
     with_proxy({"channels": {"observation": OBSERVATION}}, scenario)

@@ -28,7 +28,7 @@ class AdminSide:
         self._recorder = recorder
         self._clock = clock
         self._counters = CallCounters()
-        self._calls = ObservedCalls(recorder, handler.episodes, self._counters)
+        self._calls = ObservedCalls(recorder, handler.opening.episodes, self._counters)
         self._listener: AdminListener | None = None
         handler.observe(self._calls)
 
@@ -52,11 +52,11 @@ class AdminSide:
         subject = Subject(
             base_url,
             routes,
-            handler.episodes,
+            handler.opening.episodes,
             self._calls,
             self._counters,
             self._status,
-            handler.placement,
+            handler.opening.placement,
         )
         self._listener = AdminListener(self._config, subject)
         await self._listener.start()
@@ -72,7 +72,7 @@ class AdminSide:
         return Status(
             not handler.stopping,
             handler.stopping,
-            handler.inflight_count,
+            handler.opening.inflight_count,
             len(handler.clients),
             self._clock.lag_s,
             0 if recorder is None else recorder.record_count,

@@ -1,0 +1,182 @@
+"""From a request to the call that it is: where it leads, whose call it is, and what is planned for it."""
+
+import time
+from collections.abc import Callable
+from functools import lru_cache
+
+import msgspec
+
+from earthwire.fault_models.call import Call
+from earthwire.fault_models.grounded import GroundedSimulation
+from earthwire.proxy.call_context import CallContext
+from earthwire.proxy.clock import RealClock
+from earthwire.proxy.episodes import EpisodeRun, Episodes, EpisodeSettings, TooManyEpisodesError
+from earthwire.proxy.limits import Limits
+from earthwire.proxy.mcp.call import McpCall
+from earthwire.proxy.mcp.receive import receive
+from earthwire.proxy.mcp.server import McpServer
+from earthwire.proxy.planner import Planner
+from earthwire.proxy.refusal import RequestRefusedError
+from earthwire.proxy.request import Request
+from earthwire.proxy.routes import DEFAULT_EPISODE, Destination, Routes
+from earthwire.proxy.spending import Spending
+from earthwire.proxy.workers import MisplacedRequestError, Placement
+
+_TARGETS_REMEMBERED = 4096
+
+
+class _Episode:
+    """How far an episode has come."""
+
+    __slots__ = ("call_count", "first_arrival_s", "run")
+
+    def __init__(self, first_arrival_s: float, run: EpisodeRun | None) -> None:
+        self.first_arrival_s = first_arrival_s
+        self.call_count = 0
+        self.run = run
+
+
+class CallOpening:
+    """Opens the calls of one proxy.
+
+    Attributes:
+        lead: returns where a method and a target lead, and the tool that they call; raises `RequestRefusedError` if no
+            upstream is served there.
+        episodes: those that were declared.
+        inflight_count: calls under way.
+        placement: which episodes this process serves; None for all.
+
+    Args:
+        routes: where targets lead.
+        planner: names the tools, and draws where a route has no planner of its own.
+        clock: what deadlines count on.
+        limits: bounds.
+        placement: which episodes this process serves; None for all.
+        spending: what episodes spend, and the refusal of calls beyond a budget; None for neither.
+        implied_episodes: what episodes are that nobody declared; None if they have nothing of their own.
+    """
+
+    def __init__(
+        self,
+        routes: Routes,
+        planner: Planner,
+        clock: RealClock,
+        limits: Limits,
+        placement: Placement | None = None,
+        spending: Spending | None = None,
+        implied_episodes: EpisodeSettings | None = None,
+    ) -> None:
+        self._clock = clock
+        self._limits = limits
+        self._spending = spending
+        self._implied_episodes = implied_episodes
+        self._known: dict[str, _Episode] = {}
+        self.placement = placement
+        self.episodes = Episodes(limits.declared_episodes_max, self.forget)
+        self.inflight_count = 0
+        self.serve_from(routes, planner)
+
+    def serve_from(self, routes: Routes, planner: Planner) -> None:
+        """Let targets lead elsewhere from the next call on; calls under way end as they began."""
+        self._routes = routes
+        self._observer = planner if isinstance(planner, GroundedSimulation) else None
+        self._tool_of = lru_cache(_TARGETS_REMEMBERED)(planner.tool_of)
+        # Agents call few targets many times.
+        self.lead: Callable[[str, str], tuple[Destination, str]] = lru_cache(_TARGETS_REMEMBERED)(self._lead)
+
+    def forget(self, episode: str) -> None:
+        """Start an episode anew: its calls and recordings count from 0 again."""
+        self._known.pop(episode, None)
+        self._routes.forget(episode)
+        if self._spending is not None:
+            self._spending.forget(episode)
+
+    def plain_call(self, request: Request, destination: Destination, tool: str) -> CallContext:
+        """Open the call of a tool that the request line names.
+
+        Raises:
+            RequestRefusedError: if its episode cannot be served.
+        """
+        return self._open(request, destination, tool, destination.episode or self._episode_of(request))
+
+    async def mcp_call(self, request: Request, destination: Destination, server: McpServer) -> CallContext:
+        """Read a request to an MCP server, which alone tells its tool, and perhaps its episode; open its call.
+
+        Raises:
+            RequestRefusedError: if it cannot be read, or its episode cannot be served.
+        """
+        received = await receive(request, server, self._limits)
+        episode = destination.episode or received.episode
+        episode = DEFAULT_EPISODE if episode is None else self._routes.check_episode(episode)
+        if self.placement is not None and not self.placement.owns(episode):
+            raise MisplacedRequestError(self.placement.port_of(episode))
+        call = McpCall(server, received, self._observer)
+        return self._open(received.request, destination, call.tool, episode, call)
+
+    def _open(
+        self,
+        request: Request,
+        destination: Destination,
+        tool: str,
+        episode: str,
+        mcp: McpCall | None = None,
+    ) -> CallContext:
+        route, draws_as = destination.route, episode
+        run, seq, at_s = self._place(episode, request.arrival_s)
+        if run is not None:
+            route, draws_as = run.route(route), run.settings.draws_as
+        refusal = None if self._spending is None else self._spending.refusal(episode)
+        if refusal is not None:
+            drawn = refusal
+        elif mcp is None:
+            drawn = route.planner.draw(Call(draws_as, tool, request.line.method, destination.target, at_s))
+        else:
+            drawn = mcp.draw(route.planner, Call(draws_as, tool, at_s=at_s))
+        return CallContext(
+            request,
+            episode,
+            tool,
+            destination.target,
+            route,
+            seq,
+            self.inflight_count,
+            drawn,
+            self._clock.lag_s,
+            run,
+            mcp,
+        )
+
+    def _lead(self, method: str, target: str) -> tuple[Destination, str]:
+        destination = self._routes.destination(target)
+        return destination, self._tool_of(method, destination.path)
+
+    def _episode_of(self, request: Request) -> str:
+        episode = request.headers.episode
+        return DEFAULT_EPISODE if episode is None else self._routes.check_episode(episode)
+
+    def _place(self, episode: str, arrival_s: float) -> tuple[EpisodeRun | None, int, float]:
+        """Return a call's episode, if declared, its number in it and its time since the episode's first call."""
+        known = self._known.get(episode) or self._first_seen(episode, arrival_s)
+        seq = known.call_count
+        known.call_count = seq + 1
+        # Requests that arrive together may be handled in either order.
+        return known.run, seq, max(0.0, arrival_s - known.first_arrival_s)
+
+    def _first_seen(self, episode: str, arrival_s: float) -> _Episode:
+        if len(self._known) >= self._limits.episodes_max:
+            del self._known[next(iter(self._known))]
+        run = self.episodes.get(episode) or self._implied(episode)
+        known = self._known[episode] = _Episode(arrival_s, run)
+        if run is not None and self._spending is not None:
+            run.ledger = self._spending.ledger(episode)
+        return known
+
+    def _implied(self, episode: str) -> EpisodeRun | None:
+        """Declare an episode that nobody declared, where the recipe gives all of them a clock of their own."""
+        if self._implied_episodes is None:
+            return None
+        settings = msgspec.structs.replace(self._implied_episodes, draws_as=episode)
+        try:
+            return self.episodes.declare(episode, settings, time.time())
+        except TooManyEpisodesError as error:
+            raise RequestRefusedError(503, "too_many_episodes", str(error)) from error
