@@ -377,13 +377,19 @@ def _reread(
     read: Callable[[], RecipeFile], recipe: RecipeFile, planner: "Planner"
 ) -> Callable[[], "tuple[ServeConfig, Planner] | None"]:
     """Return what reads the recipe anew; it returns None where that changes nothing."""
+    from earthwire.proxy.serve_config import ServeError
+
     served = (recipe, planner.profile_hash)
 
     def reread() -> "tuple[ServeConfig, Planner] | None":
         nonlocal served
-        wanted = read()
-        new_planner = planner_of(wanted)
-        config = serve_config(wanted, new_planner)
+        try:
+            wanted = read()
+            new_planner = planner_of(wanted)
+            config = serve_config(wanted, new_planner)
+        except SystemExit as ended:
+            # What ends a command that starts must not end a proxy that serves; the message is out already.
+            raise ServeError("see the error above") from ended
         if (wanted, new_planner.profile_hash) == served and wanted.replay is None:
             return None
         served = (wanted, new_planner.profile_hash)

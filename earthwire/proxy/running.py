@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import gc
+import os
 import signal
 from collections.abc import Callable, Iterator
 
@@ -44,6 +45,8 @@ async def serve(
     warn = warn or warn_on_stderr
     async with running_proxy(config, planner, warn, worker) as proxy:
         reload = None if reread is None else _Reload(proxy, reread, warn, is_spokesman=worker is None)
+        if reload is not None:
+            proxy.reload_asked = reload.now if worker is None else _reload_all
         with _signals(stop, reload), _lifeline(stop, worker):
             gc.collect()
             gc.freeze()
@@ -78,6 +81,7 @@ class _Reload:
         self._is_spokesman = is_spokesman
         self._task: asyncio.Task[None] | None = None
         self._again = False
+        self._turn = asyncio.Lock()
 
     def __call__(self) -> None:
         if self._task is not None and not self._task.done():
@@ -85,20 +89,36 @@ class _Reload:
             return
         self._task = asyncio.create_task(self._reload())
 
+    async def now(self) -> str:
+        """Read the recipe anew and serve what it says; return what came of it.
+
+        Raises:
+            ServeError, ValueError, OSError: if it is wrong; nothing has changed then.
+        """
+        async with self._turn:
+            # In a thread: calls must not wait while files are read.
+            served = await asyncio.to_thread(self._reread)
+            if served is not None:
+                await self._proxy.reload(*served)
+            return said_of(served)
+
     async def _reload(self) -> None:
         while True:
             self._again = False
             try:
-                # In a thread: calls must not wait while files are read.
-                served = await asyncio.to_thread(self._reread)
-                if served is not None:
-                    await self._proxy.reload(*served)
+                said = await self.now()
                 if self._is_spokesman:
-                    self._warn(said_of(served))
+                    self._warn(said)
             except (ServeError, ValueError, OSError) as error:
                 self._warn(f"the recipe was not read again, the old one stays: {error}")
             if not self._again:
                 return
+
+
+async def _reload_all() -> str:
+    """Have the supervisor make all workers read the recipe anew."""
+    os.kill(os.getppid(), signal.SIGHUP)
+    return "all workers are told to read the recipe again; what comes of it is said on stderr"
 
 
 def said_of(served: tuple[ServeConfig, Planner] | None) -> str:

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import socket
 import ssl
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -44,6 +44,7 @@ class Proxy:
         host, port: where it listens, once started.
         sources: what answers its calls, by upstream.
         admin: its admin side, once started, if it has one.
+        reload_asked: reads recipe and profile anew for the admin side and says what came of it; None if none is there.
 
     Args:
         config: what is served.
@@ -77,6 +78,7 @@ class Proxy:
         self._retired: list[Assembly] = []
         self._recorder: Recorder | None = None
         self.admin: AdminSide | None = None
+        self.reload_asked: Callable[[], Awaitable[str]] | None = None
         self._servers: list[asyncio.Server] = []
         self._handler: Handler | None = None
 
@@ -150,6 +152,17 @@ class Proxy:
         self._retired.append(before)
         await self._check_upstreams()
 
+    async def _reload_from_admin(self) -> str:
+        """Do what the admin side asks for, if there is anything to read; see `Subject.reload`."""
+        from earthwire.proxy.admin.subject import NothingToReadError, ReloadFailedError
+
+        if self.reload_asked is None:
+            raise NothingToReadError("it was started without files that could be read again")
+        try:
+            return await self.reload_asked()
+        except (ServeError, ValueError, OSError) as error:
+            raise ReloadFailedError(f"the recipe was not read again, the old one stays: {error}") from error
+
     async def stop(self) -> None:
         """Take no new calls, let those in flight end within a bound, and write all records."""
         handler = self._handler
@@ -202,7 +215,7 @@ class Proxy:
         if own is not None:
             await self.stop()
             raise ServeError(f"upstream {own!r} is the admin side of this proxy, which agents must not reach")
-        self.admin = AdminSide(config, self._handler, self._recorder, self._clock)
+        self.admin = AdminSide(config, self._handler, self._recorder, self._clock, self._reload_from_admin)
         try:
             await self.admin.start(base_url(self.config, self.host, port), tuple(self.config.upstreams))
         except OSError as error:

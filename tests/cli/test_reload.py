@@ -1,6 +1,8 @@
 """SIGHUP: new calls get what recipe and profile say now, calls under way end as they began."""
 
 import http.client
+import json
+import os
 import re
 import select
 import signal
@@ -22,6 +24,7 @@ from earthwire.fault_models.outcome import START, OutcomeCounts
 from earthwire.traces import read_all
 
 END_TIMEOUT_S = 30.0
+TOKEN = "a-token-that-only-this-test-knows"
 
 
 def write_profile(path: Path, latency_s: float) -> None:
@@ -40,17 +43,19 @@ class Serving:
         self.record = folder / "calls.jsonl"
         self.write_recipe(tool_port)
         command = "from earthwire.cli.main import main; main()"
-        arguments = ["serve", str(self.recipe), "--workers", str(worker_count)]
+        arguments = ["serve", str(self.recipe), "--workers", str(worker_count), "--admin-port", "0"]
         self.process = subprocess.Popen(
             [sys.executable, "-c", command, *arguments],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
+            env={**os.environ, "EARTHWIRE_ADMIN_TOKEN": TOKEN},
             bufsize=0,  # Or lines would wait in a buffer that `select` does not see.
         )
         assert self.process.stdout is not None
         found = re.search(r":(\d+) ", self.process.stdout.readline().decode())
         assert found is not None, self.process.communicate(timeout=END_TIMEOUT_S)
         self.port = int(found[1])
+        self.admin_port = int(self.heard(r"admin API[^:]*: http://127\.0\.0\.1:(\d+)")[1])
 
     def write_recipe(self, tool_port: int, seed: int = 3) -> None:
         self.recipe.write_text(
@@ -70,13 +75,25 @@ class Serving:
     def reload(self, expected: str) -> str:
         """Send SIGHUP and return what is said about it."""
         self.process.send_signal(signal.SIGHUP)
+        return self.heard(re.escape(expected)).string
+
+    def reload_by_admin(self) -> tuple[int, str]:
+        """Ask the admin side to read the recipe anew; return status and message."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.admin_port, timeout=END_TIMEOUT_S)
+        connection.request("POST", "/_earthwire/reload", headers={"Authorization": f"Bearer {TOKEN}"})
+        response = connection.getresponse()
+        answer = json.loads(response.read())
+        connection.close()
+        return response.status, answer["message"] if response.status == 200 else answer["error"]["message"]
+
+    def heard(self, pattern: str) -> re.Match[str]:
+        """Wait until something is said on stderr."""
         assert self.process.stderr is not None
         while True:
             readable, _, _ = select.select([self.process.stderr], [], [], END_TIMEOUT_S)
-            assert readable, f"nothing was said about {expected!r}"
-            line = self.process.stderr.readline().decode()
-            if expected in line:
-                return line
+            assert readable, f"nothing was said about {pattern!r}"
+            if found := re.search(pattern, self.process.stderr.readline().decode()):
+                return found
 
     def stop(self) -> str:
         self.process.send_signal(signal.SIGTERM)
@@ -161,6 +178,33 @@ def test_a_broken_file_is_one_error_and_the_old_one_stays(serving, broken):
     assert "was not read again" not in rest
     assert "Traceback" not in rest
     assert len({call.profile_hash for call in read_all([serving.record])}) == 1
+
+
+def test_the_admin_side_has_it_read_anew(serving):
+    write_profile(serving.profile, 0.3)
+    status, message = serving.reload_by_admin()
+    assert (status, "read" in message) == (200, True)
+    until_new(serving, lambda took_s: took_s >= 0.3)
+    serving.stop()
+
+
+@pytest.mark.parametrize("serving", [1], indirect=True)
+def test_the_admin_side_says_what_is_wrong_and_the_old_one_stays(serving):
+    serving.profile.write_text("tool: {}\n")
+    status, message = serving.reload_by_admin()
+    assert status == 422
+    assert f"{serving.profile}:1:1: " in message
+    serving.call()
+    serving.stop()
+
+
+def test_recordings_that_cannot_be_replayed_do_not_end_what_is_served(serving):
+    """At the start they end the command."""
+    text = serving.recipe.read_text()
+    serving.recipe.write_text(text + "replay: {traces: [calls.jsonl], on_miss: forward}\n")
+    serving.reload("was not read again")
+    serving.call()
+    serving.stop()
 
 
 def test_what_did_not_change_changes_nothing(serving):

@@ -9,14 +9,22 @@ from pydantic import ValidationError
 from earthwire.proxy.admin.answers import error_answer, errors_as_json, invalid_answer, json_answer
 from earthwire.proxy.admin.guard import Guard
 from earthwire.proxy.admin.metrics import CONTENT_TYPE, exposition
-from earthwire.proxy.admin.models import EpisodeList, EpisodeQuery, EpisodeRequest, Health, HealthWord
+from earthwire.proxy.admin.models import (
+    EpisodeList,
+    EpisodeQuery,
+    EpisodeRequest,
+    Health,
+    HealthWord,
+    Reloaded,
+)
 from earthwire.proxy.admin.openapi import document
 from earthwire.proxy.admin.reports import created, report, settings_of
-from earthwire.proxy.admin.subject import Status, Subject
+from earthwire.proxy.admin.subject import NothingToReadError, ReloadFailedError, Status, Subject
 from earthwire.proxy.episodes import EpisodeExistsError, EpisodeRun, TooManyEpisodesError
 
 BODY_BYTES_MAX = 64 * 1024
 EPISODES_PATH = "/_earthwire/episodes"
+RELOAD_PATH = "/_earthwire/reload"
 LAG_S_MAX = 1.0
 """A loop that was this late last is not ready for more calls."""
 
@@ -45,6 +53,7 @@ class AdminApi:
             web.post(EPISODES_PATH, self.declare),
             web.get(one, self.read, allow_head=False),
             web.delete(one, self.end),
+            web.post(RELOAD_PATH, self.reload),
         ]
 
     async def healthz(self, _: web.Request) -> web.Response:
@@ -113,6 +122,15 @@ class AdminApi:
         if elsewhere := self._elsewhere(episode):
             return elsewhere
         return _answer_of(self._subject.episodes.end(episode), episode)
+
+    async def reload(self, _: web.Request) -> web.Response:
+        """Have recipe and profile read anew; a body means nothing."""
+        try:
+            return json_answer(Reloaded(message=await self._subject.reload()))
+        except NothingToReadError as error:
+            return error_answer(409, "nothing_to_read", str(error))
+        except ReloadFailedError as error:
+            return error_answer(422, "not_reloaded", str(error))
 
     def _elsewhere(self, episode: str) -> web.Response | None:
         """Return where an episode has to be asked for; None for those that this process serves."""

@@ -199,6 +199,12 @@ class Health(_Given):
     lag_s: Seconds
 
 
+class Reloaded(_Given):
+    """What came of reading recipe and profile anew."""
+
+    message: str
+
+
 class ErrorDetail(_Given):
     """What is wrong, and what to do about it."""
 

@@ -16,6 +16,7 @@ from earthwire.proxy.admin.models import (
     EpisodeRequest,
     Error,
     Health,
+    Reloaded,
 )
 
 _REFERENCE = "#/components/schemas/{model}"
@@ -24,10 +25,11 @@ _ERRORS = {
     "401": "The token is missing or wrong.",
     "403": "The request comes from a page of somebody else's.",
     "404": "There is no such episode.",
-    "409": "An episode of that id is declared already.",
+    "409": "An episode of that id is declared already, or there is no file to read anew.",
     "413": "The body is too large.",
     "415": "The body is not JSON.",
     "421": "The Host header names another listener, or another worker serves the episode of that id.",
+    "422": "Recipe or profile are wrong now; what was served before still is.",
     "429": "As many episodes are declared as are kept at once.",
 }
 _EPISODE_PARAMETER = {
@@ -70,6 +72,9 @@ def _paths() -> Json:
         "/metrics": {"get": _metrics()},
         "/_earthwire/openapi.json": {"get": _document_operation()},
         "/_earthwire/episodes": {"get": _list(), "post": _declare()},
+        "/_earthwire/reload": {
+            "post": _operation("reload", "Read recipe and profile anew.", {"200": Reloaded}, ("409", "422"))
+        },
         "/_earthwire/episodes/{episode}": {
             "parameters": [_EPISODE_PARAMETER],
             "get": _operation(
@@ -153,7 +158,8 @@ def _content(model: type[BaseModel]) -> Json:
 def _schemas() -> Json:
     _, taken = models_json_schema([(EpisodeRequest, "validation")], ref_template=_REFERENCE)
     given = [
-        (model, "serialization") for model in (EpisodeCreated, EpisodeList, EpisodeReport, Error, Health)
+        (model, "serialization")
+        for model in (EpisodeCreated, EpisodeList, EpisodeReport, Error, Health, Reloaded)
     ]
     _, answers = models_json_schema(given, ref_template=_REFERENCE)  # type: ignore[arg-type]  # literals, widened
     schemas: Json = {**taken["$defs"], **answers["$defs"]}

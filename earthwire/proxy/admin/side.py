@@ -1,5 +1,7 @@
 """Joins the admin side to the proxy that it belongs to."""
 
+from collections.abc import Awaitable, Callable
+
 from earthwire.proxy.admin.listener import AdminListener
 from earthwire.proxy.admin.subject import Status, Subject
 from earthwire.proxy.admin_config import AdminConfig
@@ -18,15 +20,22 @@ class AdminSide:
         handler: of the proxy's calls.
         recorder: of the proxy, or None.
         clock: of the proxy.
+        reload: as `Subject` has it.
     """
 
     def __init__(
-        self, config: AdminConfig, handler: Handler, recorder: Recorder | None, clock: RealClock
+        self,
+        config: AdminConfig,
+        handler: Handler,
+        recorder: Recorder | None,
+        clock: RealClock,
+        reload: Callable[[], Awaitable[str]],
     ) -> None:
         self._config = config
         self._handler = handler
         self._recorder = recorder
         self._clock = clock
+        self._reload = reload
         self._counters = CallCounters()
         self._calls = ObservedCalls(recorder, handler.opening.episodes, self._counters)
         self._listener: AdminListener | None = None
@@ -56,6 +65,7 @@ class AdminSide:
             self._calls,
             self._counters,
             self._status,
+            self._reload,
             handler.opening.placement,
         )
         self._listener = AdminListener(self._config, subject)

@@ -1,6 +1,6 @@
 """What the admin side sees of the proxy that it belongs to."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import msgspec
 
@@ -31,6 +31,14 @@ class Status(msgspec.Struct, frozen=True):
     written_count: int
 
 
+class NothingToReadError(Exception):
+    """The proxy was started without files that could be read anew."""
+
+
+class ReloadFailedError(Exception):
+    """Recipe or profile are wrong now; what was served before still is."""
+
+
 class Subject(msgspec.Struct, frozen=True):
     """One proxy, as far as it can be asked and told something.
 
@@ -41,6 +49,7 @@ class Subject(msgspec.Struct, frozen=True):
         calls: hands finished calls to accounts and counters.
         counters: of all calls.
         status: tells how it is.
+        reload: reads recipe and profile anew and says what came of it; raises NothingToReadError or ReloadFailedError.
         placement: which episodes this process serves; None for all.
     """
 
@@ -50,4 +59,5 @@ class Subject(msgspec.Struct, frozen=True):
     calls: ObservedCalls
     counters: CallCounters
     status: Callable[[], Status]
+    reload: Callable[[], Awaitable[str]]
     placement: Placement | None = None

@@ -250,6 +250,14 @@ def _refusal():
     return (Head(503),)
 
 
+def test_without_files_there_is_nothing_to_read_anew(harness) -> None:
+    async def scenario(admin):
+        return await admin.ask("POST", "/_earthwire/reload")
+
+    answer = with_admin(harness, scenario)
+    assert (answer.status, answer.json["error"]["code"]) == (409, "nothing_to_read")
+
+
 def test_there_is_a_bound_on_episodes(harness) -> None:
     async def scenario(admin):
         return [(await admin.ask("POST", EPISODES, {})).status for _ in range(3)]
