@@ -14,10 +14,11 @@ MAY_IMPORT = {
     "fault_models": {"traces"},
     "grounding": {"traces", "fault_models"},
     "config": {"fault_models"},
+    "report": {"traces", "fault_models", "grounding"},
     "proxy": {"traces", "fault_models", "config"},
-    "cli": {"traces", "fault_models", "grounding", "config", "proxy"},
+    "cli": {"traces", "fault_models", "grounding", "config", "report", "proxy"},
 }
-PURE_PARTS = ("traces", "fault_models", "grounding", "config")
+PURE_PARTS = ("traces", "fault_models", "grounding", "config", "report")
 ACTING_MODULES = {
     "asyncio",
     "multiprocessing",

@@ -7,16 +7,10 @@ import typer
 
 from earthwire.cli.console import EXIT_OF_VERDICT, late_status, output, percent
 from earthwire.cli.drift_table import drift_sentences
+from earthwire.cli.writing import write_page
 
 if TYPE_CHECKING:
     from earthwire.grounding.fidelity import FidelityReport
-
-_LABELS = {
-    "mock": "mock (median delay)",
-    "jitter": "mean ± jitter",
-    "lognormal": "log-normal per tool",
-    "earthwire": "earthwire",
-}
 
 
 def fidelity(
@@ -28,6 +22,12 @@ def fidelity(
     skip_bad_lines: Annotated[
         bool, typer.Option("--skip-bad-lines", help="Leave bad records out and report them.")
     ] = False,
+    html: Annotated[
+        Path | None,
+        typer.Option(
+            "--html", help="Also write the report with pictures, as one HTML file that needs nothing else."
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
     """Ask before serving: split by session, calibrate on one half, simulate the other, and score the match.
@@ -46,6 +46,10 @@ def fidelity(
         print(msgspec.json.encode(report).decode())
     else:
         _print(report)
+    if html is not None:
+        from earthwire.report import fidelity_page
+
+        write_page(html, fidelity_page(report))
     raise typer.Exit(EXIT_OF_VERDICT[report.verdict])
 
 
@@ -75,6 +79,8 @@ def _print_scores(report: "FidelityReport") -> None:
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
+    from earthwire.report import MODEL_LABELS
+
     table = Table(box=SIMPLE_HEAD, padding=(0, 2, 0, 0))
     table.add_column("simulation", no_wrap=True)
     for name in ("AUC", "gap closed", "fidelity ratio, m = 500"):
@@ -83,7 +89,7 @@ def _print_scores(report: "FidelityReport") -> None:
         style = "bold" if name == "earthwire" else None
         closed = f"{100 * score.gap_closed:.0f} %"
         table.add_row(
-            _LABELS[name], f"{score.auc:.3f}", closed, f"{score.fidelity_ratio_500:.2f}", style=style
+            MODEL_LABELS[name], f"{score.auc:.3f}", closed, f"{score.fidelity_ratio_500:.2f}", style=style
         )
     table.add_section()
     low, high = min(report.auc_real_repeats), max(report.auc_real_repeats)

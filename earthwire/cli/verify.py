@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from earthwire.cli.console import EXIT_OF_VERDICT, fail, late_status, messages, milliseconds, output, percent
+from earthwire.cli.writing import write_page, write_whole
 
 if TYPE_CHECKING:
     from earthwire.grounding.verify import VerifyReport
@@ -33,6 +34,12 @@ def verify(
     skip_bad_lines: Annotated[
         bool, typer.Option("--skip-bad-lines", help="Leave bad records out and report them.")
     ] = False,
+    html: Annotated[
+        Path | None,
+        typer.Option(
+            "--html", help="Also write the report with pictures, as one HTML file that needs nothing else."
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
     """Compare the proxy's own recording (or any simulation) with traces of the real tools.
@@ -55,6 +62,10 @@ def verify(
         print(msgspec.json.encode(report).decode())
     else:
         _print(report, rows)
+    if html is not None:
+        from earthwire.report import verify_page
+
+        write_page(html, verify_page(report))
     if correct is not None and report.verdict == "INVALID":
         messages().print("the profile is not corrected by a run that is INVALID")
     elif correct is not None:
@@ -64,7 +75,6 @@ def verify(
 
 def _correct(source: Path, target: Path, real: "Calls", simulated: "Calls") -> None:
     """Correct a profile and say on stderr what was done; stdout is the report's."""
-    from earthwire.cli.writing import write_whole
     from earthwire.config.profile_file import profile_text, read_profile
     from earthwire.grounding.correct import ROUNDS_MAX, correct
 

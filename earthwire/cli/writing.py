@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from earthwire.cli.console import fail
+from earthwire.cli.console import fail, messages
 
 
 def write_whole(path: Path, text: str) -> None:
@@ -15,3 +15,9 @@ def write_whole(path: Path, text: str) -> None:
         fail(f"{path}: cannot be written: {error.strerror}")
     finally:
         partial.unlink(missing_ok=True)
+
+
+def write_page(path: Path, page: str) -> None:
+    """Write a report as a page, and say where it is on stderr; stdout is the report's."""
+    write_whole(path, page)
+    messages().print(f"report with pictures → {path}", markup=False, soft_wrap=True)

@@ -1,0 +1,7 @@
+"""Reports as pages: one self-contained HTML file with pictures, without a script and without a request."""
+
+from earthwire.report.fidelity_page import fidelity_page
+from earthwire.report.fidelity_scores import MODEL_LABELS
+from earthwire.report.verify_page import verify_page
+
+__all__ = ["MODEL_LABELS", "fidelity_page", "verify_page"]
