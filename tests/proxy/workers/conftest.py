@@ -24,8 +24,8 @@ from earthwire.fault_models import Simulation
 from earthwire.proxy import PassThrough, ServeConfig, Supervisor
 from earthwire.proxy.listening import warn_on_stderr
 
-upstream, record, profile, worker_count = sys.argv[1:]
-planner = Simulation(read_profile(Path(profile)), 7) if profile else PassThrough()
+upstream, record, profile, worker_count, regime_clock = sys.argv[1:]
+planner = Simulation(read_profile(Path(profile)), 7, regime_clock=regime_clock) if profile else PassThrough()
 record_path = Path(record) if record else None
 config = ServeConfig(upstreams={"tool": upstream}, port=0, record_path=record_path)
 supervisor = Supervisor(config, planner, int(worker_count), warn_on_stderr)
@@ -101,9 +101,13 @@ class Workers:
 def workers(tool_url: str) -> Callable[..., "contextlib.AbstractContextManager[Workers]"]:
     @contextlib.contextmanager
     def start(
-        count: int, record: Path | None = None, profile: Path | None = None, upstream: str = tool_url
+        count: int,
+        record: Path | None = None,
+        profile: Path | None = None,
+        upstream: str = tool_url,
+        regime_clock: str = "calls",
     ) -> Iterator[Workers]:
-        arguments = (upstream, str(record or ""), str(profile or ""), str(count))
+        arguments = (upstream, str(record or ""), str(profile or ""), str(count), regime_clock)
         process = subprocess.Popen(
             [sys.executable, "-c", SCRIPT, *arguments],
             stdout=subprocess.PIPE,

@@ -17,10 +17,13 @@ import msgspec
 import pytest
 
 from earthwire.config.profile_file import profile_text, read_profile
-from earthwire.fault_models import Profile, Simulation, ToolLaws
+from earthwire.fault_models import Call, Profile, Simulation, ToolLaws
 from earthwire.fault_models.grounded import GroundedSimulation
 from earthwire.fault_models.latency import LEVELS, LatencyTable
 from earthwire.fault_models.outcome import START, OutcomeCounts
+from earthwire.fault_models.plan import plan_digest
+from earthwire.fault_models.rate_limit import RateLimit
+from earthwire.fault_models.regime import RunHistory, UpstreamRegime
 from earthwire.proxy import PassThrough, ServeConfig, ServeError, Supervisor
 from earthwire.proxy.recorder import BATCH_COUNT_MAX, BATCH_PERIOD_S
 from earthwire.proxy.workers import worker_of
@@ -113,6 +116,55 @@ def test_the_same_seed_gives_the_same_plans_with_any_number_of_workers(workers, 
     # Otherwise it would say little that they are equal.
     assert len(set(found[1].values())) > expected_count / 2
     assert len({worker_of(episode, 4) for episode in EPISODES}) > 2
+
+
+@pytest.fixture(scope="module")
+def timed_profile(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two tools that are down together in half of all ticks, and whose quota of three is filled up every 50 ms."""
+    outcomes = OutcomeCounts({START: {"ok": 50, "http_5xx:503": 50}, "ok": {"ok": 50, "http_5xx:503": 50}})
+    quantiles_s = tuple(0.001 + 0.004 * number / len(LEVELS) for number in range(len(LEVELS)))
+    latency = {"ok": LatencyTable(1000, quantiles_s)}
+    laws = ToolLaws(1000, 20, outcomes, latency, rate_limit=RateLimit(3, 30, 0.05))
+    down_at_times = UpstreamRegime(RunHistory((20, 20)), 10_000, 0, 10_000, 10_000)
+    tools = {"GET api.example/a": laws, "GET api.example/b": laws}
+    path = tmp_path_factory.mktemp("timed") / "tools.yaml"
+    path.write_text(
+        profile_text(Profile(tools=tools, overall=laws, upstreams={"api.example": down_at_times}))
+    )
+    return path
+
+
+def test_outages_and_limits_on_the_wall_clock_follow_from_seed_and_time_in_every_worker(
+    workers, timed_profile, tmp_path
+):
+    """One simulation in this process, told the times of the recorded calls, draws what all workers drew, one by one."""
+    down = {}
+    for count in (1, 3):
+        record = tmp_path / f"timed-{count}.jsonl"
+        with (
+            workers(count, record, timed_profile, regime_clock="time") as running,
+            ThreadPoolExecutor(len(EPISODES)) as pool,
+        ):
+            list(pool.map(lambda episode, port=running.port: call_episode(port, episode), EPISODES))
+            assert running.stop() == 0
+        calls = sorted(read_all([record]), key=lambda call: (call.episode, call.call_index))
+        assert len(calls) == len(EPISODES) * CALLS_PER_EPISODE
+        began_ns = {
+            episode: min(call.start_time_unix_nano for call in calls if call.episode == episode)
+            for episode in EPISODES
+        }
+        alone = Simulation(read_profile(timed_profile), 7, regime_clock="time")
+        for call in calls:
+            at_s = (call.start_time_unix_nano - began_ns[call.episode]) / 1e9
+            target = f"/{call.tool[-1]}"
+            drawn = alone.draw(Call(call.episode, call.tool, "GET", target, at_s))
+            assert plan_digest(drawn.plan) == call.plan_digest
+        down[count] = {call.episode for call in calls if call.http_response_status_code == 503}
+        # Otherwise it would say little: limits were met, and calls passed them.
+        statuses = {call.http_response_status_code for call in calls}
+        assert {200, 429, 503} <= statuses
+    # Which episodes begin in an outage follows from the seed alone.
+    assert down[1] == down[3] < set(EPISODES)
 
 
 class Caller(asyncio.Protocol):
