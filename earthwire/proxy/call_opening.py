@@ -45,6 +45,7 @@ class CallOpening:
         episodes: those that were declared.
         inflight_count: calls under way.
         placement: which episodes this process serves; None for all.
+        own_budgets: what episodes with a budget of their own spend, where the recipe has neither prices nor budget.
 
     Args:
         routes: where targets lead.
@@ -69,6 +70,7 @@ class CallOpening:
         self._clock = clock
         self._limits = limits
         self._spending = spending
+        self.own_budgets = Spending.without_prices()
         self._implied_episodes = implied_episodes
         self._known: dict[str, _Episode] = {}
         self.placement = placement
@@ -88,8 +90,7 @@ class CallOpening:
         """Start an episode anew: its calls and recordings count from 0 again."""
         self._known.pop(episode, None)
         self._routes.forget(episode)
-        if self._spending is not None:
-            self._spending.forget(episode)
+        (self._spending or self.own_budgets).forget(episode)
 
     def plain_call(self, request: Request, destination: Destination, tool: str) -> CallContext:
         """Open the call of a tool that the request line names.
@@ -125,7 +126,10 @@ class CallOpening:
         run, seq, at_s = self._place(episode, request.arrival_s)
         if run is not None:
             route, draws_as = run.route(route), run.settings.draws_as
-        refusal = None if self._spending is None else self._spending.refusal(episode)
+        spending = self._spending
+        if spending is None and run is not None and run.ledger is not None:
+            spending = self.own_budgets
+        refusal = None if spending is None else spending.refusal(episode)
         if refusal is not None:
             drawn = refusal
         elif mcp is None:
@@ -167,9 +171,17 @@ class CallOpening:
             del self._known[next(iter(self._known))]
         run = self.episodes.get(episode) or self._implied(episode)
         known = self._known[episode] = _Episode(arrival_s, run)
-        if run is not None and self._spending is not None:
-            run.ledger = self._spending.ledger(episode)
+        if run is not None:
+            self._open_ledger(run)
         return known
+
+    def _open_ledger(self, run: EpisodeRun) -> None:
+        """Begin the account of a declared episode, where the recipe or its own budget asks for one."""
+        budget = run.settings.budget
+        if self._spending is not None or budget is not None:
+            run.ledger = (self._spending or self.own_budgets).ledger(run.episode)
+        if run.ledger is not None and budget is not None:
+            run.ledger.limit(budget)
 
     def _implied(self, episode: str) -> EpisodeRun | None:
         """Declare an episode that nobody declared, where the recipe gives all of them a clock of their own."""

@@ -150,7 +150,9 @@ class Handler:
             self._recorder.add(refused_record(request, refusal, self._epoch_ns))
 
     def _record(self, performance: Performance, ending: Ending | None) -> None:
-        recorder, spending = self._recorder, self._spending
+        recorder, spending, run = self._recorder, self._spending, performance.context.run
+        if spending is None and run is not None and run.ledger is not None:
+            spending = self.opening.own_budgets
         if recorder is None and spending is None:
             return
         ended_s = performance.writer.last_byte_s
