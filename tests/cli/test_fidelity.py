@@ -99,3 +99,20 @@ def test_bad_input_is_exit_code_2(tmp_path: Path, run: Run) -> None:
     result = run("fidelity", tmp_path / "absent.jsonl")
     assert result.returncode == 2
     assert len(result.stderr.splitlines()) == 1
+
+
+def test_html_is_one_more_file_and_changes_nothing_else(few_traces: Path, tmp_path: Path, run: Run) -> None:
+    page = tmp_path / "report.html"
+    result = run("fidelity", few_traces, "--json", "--html", page)
+    assert result.returncode == 3
+    assert result.stdout == run("fidelity", few_traces, "--json").stdout
+    assert result.stderr == f"report with pictures → {page}\n"
+    text = page.read_text("utf-8")
+    assert text.startswith("<!doctype html>")
+    assert "Verdict: insufficient data" in text
+
+
+def test_a_page_that_cannot_be_written_is_exit_code_2(few_traces: Path, tmp_path: Path, run: Run) -> None:
+    result = run("fidelity", few_traces, "--html", tmp_path / "absent" / "report.html")
+    assert result.returncode == 2
+    assert "report.html: cannot be written: No such file or directory" in result.stderr

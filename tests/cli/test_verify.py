@@ -153,3 +153,15 @@ def test_a_profile_is_corrected_twice_at_most(traces: Path, profile: Path, tmp_p
     refused = run(*command, "--correct", corrected)
     assert refused.returncode == 2
     assert "corrected 2 times already" in refused.stderr
+
+
+def test_html_holds_every_tool_and_the_verdict(
+    traces: Path, simulation: Path, tmp_path: Path, run: Run
+) -> None:
+    page = tmp_path / "report.html"
+    result = run("verify", "--real", traces, "--sim", simulation, "--repeats", "1", "--html", page)
+    assert result.stdout.rstrip().endswith("verdict: pass")
+    assert str(page) in result.stderr
+    text = page.read_text("utf-8")
+    for told in ("Verdict: pass", "GET api.example/v1/search", "POST api.example/v1/carts"):
+        assert told in text
