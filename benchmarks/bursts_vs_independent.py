@@ -1,0 +1,150 @@
+"""How often are retries exhausted: by recorded faults, by as many independent ones, and by simulated ones?
+
+Benchmarks inject each fault by itself. Recorded faults come in bursts, and whoever tries again meets the same burst.
+Each retry policy of the built-in agents is let loose on recorded calls (what an attempt meets: see
+earthwire/grounding/stress/behaviour.py), and on as many independent faults: at one rate for all tools, as benchmarks
+inject them, and at each tool's own rate.
+
+    python benchmarks/bursts_vs_independent.py ../shared/data/dev_upptime ../shared/data/dev_scaleway
+
+The last table is the behaviour gap: a profile is learned from one half of the sessions, and simulates the other half.
+Policies that differ only in what they do with Retry-After, or in whether they ask first, are the same here.
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+import numpy as np
+
+from earthwire.cli.console import late_status
+from earthwire.cli.loading import load_traces
+from earthwire.fault_models.retry_policy import POLICIES, RetryPolicy
+from earthwire.grounding.calibrate import calibrate
+from earthwire.grounding.clusters import NotStatedError
+from earthwire.grounding.simulated import simulate
+from earthwire.grounding.stress import (
+    PolicyCounts,
+    Rates,
+    exhaustion_ratio,
+    interval_or_none,
+    replayed,
+    replayed_independent,
+    retryable_faults,
+    split_sessions,
+)
+from earthwire.traces.calls import Calls
+
+COMPARED = ("none", "immediate", "back-off")
+RATES: tuple[Rates, ...] = ("one rate", "own rates")
+
+
+def main() -> None:
+    """Print both tables."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("traces", type=Path, nargs="+")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--json", action="store_true")
+    arguments = parser.parse_args()
+    rows = []
+    with late_status() as status:
+        for path in arguments.traces:
+            calls = load_traces([path], skip_bad_lines=True, status=status).calls
+            status(f"replaying {path.name}")
+            rows += bursts_rows(path.name, calls, arguments.seed)
+            rows += gap_rows(path.name, calls, arguments.seed)
+    if arguments.json:
+        print(json.dumps(rows, indent=2))
+    else:
+        print_rows(rows)
+
+
+def bursts_rows(source: str, calls: Calls, seed: int) -> list[dict[str, object]]:
+    """Return recorded faults against the same ones in random order, one row a policy."""
+    failed = retryable_faults(calls)
+    return [
+        row(
+            source,
+            f"as recorded / independent, {rates}",
+            policy,
+            replayed(policy, calls, failed),
+            replayed_independent(policy, calls, failed, rates, seed),
+        )
+        for rates in RATES
+        for policy in compared()
+    ]
+
+
+def gap_rows(source: str, calls: Calls, seed: int) -> list[dict[str, object]]:
+    """Return simulated held-out sessions against the recorded ones, one row a policy."""
+    learned, held_out = split_sessions(calls, seed)
+    simulated = simulate(calibrate(learned), held_out, seed)
+    return [
+        row(
+            source,
+            "simulated / as recorded, held out",
+            policy,
+            replayed(policy, simulated, retryable_faults(simulated)),
+            replayed(policy, held_out, retryable_faults(held_out)),
+        )
+        for policy in compared()
+    ]
+
+
+def compared() -> list[RetryPolicy]:
+    return [POLICIES[name] for name in COMPARED]
+
+
+def row(
+    source: str, worlds: str, policy: RetryPolicy, first: PolicyCounts, second: PolicyCounts
+) -> dict[str, object]:
+    """Return one row of a table."""
+    try:
+        ratio = exhaustion_ratio(first, second)
+        stated = [ratio.estimate, ratio.low, ratio.high]
+    except NotStatedError:
+        stated = [float(np.divide(first.exhausted_share, second.exhausted_share)), None, None]
+    return {
+        "source": source,
+        "worlds": worlds,
+        "policy": policy.name,
+        "logical_calls": float(first.calls.sum()),
+        "first": share(first),
+        "second": share(second),
+        "attempts_per_call": [
+            float(counts.attempts.sum() / counts.calls.sum()) for counts in (first, second)
+        ],
+        "ratio": stated,
+    }
+
+
+def share(counts: PolicyCounts) -> list[float | None]:
+    """Return the exhausted share with its interval."""
+    interval = interval_or_none(counts)
+    ends = [None, None] if interval is None else [interval.low, interval.high]
+    return [counts.exhausted_share, *ends]
+
+
+def print_rows(rows: list[dict[str, object]]) -> None:
+    """Print one table for each pair of worlds."""
+    for worlds in dict.fromkeys(str(row["worlds"]) for row in rows):
+        print(f"\nexhausted retries, {worlds} (95 % intervals over sessions)")
+        first, second = worlds.split(" / ")
+        print(f"{'source':22}{'policy':12}{'calls':>8}{first:>28}{second:>32}{'ratio':>24}")
+        for one in rows:
+            if one["worlds"] == worlds:
+                shares = f"{shown(one['first']):>28}{shown(one['second']):>32}{shown(one['ratio'], 2):>24}"
+                print(f"{one['source']:22}{one['policy']:12}{one['logical_calls']:>8.0f}{shares}")
+
+
+def shown(values: object, digits: int = 4) -> str:
+    assert isinstance(values, list)
+    value, low, high = values
+    ends = "" if low is None else f" [{low:.{digits}f}, {high:.{digits}f}]"
+    return f"{value:.{digits}f}{ends}"
+
+
+if __name__ == "__main__":
+    main()
