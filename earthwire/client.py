@@ -87,6 +87,7 @@ class Episode:
         id: of the episode.
         base_url: what an agent's base URL is to be.
         base_urls: the same for each upstream by name.
+        mcp_urls: endpoint of each MCP server by name.
         headers: headers that do the same as the base URL, for clients whose URL cannot be changed.
         draws_as: name that its plans are drawn under.
     """
@@ -96,6 +97,7 @@ class Episode:
         self.id: str = created["id"]
         self.base_url: str = created["base_url"]
         self.base_urls: Mapping[str, str] = created["base_urls"]
+        self.mcp_urls: Mapping[str, str] = created["mcp_urls"]
         self.headers: Mapping[str, str] = created["headers"]
         self.draws_as: str = created["draws_as"]
 

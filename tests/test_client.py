@@ -94,6 +94,18 @@ def test_an_episode_from_its_declaration_to_its_last_report(tmp_path: Path) -> N
             EarthwireClient(url, "wrong-token-wrong-token").episode()
 
 
+def test_an_episode_has_urls_of_mcp_servers_and_a_budget_of_its_own(tmp_path: Path) -> None:
+    with served(tmp_path, "--mcp", "files=http://127.0.0.1:1/mcp", EARTHWIRE_ADMIN_TOKEN=TOKEN) as (url, _):
+        client = EarthwireClient(url, TOKEN)
+        with client.episode(id="run-1", clock="virtual", budget={"calls_max": 0}) as episode:
+            assert episode.mcp_urls == {"files": f"{episode.base_url}/m/files/mcp"}
+            with pytest.raises(urllib.error.HTTPError, match="429"):
+                urllib.request.urlopen(f"{episode.base_urls['upstream']}/search")
+            costs = episode.report().costs
+    assert costs is not None
+    assert (costs["refused"], costs["budget_spent"]) == (1, "calls")
+
+
 def test_a_token_file_is_written_for_its_owner_and_read_the_next_time(tmp_path: Path, monkeypatch) -> None:
     path = tmp_path / "token"
     tokens = []

@@ -217,7 +217,8 @@ class Proxy:
             raise ServeError(f"upstream {own!r} is the admin side of this proxy, which agents must not reach")
         self.admin = AdminSide(config, self._handler, self._recorder, self._clock, self._reload_from_admin)
         try:
-            await self.admin.start(base_url(self.config, self.host, port), tuple(self.config.upstreams))
+            served_at = base_url(self.config, self.host, port)
+            await self.admin.start(served_at, tuple(self.config.upstreams), tuple(self.config.mcp))
         except OSError as error:
             await self.stop()
             raise ServeError(f"the admin side: {listen_problem(config, error)}") from error

@@ -112,6 +112,7 @@ class EpisodeCreated(_Given):
     clock: EpisodeClock
     base_url: Annotated[str, Field(description="Base URL; the only upstream, or prefix of all of them.")]
     base_urls: Annotated[dict[str, str], Field(description="Base URL of each upstream by name.")]
+    mcp_urls: Annotated[dict[str, str], Field(description="Endpoint of each MCP server by name.")]
     headers: Annotated[dict[str, str], Field(description="Headers that do the same as the base URL.")]
     baggage: Annotated[str, Field(description="Member of W3C baggage that does the same.")]
 

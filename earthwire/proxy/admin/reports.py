@@ -44,6 +44,7 @@ def created(run: EpisodeRun, subject: Subject) -> EpisodeCreated:
         clock=run.settings.clock,
         base_url=base_url,
         base_urls={name: f"{base_url}/t/{name}" for name in subject.routes},
+        mcp_urls={name: f"{base_url}/m/{name}/mcp" for name in subject.mcp_servers},
         headers={EPISODE_HEADER.decode(): run.episode},
         baggage=f"{BAGGAGE_KEY.decode()}={run.episode}",
     )

@@ -47,12 +47,13 @@ class AdminSide:
         assert self._listener is not None, "it was started"
         return self._listener.host, self._listener.port
 
-    async def start(self, base_url: str, routes: tuple[str, ...]) -> None:
+    async def start(self, base_url: str, routes: tuple[str, ...], mcp_servers: tuple[str, ...] = ()) -> None:
         """Listen.
 
         Args:
             base_url: where the proxy takes calls, without a final slash.
             routes: names of its upstreams.
+            mcp_servers: names of its MCP servers.
 
         Raises:
             OSError: if the address cannot be listened on.
@@ -67,6 +68,7 @@ class AdminSide:
             self._status,
             self._reload,
             handler.opening.placement,
+            mcp_servers,
         )
         self._listener = AdminListener(self._config, subject)
         await self._listener.start()

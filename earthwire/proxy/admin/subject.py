@@ -51,6 +51,7 @@ class Subject(msgspec.Struct, frozen=True):
         status: tells how it is.
         reload: reads recipe and profile anew and says what came of it; raises NothingToReadError or ReloadFailedError.
         placement: which episodes this process serves; None for all.
+        mcp_servers: names of its MCP servers.
     """
 
     base_url: str
@@ -61,3 +62,4 @@ class Subject(msgspec.Struct, frozen=True):
     status: Callable[[], Status]
     reload: Callable[[], Awaitable[str]]
     placement: Placement | None = None
+    mcp_servers: tuple[str, ...] = ()
