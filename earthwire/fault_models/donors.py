@@ -2,12 +2,12 @@
 
 The second of two ways in which the calls of an episode hang together; `dependence` is the compact one. An episode takes
 one recorded session as its donor. Each tool replays the ranks of its own calls there, in order; where the donor never
-used the tool, a session near it in level lends them, and where its calls are used up another one does. What a session
-does over time (a slow first call, drift, stalls) comes along without being modelled.
+used the tool, one of like standing among those that did lends them, and where its calls are used up another one does.
+What a session does over time (a slow first call, drift, stalls) comes along without being modelled.
 """
 
 from array import array
-from bisect import bisect_left
+from collections.abc import Sequence
 
 import msgspec
 
@@ -36,24 +36,32 @@ class DonorRanks(msgspec.Struct, frozen=True):
     ranks: tuple[int, ...]
 
 
+def places_by_level(levels: Sequence[float]) -> list[float]:
+    """Return the place of each session among all by level, in (0, 1), the lowest first."""
+    places = [0.0] * len(levels)
+    for i, session in enumerate(sorted(range(len(levels)), key=lambda session: (levels[session], session))):
+        places[session] = (i + 0.5) / len(levels)
+    return places
+
+
 class DonorPool:
     """The sessions that can lend ranks to one tool.
 
     Args:
         ranks: of the tool, or of siblings that stand in for it.
-        levels: level of every session of the profile, by session number.
+        places: of every session of the profile, by session number; see `places_by_level`.
     """
 
-    __slots__ = ("_by_level", "_calls", "_levels")
+    __slots__ = ("_by_level", "_calls", "_places")
 
-    def __init__(self, ranks: DonorRanks, levels: tuple[float, ...]) -> None:
-        self._levels = levels
+    def __init__(self, ranks: DonorRanks, places: Sequence[float]) -> None:
+        self._places = places
         self._calls: dict[int, array[int]] = {}
         start = 0
         for session, length in zip(ranks.sessions, ranks.lengths, strict=True):
             self._calls[session] = array("H", ranks.ranks[start : start + length])
             start += length
-        self._by_level = sorted(self._calls, key=lambda session: (levels[session], session))
+        self._by_level = sorted(self._calls, key=places.__getitem__)
 
     def __len__(self) -> int:
         return len(self._by_level)
@@ -63,13 +71,14 @@ class DonorPool:
 
         Args:
             wanted: session number of the episode's donor; where it never used the tool, or `again` is set because its
-                calls are used up, one of the sessions nearest to it in level lends instead.
+                calls are used up, one of the sessions that stand, among those that used the tool, where this one stands
+                among all. So a tool that only slow sessions use is not fast because most sessions are.
             u: chooses among those, in (0, 1).
         """
         if wanted in self._calls and not again:
             return self._calls[wanted]
         near = min(_NEAR_SESSIONS, len(self._by_level))
-        at = bisect_left(self._by_level, self._levels[wanted], key=self._levels.__getitem__)
+        at = round(self._places[wanted] * len(self._by_level))
         low = min(max(at - near // 2, 0), len(self._by_level) - near)
         return self._calls[self._by_level[low + int(u * near)]]
 

@@ -14,7 +14,7 @@ from typing import Protocol
 import msgspec
 
 from earthwire.fault_models.dependence import NO_SESSIONS, CompactRanks, RankLaw
-from earthwire.fault_models.donors import DONORS_MIN, DonorPool, DonorRanksInTurn, join
+from earthwire.fault_models.donors import DONORS_MIN, DonorPool, DonorRanksInTurn, join, places_by_level
 from earthwire.fault_models.grouping import ancestors, upstream
 from earthwire.fault_models.latency import LatencyTable
 from earthwire.fault_models.outcome import OutcomeCounts, add_counts
@@ -130,6 +130,7 @@ class Family:
         self._seen_once_counts: OutcomeCounts | None = None
         self._overall_rank_law: RankLaw | None = None
         self._group_donors: dict[str, DonorPool] = {}
+        self._donor_places = places_by_level(profile.donor_levels)
 
     def model(self, tool: str) -> ToolModel:
         """Return the resolved laws of a tool, known or not."""
@@ -259,12 +260,12 @@ class Family:
         laws = self.profile.tools.get(tool)
         own = laws.donor_ranks if laws is not None else None
         if own is not None and len(own.sessions) >= DONORS_MIN:
-            return DonorPool(own, self.profile.donor_levels)
+            return DonorPool(own, self._donor_places)
         for group in (*ancestors(tool), _ALL):
             if group not in self._group_donors:
                 members = (self.profile.tools[name].donor_ranks for name in self._members.get(group, ()))
                 joined = join([ranks for ranks in members if ranks is not None])
-                self._group_donors[group] = DonorPool(joined, self.profile.donor_levels)
+                self._group_donors[group] = DonorPool(joined, self._donor_places)
             pool = self._group_donors[group]
             if len(pool) >= DONORS_MIN or group == _ALL:
                 break

@@ -1,6 +1,7 @@
 """The profile: every law of every tool, as values. Reading and writing it as YAML is `earthwire.config`'s job."""
 
 import hashlib
+from functools import cache
 
 import msgspec
 
@@ -139,20 +140,44 @@ class Profile(msgspec.Struct, frozen=True):
 
 _NO_LAWS = ("intervals", "drift")
 """Fields of a profile that say how sure it is, not how tools behave."""
-_LATER_LAWS = ("stream",)
-"""Fields of a tool's laws that came after the first hashes were published."""
 
 
 def profile_hash(profile: Profile) -> str:
     """Return 16 hex digits that identify the laws of a profile, whatever file they came from and however sure.
 
-    A law of `_LATER_LAWS` that a tool does not have counts like one that nobody had thought of: old hashes stay.
+    A field at its default counts like one that nobody had thought of, so that laws with more fields keep old hashes.
     """
-    values = msgspec.to_builtins(profile, order="deterministic")
-    for name in _NO_LAWS:
-        del values[name]
-    for laws in (values["overall"], *values["tools"].values()):
-        for name in _LATER_LAWS:
-            if laws[name] is None:
-                del laws[name]
-    return hashlib.blake2b(msgspec.msgpack.encode(values), digest_size=8).hexdigest()
+    values = _changed_fields(msgspec.structs.replace(profile, **dict.fromkeys(_NO_LAWS)))
+    return hashlib.blake2b(msgspec.msgpack.encode(values, order="deterministic"), digest_size=8).hexdigest()
+
+
+def _changed_fields(value: object) -> object:
+    """Return a value with a dictionary in the place of each struct, of the fields that are not at their default."""
+    match value:
+        case msgspec.Struct():
+            fields = {name: getattr(value, name) for name in value.__struct_fields__}
+            defaults = _defaults(type(value))
+            changed = {
+                name: _changed_fields(own)
+                for name, own in fields.items()
+                if name not in defaults or own != defaults[name]
+            }
+            return {"": type(value).__name__, **changed}
+        case dict():
+            return {key: _changed_fields(own) for key, own in value.items()}
+        case tuple() if value and isinstance(value[0], msgspec.Struct):
+            return [_changed_fields(own) for own in value]
+        case _:
+            return value
+
+
+@cache
+def _defaults(struct: type[msgspec.Struct]) -> dict[str, object]:
+    """Return the default of each field that has one."""
+    defaults: dict[str, object] = {}
+    for field in msgspec.structs.fields(struct):
+        if field.default is not msgspec.NODEFAULT:
+            defaults[field.name] = field.default
+        elif field.default_factory is not msgspec.NODEFAULT:
+            defaults[field.name] = field.default_factory()
+    return defaults

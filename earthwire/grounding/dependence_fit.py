@@ -1,6 +1,6 @@
 """Fits the shares of variance that calls of a session have in common, from sums over sessions.
 
-Everything is a function of 18 sums that add up over sessions, so that the same estimate can be made of any
+Everything is a function of 26 sums that add up over sessions, so that the same estimate can be made of any
 resampling of the sessions: that is what its interval comes from.
 """
 
@@ -12,51 +12,67 @@ LAGS = 8
 PAIRS_MIN = 50
 SHARE_MAX = 0.95
 
+_SESSION_PAIRS_MAX = 50
+"""Pairs that one session weighs at most at each lag: the longest few are not to speak for all."""
 _MEMORIES = np.arange(0.05, 0.955, 0.01)
-_PRODUCTS, _PAIRS, _ACROSS, _ACROSS_CALLS = slice(0, LAGS), slice(LAGS, 2 * LAGS), 2 * LAGS, 2 * LAGS + 1
-SUMS = 2 * LAGS + 2
+DIFFERENCES, REFERENCES, PAIRS = slice(0, LAGS), slice(LAGS, 2 * LAGS), slice(2 * LAGS, 3 * LAGS)
+ACROSS, ACROSS_CALLS = 3 * LAGS, 3 * LAGS + 1
+SUMS = 3 * LAGS + 2
 
 
 def session_sums(calls: Calls, scores: FloatArray) -> FloatArray:
-    """Return the sums of each session, shape (n_sessions, 18), in the order of the session codes that have calls.
+    """Return the sums of each session, shape (n_sessions, 26), in the order of the session codes that have calls.
 
-    Σ x_j x_{j+k} over pairs k calls of one tool apart for k = 1 … 8; the number of these pairs; the mean product of
-    two different tools' scores times the session's calls; those calls, 0 where the session has one tool only.
+    For pairs k = 1 … 8 calls of one tool apart, with w their number, at most 50: w times the mean of
+    (x_j - x_{j+k})² / 2; w times the same of calls of different tools; and w. Then the mean product of two different
+    tools' scores times the session's calls; those calls, 0 where the session has one tool only.
+
+    Sessions of one tool cannot tell the tool's part from the session's, and weigh nothing, unless there are hardly any
+    others. Then what calls of different sessions differ by, 1, stands in for what different tools do.
 
     Args:
         calls: calls in session order.
-        scores: normal score of each call, shape (n_calls,).
+        scores: normal score of each call, shape (n_calls,), of variance 1.
     """
     _, session = np.unique(calls.session, return_inverse=True)
     count = int(session.max()) + 1
     sums = np.zeros((count, SUMS))
+    products, squares, pairs, n = _across_tools(calls, session.astype(np.int64), scores)
+    several = pairs > 0
+    sums[several, ACROSS] = products[several] / pairs[several] * n[several]
+    sums[several, ACROSS_CALLS] = n[several]
+    reference = np.ones(count)
+    counted = np.ones(count, dtype=bool)
+    if n[several].sum() >= PAIRS_MIN:
+        counted = several
+        reference[several] = (squares[several] / 2 - products[several]) / pairs[several]
     order = np.lexsort((np.arange(len(calls)), calls.tool, session))
     tool, owner, x = calls.tool[order], session[order], scores[order]
     for k in range(1, min(LAGS, len(x) - 1) + 1):
-        together = (tool[k:] == tool[:-k]) & (owner[k:] == owner[:-k])
+        together = (tool[k:] == tool[:-k]) & (owner[k:] == owner[:-k]) & counted[owner[k:]]
         at = owner[k:][together]
-        sums[:, k - 1] = np.bincount(at, weights=(x[k:] * x[:-k])[together], minlength=count)
-        sums[:, LAGS + k - 1] = np.bincount(at, minlength=count)
-    products, pairs, n = _across_tools(calls, session.astype(np.int64), scores)
-    several = pairs > 0
-    sums[several, _ACROSS] = products[several] / pairs[several] * n[several]
-    sums[several, _ACROSS_CALLS] = n[several]
+        squares_apart = np.bincount(at, weights=((x[k:] - x[:-k])[together]) ** 2, minlength=count)
+        number = np.bincount(at, minlength=count)
+        weight = np.minimum(number, _SESSION_PAIRS_MAX)
+        sums[:, DIFFERENCES.start + k - 1] = weight * squares_apart / 2 / np.maximum(number, 1)
+        sums[:, REFERENCES.start + k - 1] = weight * reference
+        sums[:, PAIRS.start + k - 1] = weight
     return sums
 
 
 def shares(sums: FloatArray) -> FloatArray:
-    """Return what sessions share, and t, a and φ of ``r(k) = t + a φ^k``, for sums of shape (m, 18): shape (m, 4).
+    """Return what sessions share, and t, a and φ of ``r(k) = t + a φ^k``, for sums of shape (m, 26): shape (m, 4).
 
     Scores have variance 1; what different tools of a session share lies between sessions, the rest inside them. t and
-    a are shares of that rest. Where too few pairs speak, a row is 0.
+    a are shares of that rest: calls of one tool differ by as much less than calls of different tools of the same
+    session, ``γ(k) / γ = 1 - r(k)`` (the variogram, Cressie, "Statistics for spatial data", 1993, section 2.4). Unlike
+    products, differences do not grow with how far off a session is as a whole. Where too few pairs speak, a row is 0.
     """
-    calls = sums[:, _ACROSS_CALLS]
-    between = np.where(calls >= PAIRS_MIN, sums[:, _ACROSS] / np.maximum(calls, 1), 0.0)
+    calls = sums[:, ACROSS_CALLS]
+    between = np.where(calls >= PAIRS_MIN, sums[:, ACROSS] / np.maximum(calls, 1), 0.0)
     between = np.clip(between, 0.0, SHARE_MAX)
-    pairs = sums[:, _PAIRS]
-    usable = (pairs >= PAIRS_MIN).astype(float)
-    correlation = sums[:, _PRODUCTS] / np.maximum(pairs, 1)
-    correlation = (correlation - between[:, None]) / (1.0 - between[:, None])
+    usable = (sums[:, PAIRS] >= PAIRS_MIN).astype(float)
+    correlation = 1.0 - sums[:, DIFFERENCES] / np.maximum(sums[:, REFERENCES], 1e-12)
     tool_share, level_share, memory = _constant_and_decay(correlation, usable)
     shrink = np.minimum(1.0, SHARE_MAX / np.maximum(tool_share + level_share, 1e-12))
     fitted = np.column_stack((between, tool_share * shrink, level_share * shrink, memory))
@@ -65,17 +81,21 @@ def shares(sums: FloatArray) -> FloatArray:
 
 
 def at_edge(sums: FloatArray) -> bool:
-    """Tell whether the best φ is the smallest or the largest that is tried, for sums of shape (18,)."""
+    """Tell whether the best φ is the smallest or the largest that is tried, for sums of shape (26,)."""
     memory = shares(sums[None])[0, 3]
     return not _MEMORIES[0] < memory < _MEMORIES[-1]
 
 
 def _across_tools(
     calls: Calls, session: IntArray, scores: FloatArray
-) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Return Σ products over pairs of calls of different tools, the number of pairs, and calls, of each session.
+) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+    """Return what pairs of calls of different tools come to in each session.
 
-    Σ over pairs of different tools is [(Σ z)² - Σ_tools (Σ_tool z)²] / 2.
+    Over such pairs, Σ products is [(Σ z)² - Σ_tools (Σ_tool z)²] / 2, and each z² comes in with as many calls as there
+    are of other tools.
+
+    Returns:
+        Σ products, Σ of both squares, the number of pairs, and of calls, each of shape (n_sessions,).
     """
     width = len(calls.tool_names)
     cell, position = np.unique(session * width + calls.tool, return_inverse=True)
@@ -84,7 +104,8 @@ def _across_tools(
     total, n = np.bincount(owner, weights=cell_sum), np.bincount(owner, weights=cell_count)
     products = (total**2 - np.bincount(owner, weights=cell_sum**2)) / 2
     pairs = (n**2 - np.bincount(owner, weights=cell_count**2)) / 2
-    return products, pairs, n.astype(np.float64)
+    squares = np.bincount(session, weights=scores**2 * (n[session] - cell_count[position]))
+    return products, np.asarray(squares, dtype=np.float64), pairs, n.astype(np.float64)
 
 
 def _constant_and_decay(

@@ -75,9 +75,9 @@ def _overall(calls: Calls, confidence: float) -> ScopeIntervals:
 
 def _dependence(sums: FloatArray, column: int, confidence: float) -> Interval:
     total = sums.sum(axis=0)
-    if column and total[dependence_fit.LAGS] < dependence_fit.PAIRS_MIN:
+    if column and total[dependence_fit.PAIRS][0] < dependence_fit.PAIRS_MIN:
         raise NotStatedError("too few pairs of calls of one tool in a session")
-    if not column and total[-1] < dependence_fit.PAIRS_MIN:
+    if not column and total[dependence_fit.ACROSS_CALLS] < dependence_fit.PAIRS_MIN:
         raise NotStatedError("sessions use one tool each: what they share is part of tool_share")
     if column == _DEPENDENCE.index("level_memory") and dependence_fit.at_edge(total):
         raise NotStatedError(

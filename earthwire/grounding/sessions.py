@@ -11,7 +11,8 @@ import numpy.typing as npt
 from scipy import special
 
 from earthwire.fault_models.dependence import Dependence, SessionLevels
-from earthwire.grounding.dependence_fit import LAGS, session_sums, shares
+from earthwire.grounding.dependence_fit import PAIRS, session_sums, shares
+from earthwire.grounding.session_noise import session_noise
 from earthwire.traces.calls import Calls, FloatArray, IntArray
 
 SESSIONS_KEPT_MAX = 32
@@ -51,15 +52,15 @@ def fit_sessions(calls: Calls, scores: FloatArray) -> SessionFit:
     n = np.bincount(session).astype(float)
     mean = np.bincount(session, weights=scores) / n
     residual = scores - mean[session]
-    variance = np.bincount(session, weights=residual**2) / np.maximum(n - 1, 1)
     usable = n >= _SESSION_CALLS_MIN
     if usable.sum() < SESSIONS_KEPT_MIN:
         usable = np.ones(len(n), dtype=bool)
-    within = float(np.average(variance[usable], weights=np.maximum(n[usable] - 1, 1e-9)))
     dependence = _fit_dependence(calls, session, scores)
-    noise = _mean_noise(calls, session, n, dependence)
-    level = _shrunk(mean, within * noise, np.minimum(n, _WEIGHT_MAX), _LEVEL_VARIANCE_MIN)
-    spread = _spreads(variance, n, usable, within)
+    noise = session_noise(calls, session, dependence)
+    variance = np.bincount(session, weights=residual**2) / (n * noise.inner_share)
+    within = float(np.average(variance[usable], weights=(n * noise.inner_share)[usable]))
+    level = _shrunk(mean, within * noise.mean_variance, np.minimum(n, _WEIGHT_MAX), _LEVEL_VARIANCE_MIN)
+    spread = _spreads(variance, noise.freedom, usable, within)
     return SessionFit(
         dependence,
         _scatter(level, codes, calls),
@@ -83,15 +84,16 @@ def session_levels(fit: SessionFit, sessions: IntArray) -> SessionLevels | None:
     )
 
 
-def _spreads(variance: FloatArray, n: FloatArray, usable: npt.NDArray[np.bool_], within: float) -> FloatArray:
+def _spreads(
+    variance: FloatArray, df: FloatArray, usable: npt.NDArray[np.bool_], within: float
+) -> FloatArray:
     """Return the spread of each session, shrunk on the log scale; the common one where a session is too short.
 
     The log of a sample variance scatters about that of the true one with variance trigamma(df/2), and is low by
     log(df/2) - digamma(df/2) on average (Smyth 2004, section 6.2).
     """
-    df = np.maximum(n - 1, 1)
     log_variance = np.log(np.maximum(variance, _SPREAD_MIN**2)) - special.digamma(df / 2) + np.log(df / 2)
-    spread = np.full(len(n), np.sqrt(max(within, _SPREAD_MIN**2)))
+    spread = np.full(len(df), np.sqrt(max(within, _SPREAD_MIN**2)))
     noise = special.polygamma(1, df / 2)
     weight = np.minimum(df, _WEIGHT_MAX)
     shrunk = _shrunk(log_variance[usable], noise[usable], weight[usable], 0.0)
@@ -120,18 +122,8 @@ def _fit_dependence(calls: Calls, session: IntArray, scores: FloatArray) -> Depe
         level_share=round(level_share, 4),
         level_memory=round(memory, 4),
         session_count=int((np.bincount(session) >= 2).sum()),
-        pair_count=int(total[0, LAGS]),
+        pair_count=int(total[0, PAIRS][0]),
     )
-
-
-def _mean_noise(calls: Calls, session: IntArray, n: FloatArray, dependence: Dependence) -> FloatArray:
-    """Return the variance of a session's mean score about its level, in units of its own variance."""
-    pairs = session * len(calls.tool_names) + calls.tool
-    cell, count = np.unique(pairs, return_counts=True)
-    owner = cell // len(calls.tool_names)
-    same_tool = np.bincount(owner, weights=count.astype(float) ** 2, minlength=len(n)) / n**2
-    t, a, memory = dependence.tool_share, dependence.level_share, dependence.level_memory
-    return t * same_tool + (1 - t - a + a * (1 + memory) / (1 - memory)) / n
 
 
 def _scatter(values: FloatArray, codes: IntArray, calls: Calls) -> FloatArray:
