@@ -1,6 +1,11 @@
 """The section of docs/clients.md about HTTP clients and the SDKs of model providers: what they said of each fault."""
 
+import re
+
 from foreign.http_runs import CLIENTS, Row, command_of, run_gauntlet
+
+_NAMED = re.compile(r"^(?:curl: \(\d+\)|\w+(?=:))", re.MULTILINE)
+"""How a client names what went wrong, at the beginning of a line."""
 
 
 def section() -> str:
@@ -33,5 +38,5 @@ def _cell(row: Row) -> str:
         return "its answer" if row["tries"] <= 1 else f"its answer, {row['tries']}×"
     if row["exit_code"] is None:
         return "hangs"
-    last = (row["said"].strip().splitlines() or [f"exit code {row['exit_code']}"])[-1]
-    return "`" + last.partition(":")[0][:40].replace("|", "\\|") + "`"
+    named = _NAMED.findall(row["said"])
+    return f"`{named[-1]}`" if named else f"exit code {row['exit_code']}"
