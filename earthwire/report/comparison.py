@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import htpy
 
-from earthwire.grounding.curves import RUN_LENGTHS, Curves, Distribution
+from earthwire.grounding.curves import RUN_LENGTHS, TOOLS_DRAWN_MAX, Curves, Distribution
 from earthwire.grounding.outcome_mix import Rate
 from earthwire.grounding.tool_comparison import ToolComparison
 from earthwire.grounding.verdict import TAIL_RANGE
@@ -18,6 +18,11 @@ from earthwire.traces.quantity_text import milliseconds, percent
 _NOT_KNOWN = "n/a"
 _TABLE_LEVELS = (0.5, 0.95, 0.99)
 _VALUES_BEYOND_MIN = 10
+_TOOL_NOTE = (
+    "Recorded / simulated. * beyond what independent calls of one law show 1 % of the time; calls of one session hang "
+    "together, so that two halves of reality often differ by more as well. "
+    f"{_NOT_KNOWN}: too few calls to tell, or not among the tools drawn."
+)
 _SIDES: list[tuple[Series, str]] = [("real", "recorded"), ("simulated", "simulated")]
 _HALVES: list[tuple[Series, str]] = [*_SIDES, ("floor", "another half of reality")]
 
@@ -64,21 +69,21 @@ def tool_section(curves: Curves, comparisons: Sequence[ToolComparison]) -> htpy.
         for tool in curves.tools
     ]
     head = ("tool", "calls", *(f"p{100 * level:g}" for level in _TABLE_LEVELS), "KS", "faults")
-    undrawn = len(curves.tools) - len(drawn)
-    note = (
-        "Recorded / simulated. * beyond what independent calls of one law show 1 % of the time. "
-        f"{_NOT_KNOWN}: too few calls to tell, or not among the tools drawn."
-    )
     return section(
         "Tool by tool",
         legend(_names(drawn[0][1])) if drawn else None,
         _grid(charts),
-        htpy.p(class_="quiet")[f"{undrawn} tools with fewer calls are in the table only."]
-        if undrawn
-        else None,
-        table(head, rows, "Every tool"),
-        htpy.p(class_="quiet")[note],
+        table(head, rows[:TOOLS_DRAWN_MAX], "The busiest tools"),
+        _folded_table(head, rows[TOOLS_DRAWN_MAX:]),
+        htpy.p(class_="quiet")[_TOOL_NOTE],
     )
+
+
+def _folded_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> htpy.Element | None:
+    if not rows:
+        return None
+    name = f"{len(rows):,} more tools"
+    return htpy.details[htpy.summary[name], table(head, rows, name)]
 
 
 def fault_section(curves: Curves, sentences: Sequence[str]) -> htpy.Element:

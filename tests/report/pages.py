@@ -15,26 +15,10 @@ TOOLS = ("search", HOSTILE, BREAKOUT, "日本語 & ünïcode")
 CONFIDENCE = 0.99
 
 _VOID = {"meta", "br", "hr", "img", "link", "input"}
-_TAGS = {
-    *(
-        "html",
-        "head",
-        "meta",
-        "title",
-        "style",
-        "body",
-        "main",
-        "header",
-        "section",
-        "h1",
-        "h2",
-        "p",
-        "b",
-        "span",
-    ),
-    *("ul", "li", "div", "figure", "figcaption", "table", "thead", "tbody", "tr", "th", "td"),
-    *("svg", "desc", "g", "line", "text", "rect", "path", "circle", "polyline"),
-}
+_TAGS = set(
+    "html head meta title style body main header section details summary h1 h2 p b span ul li div figure figcaption table "
+    "thead tbody tr th td svg desc g line text rect path circle polyline".split()
+)
 _ATTRIBUTES_OF_REQUESTS = {
     "src",
     "href",
