@@ -15,8 +15,6 @@ import argparse
 import json
 from pathlib import Path
 
-import numpy as np
-
 from earthwire.cli.console import late_status
 from earthwire.cli.loading import load_traces
 from earthwire.fault_models.retry_policy import POLICIES, RetryPolicy
@@ -46,6 +44,7 @@ def main() -> None:
     )
     parser.add_argument("traces", type=Path, nargs="+")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--bursts-only", action="store_true", help="no behaviour gap: nothing is learned")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     rows = []
@@ -54,7 +53,7 @@ def main() -> None:
             calls = load_traces([path], skip_bad_lines=True, status=status).calls
             status(f"replaying {path.name}")
             rows += bursts_rows(path.name, calls, arguments.seed)
-            rows += gap_rows(path.name, calls, arguments.seed)
+            rows += [] if arguments.bursts_only else gap_rows(path.name, calls, arguments.seed)
     if arguments.json:
         print(json.dumps(rows, indent=2))
     else:
@@ -101,11 +100,14 @@ def row(
     source: str, worlds: str, policy: RetryPolicy, first: PolicyCounts, second: PolicyCounts
 ) -> dict[str, object]:
     """Return one row of a table."""
+    stated: list[float | None] = [None, None, None]
+    if second.exhausted.any():
+        stated[0] = first.exhausted_share / second.exhausted_share
     try:
         ratio = exhaustion_ratio(first, second)
         stated = [ratio.estimate, ratio.low, ratio.high]
     except NotStatedError:
-        stated = [float(np.divide(first.exhausted_share, second.exhausted_share)), None, None]
+        pass
     return {
         "source": source,
         "worlds": worlds,
@@ -142,6 +144,8 @@ def print_rows(rows: list[dict[str, object]]) -> None:
 def shown(values: object, digits: int = 4) -> str:
     assert isinstance(values, list)
     value, low, high = values
+    if value is None:
+        return "unknown"
     ends = "" if low is None else f" [{low:.{digits}f}, {high:.{digits}f}]"
     return f"{value:.{digits}f}{ends}"
 
