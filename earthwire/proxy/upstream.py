@@ -62,6 +62,11 @@ class LiveSource:
         """Number of idle connections."""
         return len(self._idle)
 
+    @property
+    def connection_count(self) -> int:
+        """Number of connections, busy and idle."""
+        return len(self._connections)
+
     def forbid(self, endpoints: Iterable[tuple[str, int]]) -> None:
         """Never connect to these addresses and ports."""
         self._forbidden = frozenset(endpoints)
@@ -186,9 +191,9 @@ class LiveSource:
     async def _connect_to_file(self, path: str) -> UpstreamConnection:
         loop = asyncio.get_running_loop()
         _, connection = await loop.create_unix_connection(
-            lambda: UpstreamConnection(loop, self._limits, self._watchdog, self._gone), path
+            lambda: UpstreamConnection(loop, self._limits, self._watchdog, self._connections.add, self._gone),
+            path,
         )
-        self._connections.add(connection)
         return connection
 
     async def _connect_to(self, address: str) -> UpstreamConnection:
@@ -196,13 +201,12 @@ class LiveSource:
         if is_among(address, self.upstream.port, self._forbidden):
             raise OSError("the upstream is this proxy itself, which is never connected to")
         _, connection = await loop.create_connection(
-            lambda: UpstreamConnection(loop, self._limits, self._watchdog, self._gone),
+            lambda: UpstreamConnection(loop, self._limits, self._watchdog, self._connections.add, self._gone),
             address,
             self.upstream.port,
             ssl=self._tls,
             server_hostname=self.upstream.host if self._tls is not None else None,
         )
-        self._connections.add(connection)
         return connection
 
     async def _resolve(self) -> list[str]:

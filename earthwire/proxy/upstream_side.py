@@ -29,6 +29,7 @@ class UpstreamConnection(Connection):
         loop: the running loop.
         limits: bounds.
         watchdog: enforces the bound on silence.
+        made: called when the connection is made, which may be lost again before whoever asked for it runs on.
         gone: called when the connection is lost.
     """
 
@@ -37,6 +38,7 @@ class UpstreamConnection(Connection):
         "_ended",
         "_gone",
         "_limits",
+        "_made",
         "_watchdog",
         "answered",
         "exchange_count",
@@ -50,6 +52,7 @@ class UpstreamConnection(Connection):
         loop: asyncio.AbstractEventLoop,
         limits: Limits,
         watchdog: Watchdog,
+        made: Callable[["UpstreamConnection"], None],
         gone: Callable[["UpstreamConnection"], None],
     ) -> None:
         super().__init__(loop)
@@ -57,6 +60,7 @@ class UpstreamConnection(Connection):
         self.answered = False
         self._limits = limits
         self._watchdog = watchdog
+        self._made = made
         self._gone = gone
         self.stale_at_s = watchdog.horizon_s + limits.upstream_idle_s_max
         self.parser = ResponseParser(self, limits)
@@ -121,6 +125,7 @@ class UpstreamConnection(Connection):
         """Watch this connection."""
         super().connection_made(transport)
         self._watchdog.watch(self)
+        self._made(self)
 
     def data_received(self, data: bytes) -> None:
         """Parse what the upstream sends; what nobody asked for ends the connection."""

@@ -82,6 +82,20 @@ def test_idle_connection_that_the_upstream_closed_is_not_used_again(harness, pla
     assert play(scenario()) == [b"200"] * 5
 
 
+def test_connections_that_the_upstream_closes_at_once_leave_nothing_behind(harness, play):
+    async def refuse(reader, writer):
+        writer.transport.abort()
+
+    async def scenario():
+        async with harness.server(refuse) as port, harness.proxy(port) as running:
+            for _ in range(20):
+                assert (await harness.talk(running.port, harness.get())).startswith(b"HTTP/1.1 502 ")
+            source = running.proxy.sources["tool"]
+            await harness.until(lambda: source.connection_count == 0)
+
+    play(scenario())
+
+
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory):
     if shutil.which("openssl") is None:
