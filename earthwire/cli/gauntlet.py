@@ -1,6 +1,7 @@
 """``earthwire gauntlet``: which faults a client survives."""
 
 import os
+import shlex
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -55,10 +56,12 @@ def gauntlet(
     if unknown:
         fail(f"--only: there is no fault {unknown[0]!r}; there is {', '.join(GAUNTLET)}")
     results = _run(client, tuple(GAUNTLET[name] for name in only or GAUNTLET), limit, url, mcp)
+    servers = [f"{option}={value}" for option, value in (("--url", url), ("--mcp", mcp)) if value is not None]
+    command = shlex.join([*servers, "--", *client])
     if as_json:
-        _print_json(results)
+        _print_json(results, command)
     else:
-        _print(results, show_bytes, client)
+        _print(results, show_bytes, command)
     raise typer.Exit(_exit_code(results))
 
 
@@ -102,7 +105,7 @@ def _print_faults(faults: "list[GauntletFault]") -> None:
     output().print(table)
 
 
-def _print(results: "list[Result]", show_bytes: bool, client: list[str]) -> None:
+def _print(results: "list[Result]", show_bytes: bool, command: str) -> None:
     table = Table(title="what the client made of each fault", title_justify="left")
     for heading in ("fault", "what happens", "a good client", "this one", "what its calls show"):
         table.add_column(heading)
@@ -120,7 +123,7 @@ def _print(results: "list[Result]", show_bytes: bool, client: list[str]) -> None
             console.print(f"\n{result.fault.name}: {_seen_text(result)}", markup=False, soft_wrap=True)
     worst = next((result for result in results if judged(result) == "bad"), None)
     if worst is not None:
-        again = f"earthwire gauntlet --only {worst.fault.name} --bytes -- {' '.join(client)}"
+        again = f"earthwire gauntlet --only {worst.fault.name} --bytes {command}"
         messages().print(f"see one again, with its bytes: {again}", markup=False, soft_wrap=True)
 
 
@@ -143,7 +146,7 @@ def _seen_text(result: "Result") -> str:
     return f"{seen.data[:_SHOWN_BYTES_MAX]!r}{cut}, then {seen.ending} after {seen.elapsed_s:.2f} s"
 
 
-def _print_json(results: "list[Result]") -> None:
+def _print_json(results: "list[Result]", command: str) -> None:
     import json
 
     rows = [
@@ -161,7 +164,7 @@ def _print_json(results: "list[Result]") -> None:
             "verdicts": {verdict.rule: verdict.count for verdict in result.verdicts},
             "bytes": None if result.seen is None else result.seen.data.decode("latin-1"),
             "ending": None if result.seen is None else result.seen.ending,
-            "again": f"earthwire gauntlet --only {result.fault.name}",
+            "again": f"earthwire gauntlet --only {result.fault.name} {command}",
         }
         for result in results
     ]
