@@ -1,6 +1,8 @@
 """The ``earthwire`` command. Commands import what they need when they run, so that ``--help`` answers at once."""
 
 import sys
+from importlib.metadata import version
+from typing import Annotated
 
 import typer
 
@@ -39,6 +41,21 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"earthwire {version('earthwire')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _top(
+    version_wanted: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None: ...
+
 
 app.command("demo", short_help="See it in a minute: recorded, mocked and simulated side by side.")(demo.demo)
 app.command("import", short_help="Read traces of any known format.")(import_traces.import_traces)

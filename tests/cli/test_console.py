@@ -6,6 +6,7 @@ import select
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,11 @@ def test_the_top_lists_every_command_and_where_to_start(run: Run) -> None:
     result = run("--help")
     assert all(f"\n  {command} " in result.stdout for command in GROUP.commands)
     assert "earthwire demo" in help_words(result.stdout)
+
+
+def test_the_version_is_that_of_the_package(run: Run) -> None:
+    result = run("--version")
+    assert (result.returncode, result.stdout) == (0, f"earthwire {version('earthwire')}\n")
 
 
 def test_an_unknown_command_is_exit_code_2(run: Run) -> None:
