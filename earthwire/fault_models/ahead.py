@@ -6,6 +6,7 @@ waits can draw ahead: what depends on the time of a call cannot be known before 
 """
 
 from collections.abc import Callable, Iterator
+from itertools import chain
 
 import numpy as np
 import numpy.typing as npt
@@ -81,9 +82,12 @@ class Ahead:
         self._curves: dict[str, Curve] = {}
 
     def __iter__(self) -> Iterator[tuple[int, str, float, float]]:
-        """Yield index, outcome kind, rank and latency in seconds of one call after the other, without end."""
+        """Return an iterator over index, outcome kind, rank and latency in seconds of each call, without end."""
+        return chain.from_iterable(self._blocks())
+
+    def _blocks(self) -> Iterator[Iterator[tuple[int, str, float, float]]]:
         while True:
-            yield from self._some()
+            yield self._some()
 
     def _some(self) -> Iterator[tuple[int, str, float, float]]:
         start, count = self._next_index, self._count

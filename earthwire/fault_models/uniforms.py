@@ -50,10 +50,10 @@ class UniformStream:
 
     def digests(self, indexes: range) -> bytes:
         """Return what `at` makes numbers of, for many calls: 8 little-endian 32-bit integers each."""
-        keyed, parts = self._keyed, []
-        for index in indexes:
-            one = keyed.copy()
-            one.update(_PACK(index))
+        copy, parts = self._keyed.copy, []
+        for packed in map(_PACK, indexes):
+            one = copy()
+            one.update(packed)
             parts.append(one.digest())
         return b"".join(parts)
 

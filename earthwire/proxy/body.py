@@ -188,8 +188,7 @@ NO_BODY = Body(None, 0, complete=True)
 
 def complete_body(data: bytes) -> Body:
     """Return a body that is complete from the start."""
-    body = Body(None, len(data))
+    body = Body(None, len(data), complete=True)
     if data:
-        body.feed(data)
-    body.finish()
+        body.feed_whole(data)
     return body

@@ -98,7 +98,11 @@ class CallOpening:
         Raises:
             RequestRefusedError: if its episode cannot be served.
         """
-        return self._open(request, destination, tool, destination.episode or self._episode_of(request))
+        episode = destination.episode
+        if episode is None:
+            named = request.headers.episode
+            episode = DEFAULT_EPISODE if named is None else self._routes.check_episode(named)
+        return self._open(request, destination, tool, episode)
 
     async def mcp_call(self, request: Request, destination: Destination, server: McpServer) -> CallContext:
         """Read a request to an MCP server, which alone tells its tool, and perhaps its episode; open its call.
@@ -153,10 +157,6 @@ class CallOpening:
     def _lead(self, method: str, target: str) -> tuple[Destination, str]:
         destination = self._routes.destination(target)
         return destination, self._tool_of(method, destination.path)
-
-    def _episode_of(self, request: Request) -> str:
-        episode = request.headers.episode
-        return DEFAULT_EPISODE if episode is None else self._routes.check_episode(episode)
 
     def _place(self, episode: str, arrival_s: float) -> tuple[EpisodeRun | None, int, float]:
         """Return a call's episode, if declared, its number in it and its time since the episode's first call."""

@@ -56,6 +56,7 @@ class EpisodeRun:
     Attributes:
         episode: its id.
         settings: what it has of its own.
+        is_simulated: its time is not ours.
         account: of its calls.
         ledger: of its costs, once it had a call, where the recipe has prices or a budget.
         started_unix_s: when it was declared, seconds since 1970.
@@ -66,21 +67,26 @@ class EpisodeRun:
         started_unix_s: when it was declared.
     """
 
-    __slots__ = ("_planners", "_routes", "account", "episode", "ledger", "settings", "started_unix_s")
+    __slots__ = (
+        "_planners",
+        "_routes",
+        "account",
+        "episode",
+        "is_simulated",
+        "ledger",
+        "settings",
+        "started_unix_s",
+    )
 
     def __init__(self, episode: str, settings: EpisodeSettings, started_unix_s: float) -> None:
         self.episode = episode
         self.settings = settings
+        self.is_simulated = settings.clock != "real"
         self.account = EpisodeAccount()
         self.ledger: Ledger | None = None
         self.started_unix_s = started_unix_s
         self._routes: dict[str, tuple[Route, Route]] = {}
         self._planners: dict[Planner, Planner] = {}
-
-    @property
-    def is_simulated(self) -> bool:
-        """Whether its time is not ours."""
-        return self.settings.clock != "real"
 
     def route(self, route: Route) -> Route:
         """Return a route whose plans are drawn as this episode's."""

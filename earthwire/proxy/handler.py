@@ -106,7 +106,8 @@ class Handler:
             if server is None:
                 context = opening.plain_call(request, destination, tool)
             else:
-                _invite_body(client, request)
+                if request.headers.expects_continue:
+                    _invite_body(client, request)
                 context = await opening.mcp_call(request, destination, server)
         except RequestRefusedError as refusal:
             self._refuse(client, request, refusal)
@@ -132,7 +133,8 @@ class Handler:
         request, run = context.request, context.run
         if self._keeps_requests or run is not None:
             request.body.keep(self._limits.kept_body_bytes_max)
-        _invite_body(client, request)
+        if request.headers.expects_continue:
+            _invite_body(client, request)
         kept_bytes_max = self._kept_bytes_max if context.mcp is None else self._limits.kept_body_bytes_max
         writer = response_writer(client, request, kept_bytes_max)
         plan = context.drawn.plan
@@ -175,8 +177,8 @@ class Handler:
 
 
 def _invite_body(client: ClientConnection, request: Request) -> None:
-    """Tell a client that waits for it to send its body."""
-    if request.headers.expects_continue and not request.body.received_bytes:
+    """Tell a client that waits for it to send its body, unless it did not wait after all."""
+    if not request.body.received_bytes:
         client.transport.write(_CONTINUE)
 
 

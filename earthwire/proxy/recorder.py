@@ -72,7 +72,7 @@ class Recorder:
         self.record_count += 1
         queue = self._queue
         # While the disk refuses records, calls must not wait with all they hold.
-        queue.append(_made(record) if self._failing else record)
+        queue.append(record.record() if self._failing and isinstance(record, FinishedCall) else record)
         if self._handle is None:
             self._handle = self._loop.call_later(BATCH_PERIOD_S, self._write_batch)
         elif len(queue) >= BATCH_COUNT_MAX and not self._failing:
@@ -107,7 +107,9 @@ class Recorder:
 
     def _flush(self) -> None:
         if not self._unwritten:
-            self._unwritten = self._encoder.encode_lines([_made(record) for record in self._queue])
+            self._unwritten = self._encoder.encode_lines(
+                [record.record() if type(record) is FinishedCall else record for record in self._queue]
+            )
             self._encoded_count = len(self._queue)
             self._queue.clear()
         try:
@@ -130,10 +132,6 @@ class Recorder:
         if not self._failing:
             _warn(f"{self._path}: cannot write trace records ({error.strerror}); they wait in memory")
         self._failing = True
-
-
-def _made(record: msgspec.Struct) -> msgspec.Struct:
-    return record.record() if isinstance(record, FinishedCall) else record
 
 
 def _warn(text: str) -> None:

@@ -7,7 +7,7 @@ from typing import Literal
 import msgspec
 
 from earthwire.fault_models.plan import Plan, RelayBody, RelayHead, Wait
-from earthwire.proxy.body import Body, complete_body
+from earthwire.proxy.body import NO_BODY, Body, complete_body
 from earthwire.proxy.exchange import Exchange, ResponseHead, Source
 from earthwire.proxy.headers import HOP_BY_HOP, Fields, first_value, serialise
 from earthwire.proxy.limits import Limits
@@ -78,11 +78,10 @@ class ReplaySource:
 
     async def forward(self, request: Request, target: str, episode: str) -> Exchange:
         """Find the recording that answers a request (see `earthwire.proxy.exchange.Source`)."""
-        body = await request.body.read_all(self._limits.whole_body_bytes_max)
-        if body is None:
-            text = f"a request that is looked up in recordings has at most {self._limits.whole_body_bytes_max} bytes"
-            raise RequestRefusedError(413, "body_too_long", text)
-        content_type = first_value(request.headers.fields, b"content-type")
+        body, content_type = b"", None
+        if request.body is not NO_BODY:
+            body = await self._whole(request.body)
+            content_type = first_value(request.headers.fields, b"content-type")
         found = self._config.index.match(
             request.line.method, target, body, content_type, self._cursor(episode)
         )
@@ -92,6 +91,14 @@ class ReplaySource:
         return await self._answer_miss(
             found, msgspec.structs.replace(request, body=complete_body(body)), target, episode
         )
+
+    async def _whole(self, body: Body) -> bytes:
+        bytes_max = self._limits.whole_body_bytes_max
+        data = await body.read_all(bytes_max)
+        if data is None:
+            text = f"a request that is looked up in recordings has at most {bytes_max} bytes"
+            raise RequestRefusedError(413, "body_too_long", text)
+        return data
 
     def forget(self, episode: str) -> None:
         """Start an episode anew: its next call gets the first recording again."""

@@ -16,6 +16,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+import msgspec
+
 from earthwire.traces._difference import body_differences, path_differences, query_differences
 from earthwire.traces._exchange import REQUEST_BODY_ATTRIBUTE
 from earthwire.traces.record import TraceRecord
@@ -38,8 +40,7 @@ class ReplayCursor:
     counts: Counter[str] = field(default_factory=Counter)
 
 
-@dataclass(frozen=True, slots=True)
-class Hit:
+class Hit(msgspec.Struct, frozen=True):
     """A recorded response.
 
     Attributes:
