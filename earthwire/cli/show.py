@@ -43,6 +43,12 @@ def show(
             "--drift", help="How did tools change while they were recorded? One row a window of time."
         ),
     ] = False,
+    html: Annotated[
+        Path | None,
+        typer.Option(
+            "--html", help="Also write the laws as pictures, as one HTML file that needs nothing else."
+        ),
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print as JSON, without the bound of --rows.")
     ] = False,
@@ -66,12 +72,21 @@ def show(
     if tool is not None and not names:
         known = ", ".join(busiest_first[:_TOOLS_NAMED_MAX]) or "none"
         fail(f"{profile}: no tool has {tool!r} in its name; {len(busiest_first)} tools are known: {known}")
+    if html is not None:
+        _write_page(html, profile, read, names)
     if has_intervals:
         print_intervals(read, names if as_json else names[:rows], as_json)
     elif as_json:
         print(json.dumps({name: _row_values(read.tools[name]) for name in names}))
     else:
         _print(read, names, rows)
+
+
+def _write_page(target: Path, source: Path, profile: "Profile", names: list[str]) -> None:
+    from earthwire.cli.writing import write_page
+    from earthwire.report.profile_page import profile_page
+
+    write_page(target, profile_page(source.name, profile, names))
 
 
 def _print_upstream_fit(profile: "Profile", recording: Path, as_json: bool) -> None:
@@ -102,7 +117,7 @@ def _row_values(laws: "ToolLaws") -> dict[str, object]:
     import msgspec
 
     total = laws.outcomes.total
-    table = _main_table(laws)
+    table = laws.main_latency
     return {
         "calls": laws.calls,
         "sessions": laws.sessions,
@@ -144,14 +159,9 @@ def _print(profile: "Profile", names: list[str], rows: int) -> None:
 
 
 def _cells(laws: "ToolLaws", has_spark: bool) -> list[str]:
-    from earthwire.traces.outcome_kind import is_fault
-
-    total = laws.outcomes.total
-    calls = sum(total.values())
-    faults = sum(count for kind, count in total.items() if is_fault(kind))
-    unknown = set(total) == {"unknown"}
-    shares = "n/a" if unknown else percent(faults / max(calls, 1))
-    table = _main_table(laws)
+    faults = laws.fault_share
+    shares = "n/a" if faults is None else percent(faults)
+    table = laws.main_latency
     if table is None:
         spark = [""] if has_spark else []
         return [f"{laws.calls:,}", shares, "n/a", "n/a", "n/a", *spark, "n/a"]
@@ -190,11 +200,6 @@ def _print_footer(profile: "Profile") -> None:
         )
     for sentence in provenance.cannot_tell:
         console.print(f"cannot tell: {sentence}", markup=False, soft_wrap=True)
-
-
-def _main_table(laws: "ToolLaws") -> "LatencyTable | None":
-    """Return the table with most calls behind it."""
-    return max(laws.latency.values(), key=lambda table: table.count, default=None)
 
 
 def _density(table: "LatencyTable") -> list[float]:

@@ -17,6 +17,7 @@ from earthwire.fault_models.rate_limit import RateLimit
 from earthwire.fault_models.regime import RegimeLaw, UpstreamRegime
 from earthwire.fault_models.slots import Slot
 from earthwire.fault_models.stream import StreamLaw
+from earthwire.traces.outcome_kind import is_fault
 
 
 class ErrorResponse(msgspec.Struct, frozen=True):
@@ -71,6 +72,20 @@ class ToolLaws(msgspec.Struct, frozen=True):
     rate_limit: RateLimit | None = None
     payload: PayloadLaw = NO_PAYLOAD_LAW
     stream: StreamLaw | None = None
+
+    @property
+    def main_latency(self) -> LatencyTable | None:
+        """The latency table with most calls behind it; None where no latency is known."""
+        return max(self.latency.values(), key=lambda table: table.count, default=None)
+
+    @property
+    def fault_share(self) -> float | None:
+        """Share of the calls that failed; None where outcomes are not known."""
+        total = self.outcomes.total
+        calls = sum(total.values())
+        if not calls or set(total) == {"unknown"}:
+            return None
+        return sum(count for kind, count in total.items() if is_fault(kind)) / calls
 
 
 class Source(msgspec.Struct, frozen=True):

@@ -2,6 +2,7 @@
 
 from earthwire.report.fidelity_page import fidelity_page
 from earthwire.report.fidelity_scores import MODEL_LABELS
+from earthwire.report.profile_page import TOOLS_PICTURED_MAX, profile_page
 from earthwire.report.verify_page import verify_page
 
-__all__ = ["MODEL_LABELS", "fidelity_page", "verify_page"]
+__all__ = ["MODEL_LABELS", "TOOLS_PICTURED_MAX", "fidelity_page", "profile_page", "verify_page"]

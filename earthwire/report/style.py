@@ -25,7 +25,7 @@ p { margin: .4rem 0; max-width: 46rem; }
 .figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(10.5rem, 1fr)); gap: .75rem; margin: 1rem 0;
   padding: 0; list-style: none; }
 .figures li { background: var(--panel); border-radius: .5rem; padding: .6rem .9rem; }
-.figures b { display: block; font-size: 1.5rem; line-height: 1.3; font-variant-numeric: tabular-nums; }
+.figures b { display: block; font-size: 1.35rem; line-height: 1.3; font-variant-numeric: tabular-nums; }
 .figures span { color: var(--quiet); font-size: .85rem; }
 .charts { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(20rem, 100%), 1fr)); gap: 1rem; }
 .wide { grid-template-columns: repeat(auto-fill, minmax(min(26rem, 100%), 1fr)); }

@@ -132,3 +132,12 @@ def test_a_recording_that_shows_no_upstream_is_an_error_with_the_way_out(
     assert result.returncode == 2
     assert f"error: {path}: no call shows what the upstream takes by itself" in result.stderr
     assert "earthwire record --upstream URL" in result.stderr
+
+
+def test_html_holds_the_tools_that_were_asked_for(profile: Path, tmp_path: Path, run: Run) -> None:
+    page = tmp_path / "laws.html"
+    result = run("show", profile, "--tool", "carts", "--html", page)
+    assert (result.returncode, result.stderr) == (0, f"report with pictures → {page}\n")
+    text = page.read_text("utf-8")
+    assert "POST api.example/v1/carts" in text
+    assert "GET api.example/v1/search" not in text

@@ -15,10 +15,33 @@ TOOLS = ("search", HOSTILE, BREAKOUT, "日本語 & ünïcode")
 CONFIDENCE = 0.99
 
 _VOID = {"meta", "br", "hr", "img", "link", "input"}
-_TAGS = set(
-    "html head meta title style body main header section details summary h1 h2 p b span ul li div figure figcaption table "
-    "thead tbody tr th td svg desc g line text rect path circle polyline".split()
-)
+_FRAME_TAGS = {
+    "html",
+    "head",
+    "meta",
+    "title",
+    "style",
+    "body",
+    "main",
+    "header",
+    "section",
+    "details",
+    "summary",
+}
+_TEXT_TAGS = {"h1", "h2", "p", "b", "span", "ul", "li", "div", "table", "thead", "tbody", "tr", "th", "td"}
+_CHART_TAGS = {
+    "figure",
+    "figcaption",
+    "svg",
+    "desc",
+    "g",
+    "line",
+    "text",
+    "rect",
+    "path",
+    "circle",
+    "polyline",
+}
 _ATTRIBUTES_OF_REQUESTS = {
     "src",
     "href",
@@ -60,7 +83,7 @@ class Page(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Take an element, which must be of the kinds that pages are made of."""
         names = [name for name, _ in attrs]
-        assert tag in _TAGS
+        assert tag in _FRAME_TAGS | _TEXT_TAGS | _CHART_TAGS
         assert not [n for n in names if n in _ATTRIBUTES_OF_REQUESTS or n.startswith("on")]
         values = dict(attrs)
         if values.get("http-equiv") == "Content-Security-Policy":
