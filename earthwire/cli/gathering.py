@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Lock
@@ -18,13 +19,16 @@ import numpy as np
 from earthwire.cli.loading import bad_line_reporter, iso_time, sha256_of
 from earthwire.cli.progress import LateProgress
 from earthwire.fault_models.profile import Provenance, Source
-from earthwire.grounding.gathered import BucketCounts, Gathered, gather
+from earthwire.grounding.gathered import BucketCounts, Gathered, gather, sample_size, sampled_bucket_count
 from earthwire.grounding.payloads import PayloadBank
+from earthwire.grounding.pieces import count_piece
+from earthwire.grounding.tally import Tally
 from earthwire.traces import parquet
 from earthwire.traces.call_columns import (
     FILE_CALLS_MAX,
     BoolArray,
     CallColumns,
+    IntArray,
     call_hashes,
     in_blocks,
     latency_measure,
@@ -33,11 +37,21 @@ from earthwire.traces.call_store import BUCKETS, CallStore
 from earthwire.traces.errors import BadLineHandler, TraceFileError
 from earthwire.traces.formats import Format, find_sources
 from earthwire.traces.options import ReadOptions
-from earthwire.traces.parquet_columns import ParquetShape, parquet_shape, read_row_groups
+from earthwire.traces.parquet_columns import (
+    ParquetShape,
+    parquet_shape,
+    read_row_groups,
+    read_sessions,
+)
 from earthwire.traces.record import TraceRecord
+from earthwire.traces.row_pieces import in_pieces, sessions_in_pieces
+from earthwire.traces.session_census import SessionCensus, session_counts
+from earthwire.traces.session_hashes import HashArray
 
 PAYLOAD_CALLS_MAX = 200_000
-"""Calls that payloads are learned from, on average; of more, those with the lowest hashes."""
+"""Calls whose payloads are all learned from; of more, a sample's are."""
+PAYLOAD_SAMPLE_CALLS = 50_000
+"""Calls of that sample, on average: those with the lowest hashes."""
 WORKERS_MAX = 8
 
 _HASH_MAX = 1 << 64
@@ -71,6 +85,23 @@ class _File:
     call_count: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """Row groups of a file that are read by one thread."""
+
+    file: _File
+    shape: ParquetShape
+    groups: range
+
+    @property
+    def row_count(self) -> int:
+        return sum(self.shape.row_counts[self.groups.start : self.groups.stop])
+
+    @property
+    def first_position(self) -> int:
+        return self.file.first_position + sum(self.shape.row_counts[: self.groups.start])
+
+
 def gather_traces(paths: Iterable[Path], skip_bad_lines: bool, progress: LateProgress) -> GatheredTraces:
     """Read trace files and directories.
 
@@ -92,7 +123,7 @@ def gather_traces(paths: Iterable[Path], skip_bad_lines: bool, progress: LatePro
         if not store.call_count:
             raise TraceFileError(files[0].path, "holds no records")
         progress.start("counting", BUCKETS)
-        gathered = gather(store, reading.map_buckets)
+        gathered = reading.gather(store)
         sources = [
             Source(file.path.name, file.format.name, digest.result(), file.call_count)
             for file, digest in zip(files, digests, strict=True)
@@ -120,6 +151,9 @@ class _Reading:
         self._on_bad_line = on_bad_line
         self._progress = progress
         self._pool = pool
+        self._counted: list[Tally] = []
+        self._census: SessionCensus | None = None
+        self._sampled_buckets = BUCKETS
 
     @property
     def call_count(self) -> int:
@@ -129,7 +163,9 @@ class _Reading:
     @property
     def payload_share(self) -> float:
         """Share of the calls that payloads are learned from."""
-        return min(1.0, PAYLOAD_CALLS_MAX / max(self.call_count, 1))
+        if self.call_count <= PAYLOAD_CALLS_MAX:
+            return 1.0
+        return PAYLOAD_SAMPLE_CALLS / self.call_count
 
     def read_records(self) -> None:
         """Read the footers of Parquet files, and the records of the others."""
@@ -148,36 +184,76 @@ class _Reading:
             self._read_payloads_again()
 
     def read_columns(self, folder: Path) -> CallStore:
-        """Put all calls into a store, and the payloads of Parquet files into the bank."""
+        """Count the calls of sessions that lie in one piece, and put the others into a store.
+
+        The payloads of Parquet files go into the bank.
+        """
         store = CallStore(folder, latency_measure(*self._known_counts()), Lock())
-        for file in self._record_files():
-            while file.blocks:
-                store.add(file.blocks.pop())
         tasks = [
-            (file, file.shape, groups)
+            _Run(file, file.shape, groups)
             for file in self._files
             if file.shape is not None
             for groups in file.shape.runs()
         ]
-        self._progress.start("reading", sum(file.shape.row_count for file in self._files if file.shape))
-
-        def read(task: tuple[_File, ParquetShape, range]) -> tuple[int, list[TraceRecord]]:
-            file, shape, groups = task
-            records: list[TraceRecord] = []
-            count = 0
-            for block in read_row_groups(shape, groups, file.first_position, self._chosen, self._on_bad_line):
-                store.add(block.calls)
-                records += block.records
-                count += len(block.calls)
-                self._progress.advance(block.row_count)
-            return count, records
-
-        for (file, _, _), (count, records) in zip(tasks, self._pool.map(read, tasks), strict=True):
-            file.call_count += count
+        sample_calls_max = sample_size(self.call_count)
+        if sample_calls_max < self.call_count:
+            self._census = self._census_of(tasks)
+            self._sampled_buckets = sampled_bucket_count(self._census, sample_calls_max)
+        self._progress.start("reading", sum(task.row_count for task in tasks))
+        for file in self._record_files():
+            while file.blocks:
+                self._add(store, file.blocks.pop())
+        for task, (count, records) in zip(
+            tasks, self._pool.map(partial(self._read_run, store), tasks), strict=True
+        ):
+            task.file.call_count += count
             self._add_payloads(records)
         return store
 
-    def map_buckets(
+    def gather(self, store: CallStore) -> Gathered:
+        """Count what is in the store as well, and sample sessions."""
+        return gather(
+            store,
+            self._map_buckets,
+            sample_size(self.call_count),
+            self._counted,
+            self._sampled_buckets,
+        )
+
+    def _read_run(self, store: CallStore, run: _Run) -> tuple[int, list[TraceRecord]]:
+        records: list[TraceRecord] = []
+        count = 0
+        for piece in in_pieces(self._blocks(run, records), run.first_position):
+            self._add(store, piece)
+            count += len(piece)
+        return count, records
+
+    def _blocks(self, run: _Run, records: list[TraceRecord]) -> Iterator[CallColumns]:
+        """Yield the calls of a run; records that speak of payloads are added to a list."""
+        for block in read_row_groups(
+            run.shape, run.groups, run.file.first_position, self._chosen, self._on_bad_line
+        ):
+            records += block.records
+            yield block.calls
+            self._progress.advance(block.row_count)
+
+    def _add(self, store: CallStore, piece: CallColumns) -> None:
+        if self._census is None:
+            store.add(piece)
+            return
+        counted = count_piece(piece, self._census, self._sampled_buckets, store.measure)
+        store.add(piece, counted.kept)
+        if counted.counts is not None:
+            self._counted.append(counted.counts)
+
+    def _census_of(self, runs: Sequence[_Run]) -> SessionCensus:
+        """Count the calls of every session in each piece: blocks of records, and pieces of row groups."""
+        pieces = [session_counts([block.session]) for file in self._record_files() for block in file.blocks]
+        for found in self._pool.map(_session_counts, runs):
+            pieces += found
+        return SessionCensus(pieces)
+
+    def _map_buckets(
         self, function: Callable[[int], BucketCounts], numbers: Iterable[int]
     ) -> Iterator[BucketCounts]:
         """Call a function on each number, on all cores; results come in order."""
@@ -227,6 +303,11 @@ def _pool() -> Iterator[ThreadPoolExecutor]:
         yield pool
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _session_counts(run: _Run) -> list[tuple[HashArray, IntArray]]:
+    """Return what a census needs of each piece of a run."""
+    return [session_counts(parts) for parts in sessions_in_pieces(read_sessions(run.shape, run.groups))]
 
 
 def _ignore(_: TraceFileError) -> None:

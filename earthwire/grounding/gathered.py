@@ -4,15 +4,16 @@ Counts say how often and how slow. How calls hang together in a session is learn
 their names: the same ones however the calls were split into files, and whatever other sessions there are.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from earthwire.grounding.censoring import limits_as_latencies
 from earthwire.grounding.tally import Tally, merge, tally
-from earthwire.traces.call_store import BUCKETS, CallStore
+from earthwire.traces.call_store import BUCKETS, CallStore, bucket_of
 from earthwire.traces.calls import Calls, join_calls
+from earthwire.traces.session_census import SessionCensus
 from earthwire.traces.session_hashes import HashArray
 
 ALL_CALLS_MAX = 200_000
@@ -45,19 +46,39 @@ MapBuckets = Callable[[Callable[[int], "BucketCounts"], Iterable[int]], Iterator
 """Calls a function on each number, and yields the results in order: `map`, or that of a pool of threads."""
 
 
-def gather(store: CallStore, map_buckets: MapBuckets = map, sample_calls_max: int | None = None) -> Gathered:
+def sample_size(call_count: int) -> int:
+    """Return how many of all calls fitting needs one by one."""
+    return call_count if call_count <= ALL_CALLS_MAX else SAMPLE_CALLS_MAX
+
+
+def sampled_bucket_count(census: SessionCensus, sample_calls_max: int) -> int:
+    """Return how many leading buckets hold the sessions of a sample."""
+    last = census.reaching(sample_calls_max, SAMPLE_SESSION_CALLS_MAX)
+    return int(bucket_of(np.array([last], dtype=np.uint64))[0]) + 1
+
+
+def gather(
+    store: CallStore,
+    map_buckets: MapBuckets = map,
+    sample_calls_max: int | None = None,
+    counted: Sequence[Tally] = (),
+    sampled_buckets: int = BUCKETS,
+) -> Gathered:
     """Count all calls of a store and sample its sessions. The store is empty afterwards.
 
     Args:
         store: the calls.
         map_buckets: how the buckets are gone through.
         sample_calls_max: calls of the sample; by default all that do not exceed `ALL_CALLS_MAX`.
+        counted: counts of calls that are not in the store, of sessions beyond the sampled buckets.
+        sampled_buckets: number of leading buckets that the sample is taken of.
     """
     if sample_calls_max is None:
-        sample_calls_max = store.call_count if store.call_count <= ALL_CALLS_MAX else SAMPLE_CALLS_MAX
-    counting = _Counting(store, sample_calls_max)
+        sample_calls_max = sample_size(store.call_count)
+    counting = _Counting(store, sample_calls_max, sampled_buckets, is_all=not counted)
     buckets = list(map_buckets(counting.bucket, range(BUCKETS)))
-    return Gathered(merge([bucket.counts for bucket in buckets]), _sample(store, buckets, sample_calls_max))
+    counts = merge([*counted, *(bucket.counts for bucket in buckets)])
+    return Gathered(counts, _sample(store, buckets, sample_calls_max))
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +93,12 @@ class BucketCounts:
 class _Counting:
     """Goes through the buckets of a store."""
 
-    def __init__(self, store: CallStore, sample_calls_max: int) -> None:
+    def __init__(self, store: CallStore, sample_calls_max: int, sampled_buckets: int, is_all: bool) -> None:
         self._store = store
         self._calls_max = sample_calls_max
-        self._session_calls_max = (
-            store.call_count if store.call_count <= sample_calls_max else SAMPLE_SESSION_CALLS_MAX
-        )
+        self._sampled_buckets = min(sampled_buckets, store.named_bucket_count)
+        has_all = is_all and store.call_count <= sample_calls_max
+        self._session_calls_max = store.call_count if has_all else SAMPLE_SESSION_CALLS_MAX
         self._taken = np.zeros(BUCKETS, dtype=np.int64)
 
     def bucket(self, number: int) -> BucketCounts:
@@ -86,7 +107,7 @@ class _Counting:
         calls = limits_as_latencies(calls, self._store.answering_tools)
         counts = tally(calls)
         enough = self._taken[:number].sum() >= self._calls_max
-        if enough or number >= self._store.named_bucket_count:
+        if enough or number >= self._sampled_buckets:
             return BucketCounts(counts, calls.select(np.zeros(0, dtype=np.int64)), hashes)
         calls = _beginnings(calls, self._session_calls_max)
         self._taken[number] = len(calls)

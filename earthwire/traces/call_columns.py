@@ -42,7 +42,7 @@ class Coded:
         codes: shape (n,).
     """
 
-    names: tuple[str, ...]
+    names: Sequence[str]
     codes: npt.NDArray[np.integer]
 
 
@@ -121,6 +121,18 @@ def columns_from_records(records: Sequence[TraceRecord], first_position: int = 0
     )
 
 
+def join_columns(blocks: Sequence[CallColumns]) -> CallColumns:
+    """Return the calls of at least one block, one block after the other."""
+    if len(blocks) == 1:
+        return blocks[0]
+    tool, kind = (_joined([getattr(block, name) for block in blocks]) for name in ("tool", "kind"))
+    numbers = ("seq", "start_ns", "duration_ns", "ttfb_ns", "limit_ns", "censored", "position")
+    columns = {name: np.concatenate([getattr(block, name) for block in blocks]) for name in numbers}
+    return CallColumns(
+        tool=tool, kind=kind, session=_joined_sessions([block.session for block in blocks]), **columns
+    )
+
+
 def in_blocks(
     records: Iterable[TraceRecord], first_position: int = 0
 ) -> Iterator[tuple[list[TraceRecord], CallColumns]]:
@@ -141,6 +153,27 @@ def coded(values: Sequence[str]) -> Coded:
 def _coded_sessions(names: Sequence[str]) -> CodedSessions:
     of_call = coded(names)
     return CodedSessions(of_call.names, of_call.codes, session_hashes(of_call.names))
+
+
+def _joined(parts: Sequence[Coded]) -> Coded:
+    codes: dict[str, int] = {}
+    recoded = []
+    for part in parts:
+        known = [codes.setdefault(name, len(codes)) for name in part.names]
+        recoded.append(np.array(known, dtype=np.int32).take(part.codes))
+    return Coded(tuple(codes), np.concatenate(recoded))
+
+
+def _joined_sessions(parts: Sequence[CodedSessions]) -> CodedSessions:
+    """Join sessions; parts in a row that share their names keep sharing them."""
+    used, codes, first = [parts[0]], [parts[0].codes], 0
+    for part in parts[1:]:
+        if part.names is not used[-1].names:
+            first += len(used[-1].names)
+            used.append(part)
+        codes.append(part.codes + first if first else part.codes)
+    names = used[0].names if len(used) == 1 else [name for part in used for name in part.names]
+    return CodedSessions(names, np.concatenate(codes), np.concatenate([part.hashes for part in used]))
 
 
 def latency_measure(known_total: int, known_first: int) -> LatencyMeasure:

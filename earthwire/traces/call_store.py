@@ -28,6 +28,7 @@ from earthwire.traces.call_columns import (
 from earthwire.traces.calls import Calls, start_key
 from earthwire.traces.session_hashes import HashArray
 from earthwire.traces.session_names import SessionNames
+from earthwire.traces.session_order import mended_order
 
 BUCKET_BITS = 6
 BUCKETS = 1 << BUCKET_BITS
@@ -145,20 +146,29 @@ class CallStore:
         """Return the name of a session of the leading buckets that have names."""
         return self._sessions.name(hashed)
 
-    def add(self, columns: CallColumns) -> None:
-        """Add calls. What is handed out does not depend on how they are split and in which order they come."""
-        session = columns.session.hashes
+    def add(self, columns: CallColumns, rows: IntArray | None = None) -> None:
+        """Add calls. What is handed out does not depend on how they are split and in which order they come.
+
+        Args:
+            columns: the calls.
+            rows: positions of those to keep, by default all; of the others, names, times and answers are noted.
+        """
+        answering = answering_tools(columns, self.measure)
         with self._lock:
             tool = _registered(columns.tool.names, self._tools)
             kind = _registered(columns.kind.names, self._kinds)
-            self._sessions.add(columns.session.names, session)
-            asked = [name not in self._answering for name in columns.tool.names]
-        calls = _stored(columns, tool, kind, session, self.measure)
-        answering = _answering(columns, calls.latency_s, np.array(asked, dtype=bool))
-        parts = _by_bucket(calls, columns, session)
-        with self._lock:
             self._answering |= answering
             self._note_times(columns.start_ns)
+        if rows is not None:
+            columns = columns.take(rows)
+        names, session = columns.session.names, columns.session.hashes
+        if len(columns) < len(names):
+            used = np.unique(columns.session.codes)
+            names, session = [names[i] for i in used.tolist()], session[used]
+        calls = _stored(columns, tool, kind, self.measure)
+        parts = _by_bucket(calls, columns)
+        with self._lock:
+            self._sessions.add(names, session)
             for held, part in zip(self._held, parts, strict=True):
                 if len(part):
                     held.append(part)
@@ -175,7 +185,10 @@ class CallStore:
         calls = self._taken(number)
         calls = calls.take(_by_session(calls.session))
         tool, kind = _ranks(self._tools).take(calls.tool), _ranks(self._kinds).take(calls.kind)
-        order = _mended_order(calls, tool, kind)
+        latency_s = calls.latency_s
+        order = mended_order(
+            calls.session, calls.seq, calls.start, lambda at: (latency_s[at], kind[at], tool[at])
+        )
         if order is not None:
             calls, tool, kind = calls.take(order), tool[order], kind[order]
         session = calls.session
@@ -248,7 +261,6 @@ def _stored(
     columns: CallColumns,
     tool: npt.NDArray[np.int32],
     kind: npt.NDArray[np.int32],
-    session: HashArray,
     measure: LatencyMeasure,
 ) -> _Stored:
     return _Stored(
@@ -263,38 +275,27 @@ def _stored(
     )
 
 
-def _by_bucket(calls: _Stored, columns: CallColumns, session: HashArray) -> list[_Stored]:
-    bucket = (session >> np.uint64(64 - BUCKET_BITS)).astype(np.uint8).take(columns.session.codes)
+def _by_bucket(calls: _Stored, columns: CallColumns) -> list[_Stored]:
+    bucket = bucket_of(columns.session.hashes).take(columns.session.codes)
     calls = calls.take(np.argsort(bucket, kind="stable"))
     ends = np.cumsum(np.bincount(bucket, minlength=BUCKETS)).tolist()
     return [calls.part(first, last) for first, last in pairwise([0, *ends])]
 
 
-def _answering(columns: CallColumns, latency_s: FloatArray, asked: BoolArray) -> set[str]:
-    """Return those of the tools asked for that have an ``ok`` call that was seen to its end."""
-    if not asked.any() or "ok" not in columns.kind.names:
+def bucket_of(hashes: HashArray) -> npt.NDArray[np.uint8]:
+    """Return the bucket of each session."""
+    return (hashes >> np.uint64(64 - BUCKET_BITS)).astype(np.uint8)
+
+
+def answering_tools(columns: CallColumns, measure: LatencyMeasure) -> set[str]:
+    """Return the tools that have an ``ok`` call that was seen to its end."""
+    if "ok" not in columns.kind.names:
         return set()
-    ended = (columns.kind.codes == columns.kind.names.index("ok")) & (latency_s > 0) & ~columns.censored
-    ended &= asked.take(columns.tool.codes)
-    return {columns.tool.names[code] for code in np.unique(columns.tool.codes[ended])}
-
-
-def _mended_order(calls: _Stored, tool: IntArray, kind: IntArray) -> IntArray | None:
-    """Return the positions of calls sorted by session in the order of `assemble`; None where they are in it.
-
-    Calls of a session mostly come in order: only where they do not is it worth a sort by six columns.
-    """
-    session, seq, start = calls.session, calls.seq, calls.start
-    same = session[1:] == session[:-1]
-    rises = (seq[1:] > seq[:-1]) | ((seq[1:] == seq[:-1]) & (start[1:] > start[:-1]))
-    wrong = np.flatnonzero(same & ~rises)
-    if not len(wrong):
-        return None
-    rows = np.flatnonzero(np.isin(session, session[wrong]))
-    keys = (calls.latency_s, kind, tool, start, seq, session)
-    order = np.arange(len(session))
-    order[rows] = rows[np.lexsort([key[rows] for key in keys])]
-    return order
+    ended = columns.kind.codes == columns.kind.names.index("ok")
+    ended &= latency_ns(columns, measure) > 0
+    ended &= ~columns.censored
+    answers = np.bincount(columns.tool.codes[ended], minlength=len(columns.tool.names)) > 0
+    return {name for name, answered in zip(columns.tool.names, answers.tolist(), strict=False) if answered}
 
 
 def _by_session(session: HashArray) -> IntArray:

@@ -4,10 +4,10 @@ Rows are checked like records: where a batch holds a value that no record may ha
 `read_parquet` does. Columns that are not read are not checked.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, get_args, overload
 
 import numpy as np
 
@@ -32,16 +32,18 @@ from earthwire.traces.record import (
     TraceRecord,
     record_from_dict,
 )
-from earthwire.traces.session_hashes import session_hashes
+from earthwire.traces.row_pieces import PIECE_ROWS
+from earthwire.traces.session_hashes import HashArray, session_hashes, text_hashes
 
 if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-BATCH_ROWS = 1 << 17
+BATCH_ROWS = PIECE_ROWS
 RUN_ROWS = 1 << 20
 """Rows that are read at a stretch."""
 
+_NO_SESSION_HASH = session_hashes((NO_SESSION,))[0]
 _STATUS = "http_response_status_code"
 _STATUS_MAX = 999
 
@@ -188,6 +190,20 @@ def read_row_groups(
             yield ParquetBlock(calls, _chosen_records(batch, calls, choose), len(good))
 
 
+def read_sessions(shape: ParquetShape, groups: range) -> Iterator[CodedSessions]:
+    """Yield the sessions alone of some row groups, in batches of rows, the bad ones included."""
+    if "session_id" not in shape.columns:
+        rows = sum(shape.row_counts[groups.start : groups.stop])
+        yield CodedSessions((NO_SESSION,), np.zeros(rows, dtype=np.int32), session_hashes((NO_SESSION,)))
+        return
+    with open_parquet(shape.path, ["session_id"]) as file:
+        sessions = _SessionColumn()
+        for batch in file.iter_batches(
+            BATCH_ROWS, row_groups=list(groups), columns=["session_id"], use_threads=False
+        ):
+            yield sessions.read(batch)
+
+
 def _known_count(file: "pq.ParquetFile", name: str) -> int:
     """Return how many values of a column are known; where the footer does not tell, they are counted."""
     leaf = next(i for i in range(len(file.schema)) if file.schema.column(i).path.split(".")[0] == name)
@@ -252,16 +268,58 @@ class _SessionColumn:
 
     def __init__(self) -> None:
         self._dictionary: pa.Array | None = None
-        self._names: tuple[str, ...] = ()
+        self._names: Sequence[str] = ()
         self._hashes = session_hashes(())
 
     def read(self, batch: "pa.RecordBatch") -> CodedSessions:
         """Return the session of each row."""
         codes, dictionary = _coded(batch, "session_id")
         if self._dictionary is None or not dictionary.equals(self._dictionary):
-            names = tuple(name or NO_SESSION for name in (*dictionary.to_pylist(), NO_SESSION))
-            self._dictionary, self._names, self._hashes = dictionary, names, session_hashes(names)
+            self._dictionary, self._names = dictionary, _SessionNames(dictionary)
+            self._hashes = np.append(_text_hashes(dictionary), _NO_SESSION_HASH)
         return CodedSessions(self._names, codes, self._hashes)
+
+
+class _SessionNames(Sequence[str]):
+    """Names of a dictionary and, as the last one, what stands for none; they become strings when they are asked for."""
+
+    def __init__(self, dictionary: "pa.Array") -> None:
+        self._dictionary = dictionary
+
+    def __len__(self) -> int:
+        return len(self._dictionary) + 1
+
+    @overload
+    def __getitem__(self, place: int) -> str: ...
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[str]: ...
+    def __getitem__(self, place: int | slice) -> str | Sequence[str]:
+        if isinstance(place, slice):
+            return list(self)[place]
+        name = self._dictionary[place].as_py() if place < len(self._dictionary) else None
+        return name or NO_SESSION
+
+    def __iter__(self) -> Iterator[str]:
+        yield from (name or NO_SESSION for name in self._dictionary.to_pylist())
+        yield NO_SESSION
+
+
+def _text_hashes(dictionary: "pa.Array") -> HashArray:
+    """Return the hash of each name of a dictionary, shape (n,); what is empty or null is no session."""
+    import pyarrow as arrow
+
+    if dictionary.null_count:
+        return session_hashes([name or NO_SESSION for name in dictionary.to_pylist()])
+    dictionary = dictionary.cast(arrow.large_string())
+    _, offsets, content = dictionary.buffers()
+    if content is None:
+        return np.full(len(dictionary), _NO_SESSION_HASH)
+    bounds = np.frombuffer(offsets, dtype=np.int64)[
+        dictionary.offset : dictionary.offset + len(dictionary) + 1
+    ]
+    hashes = text_hashes(np.frombuffer(content, dtype=np.uint8), bounds)
+    hashes[np.diff(bounds) == 0] = _NO_SESSION_HASH
+    return hashes
 
 
 def _columns(batch: "pa.RecordBatch", sessions: _SessionColumn, position: FloatArray) -> CallColumns:

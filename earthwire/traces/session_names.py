@@ -31,6 +31,8 @@ class SessionNames:
 
     def add(self, names: Sequence[str], hashes: HashArray) -> None:
         """Keep names, each as often as it comes."""
+        if not len(names):
+            return
         self._blocks.append((hashes, names))
         self._block_names += len(names)
         if self._block_names > self._names_max:

@@ -1,5 +1,4 @@
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -11,8 +10,16 @@ from earthwire.cli.gathering import GatheredTraces, gather_traces
 from earthwire.cli.progress import late_progress
 from earthwire.fault_models.profile import Profile, Provenance
 from earthwire.grounding.calibrate import calibrate
-from earthwire.grounding.gathered import gather
-from earthwire.traces import JsonlWriter, TraceFileError, TraceRecord, write_parquet
+from earthwire.grounding.pieces import CountedPiece, count_piece
+from earthwire.traces import (
+    JsonlWriter,
+    TraceFileError,
+    TraceRecord,
+    call_columns,
+    parquet_columns,
+    row_pieces,
+    write_parquet,
+)
 
 Write = Callable[[list[TraceRecord], Path], object]
 
@@ -55,8 +62,16 @@ def read(*paths: Path) -> GatheredTraces:
 
 
 def laws(*paths: Path) -> Profile:
+    """Fit what depends on all that is gathered; engine and intervals depend on the same calls, and take long."""
     found = read(*paths)
-    profile = calibrate(found.gathered.calls, found.provenance, found.payloads, counts=found.gathered.counts)
+    profile = calibrate(
+        found.gathered.calls,
+        found.provenance,
+        found.payloads,
+        "compact",
+        counts=found.gathered.counts,
+        has_intervals=False,
+    )
     return msgspec.structs.replace(profile, provenance=Provenance())
 
 
@@ -64,9 +79,18 @@ def laws(*paths: Path) -> Profile:
 def bounds(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Run a test with everything within its bounds, and with bounds that are exceeded."""
     if request.param == "sample":
-        monkeypatch.setattr(gathering, "gather", partial(gather, sample_calls_max=400))
-        monkeypatch.setattr(gathering, "PAYLOAD_CALLS_MAX", 700)
+        exceed(monkeypatch)
     return request.param
+
+
+def exceed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make bounds that 1,500 calls exceed, and pieces that they are cut into, never where batches end."""
+    monkeypatch.setattr(gathering, "sample_size", lambda count: 400)
+    monkeypatch.setattr(gathering, "PAYLOAD_CALLS_MAX", 700)
+    monkeypatch.setattr(gathering, "PAYLOAD_SAMPLE_CALLS", 750)
+    monkeypatch.setattr(row_pieces, "PIECE_ROWS", 400)
+    monkeypatch.setattr(parquet_columns, "BATCH_ROWS", 150)
+    monkeypatch.setattr(call_columns, "BLOCK_CALLS", 333)
 
 
 def test_parquet_and_records_give_the_same_profile(tmp_path: Path, bounds: str) -> None:
@@ -94,6 +118,28 @@ def test_a_profile_does_not_depend_on_how_calls_were_split_into_files(tmp_path: 
     assert laws(*paths[::-1]) == whole
 
 
+def test_sessions_in_one_piece_are_counted_at_once_and_all_others_are_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without this the tests above would compare one way of counting with itself."""
+    exceed(monkeypatch)
+    found: list[CountedPiece] = []
+
+    def noted(*args: object) -> CountedPiece:
+        found.append(count_piece(*args))
+        return found[-1]
+
+    monkeypatch.setattr(gathering, "count_piece", noted)
+    write_parquet(made_records(), tmp_path / "t.parquet")
+    read(tmp_path / "t.parquet")
+    counted = sum(piece.counts.calls for piece in found if piece.counts is not None)
+    kept = sum(len(piece.kept) for piece in found)
+    assert len(found) == 4
+    assert counted > 300
+    assert kept > 300
+    assert counted + kept == 1_500
+
+
 def test_other_calls_give_another_profile(tmp_path: Path) -> None:
     records = made_records()
     write_parquet(records, tmp_path / "a.parquet")
@@ -116,8 +162,7 @@ def test_provenance_counts_files_calls_and_sessions(tmp_path: Path) -> None:
 
 
 def test_a_sample_is_told_in_the_provenance(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gathering, "gather", partial(gather, sample_calls_max=400))
-    monkeypatch.setattr(gathering, "PAYLOAD_CALLS_MAX", 750)
+    exceed(monkeypatch)
     write_parquet(made_records(), tmp_path / "t.parquet")
     split = read(tmp_path / "t.parquet").provenance.split
     assert "400 calls of 2" in split
