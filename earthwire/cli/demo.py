@@ -11,6 +11,9 @@ from earthwire.cli.console import messages, milliseconds, output, percent
 if TYPE_CHECKING:
     from earthwire.traces.calls import Calls
 
+_BUSY_S = 0.02
+"""A mock takes a few milliseconds; where it takes longer the machine is what is measured."""
+
 _NEXT = (
     ("your own traces (HAR, OTLP, go-vcr, JSONL, Parquet)", "earthwire calibrate TRACES -o tools.yaml"),
     ("how faithful that is, on sessions held out", "earthwire fidelity TRACES"),
@@ -93,6 +96,8 @@ def _print_table(columns: dict[str, "Calls"]) -> None:
 
 
 def _print_verdict(columns: dict[str, "Calls"], seed: int) -> None:
+    import numpy as np
+
     from earthwire.grounding.verify import verify
 
     console = output()
@@ -108,3 +113,10 @@ def _print_verdict(columns: dict[str, "Calls"], seed: int) -> None:
     console.print(f"verdict: {report.verdict}")
     for reason in report.reasons:
         console.print(f"  {reason}", markup=False, soft_wrap=True)
+    mock_s = float(np.nanmedian(columns["naive mock"].latency_s))
+    if mock_s > _BUSY_S:
+        console.print(
+            f"  this machine is too busy to tell: the mock answers at once, and half of its answers took more than "
+            f"{milliseconds(mock_s)}; every call was as late, so try again when less else runs",
+            soft_wrap=True,
+        )

@@ -60,7 +60,9 @@ def load_traces(paths: Iterable[Path], skip_bad_lines: bool, status: LateStatus)
             status(f"reading {path.name}")
             count = 0
             for record in known.read(
-                path, ReadOptions(keep_bodies=True, keep_urls=True), bad_line_reporter() if skip_bad_lines else None
+                path,
+                ReadOptions(keep_bodies=True, keep_urls=True),
+                bad_line_reporter() if skip_bad_lines else None,
             ):
                 count += 1
                 bank.add(record)

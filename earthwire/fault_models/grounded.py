@@ -85,7 +85,9 @@ class GroundedSimulation:
         """Return the plan of the next call of this tool in this episode; see `Simulation.draw`."""
         drawn = self.simulation.draw(call)
         upstream = self._upstreams.get(call.tool)
-        if upstream is None or not any(isinstance(step, RelayBody | RelayPieces) for step in drawn.plan.steps):
+        if upstream is None or not any(
+            isinstance(step, RelayBody | RelayPieces) for step in drawn.plan.steps
+        ):
             return drawn
         law = self._law(call.tool, drawn.plan.outcome, upstream)
         table = self.simulation.model(call.tool).latency(drawn.plan.outcome)

@@ -13,7 +13,9 @@ _HTML = re.compile(
 _SSE_LINE = re.compile(rb"(?:data|event|id|retry):")
 _JSON_TYPE = re.compile(r"[/+]json\b|[/+]x-ndjson\b", re.IGNORECASE)
 _BINARY_TYPE = re.compile(r"(image|audio|video|font)/|octet-stream|[/+](zip|gzip|pdf)\b", re.IGNORECASE)
-_STREAM_TYPE = re.compile(r"text/event-stream\b|application/(x-ndjson|jsonl|x-jsonlines|stream\+json|json-seq)\b")
+_STREAM_TYPE = re.compile(
+    r"text/event-stream\b|application/(x-ndjson|jsonl|x-jsonlines|stream\+json|json-seq)\b"
+)
 _BINARY_SNIFF_BYTES = 4096
 _UTF8_CUT_BYTES_MAX = 3
 

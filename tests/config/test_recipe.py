@@ -138,13 +138,18 @@ def test_files_of_tls_and_sockets_count_from_the_recipe_s_folder(tmp_path):
     )
     recipe = read_recipe(path)
     assert recipe.listen.unix == str(tmp_path / "proxy.sock")
-    assert (recipe.listen.certificate, recipe.listen.key) == (str(tmp_path / "c.pem"), str(tmp_path / "c.key"))
+    assert (recipe.listen.certificate, recipe.listen.key) == (
+        str(tmp_path / "c.pem"),
+        str(tmp_path / "c.key"),
+    )
     assert (recipe.upstream_tls.ca, recipe.upstream_tls.certificate) == ("/etc/ca.pem", None)
 
 
 @pytest.mark.parametrize("section", ["listen", "upstream_tls"])
 def test_key_without_certificate_is_refused(tmp_path, section):
     path = tmp_path / "recipe.yaml"
-    path.write_text(f"earthwire_recipe: 1\nroutes: {{t: {{upstream: 'http://a'}}}}\n{section}: {{key: c.key}}\n")
+    path.write_text(
+        f"earthwire_recipe: 1\nroutes: {{t: {{upstream: 'http://a'}}}}\n{section}: {{key: c.key}}\n"
+    )
     with pytest.raises(FileError, match="is that of a `certificate`; give both"):
         read_recipe(path)

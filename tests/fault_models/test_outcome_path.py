@@ -185,7 +185,9 @@ def test_refusals_of_a_limit_and_other_faults_are_drawn_as_before():
     drawn = [simulation.draw(Call("e", "a")) for _ in range(90)]
     assert [one.plan.outcome for one in drawn] == kinds(limited, 90)
     assert sum(one.plan.outcome == REFUSED for one in drawn) == 60
-    heads = [step for one in drawn for step in one.plan.steps if isinstance(step, Head) and step.status == 429]
+    heads = [
+        step for one in drawn for step in one.plan.steps if isinstance(step, Head) and step.status == 429
+    ]
     assert {dict(head.headers)["retry-after"] for head in heads} == {"1", "2", "3", "4", "5", "6"}
     assert {one.conditions for one in drawn} == {'{"earthwire.pass_client_errors":true}'}
 
@@ -203,7 +205,9 @@ def test_severity_counts_only_the_faults_that_are_drawn():
     assert abs(share - usual) < 0.04
 
 
-DRIFTING = OutcomeCounts({START: {"ok": 7, SCHEMA_DRIFT: 3}, "ok": {"ok": 60, SCHEMA_DRIFT: 30, "http_5xx:503": 10}})
+DRIFTING = OutcomeCounts(
+    {START: {"ok": 7, SCHEMA_DRIFT: 3}, "ok": {"ok": 60, SCHEMA_DRIFT: 30, "http_5xx:503": 10}}
+)
 
 
 def drifted(episode: str, rules: FaultRules, seed: int = 2) -> list[tuple[str, tuple[object, ...]]]:

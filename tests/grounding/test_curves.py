@@ -9,7 +9,11 @@ CONFIDENCE = 0.99
 
 
 def calls_of(
-    tools: int = 2, calls: int = 20, factor: float = 1.0, bad: frozenset[int] = frozenset(), outcome: str = "ok"
+    tools: int = 2,
+    calls: int = 20,
+    factor: float = 1.0,
+    bad: frozenset[int] = frozenset(),
+    outcome: str = "ok",
 ) -> Calls:
     """Return eight sessions; call i of a tool takes i + 1 ms times `factor`, and fails where i is in `bad`."""
     return calls_from_records(

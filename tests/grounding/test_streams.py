@@ -65,7 +65,8 @@ def test_counts_add_up_in_any_order():
         parts[i % 2].add(record)
     parts[1].join(parts[0])
     one, other = whole.law(), parts[1].law()
-    assert one is not None and other is not None
+    assert one is not None
+    assert other is not None
     assert (one.count, one.chunks, one.gaps) == (other.count, other.chunks, other.gaps)
     assert one.gap_memory == pytest.approx(other.gap_memory, abs=1e-3)
 

@@ -78,9 +78,12 @@ def test_constant_latency_gives_a_rising_finite_table(latency_s: np.ndarray):
 
 def test_only_kinds_that_were_timed_have_a_latency():
     records = [
-        TraceRecord(tool="a", outcome="ok", duration_ns=10**8, session_id=f"s{i % 5}", seq=i) for i in range(40)
+        TraceRecord(tool="a", outcome="ok", duration_ns=10**8, session_id=f"s{i % 5}", seq=i)
+        for i in range(40)
     ] + [
-        TraceRecord(tool="a", outcome="http_error", http_response_status_code=429, session_id="s1", seq=50 + i)
+        TraceRecord(
+            tool="a", outcome="http_error", http_response_status_code=429, session_id="s1", seq=50 + i
+        )
         for i in range(9)
     ]
     profile = calibrate(calls_from_records(records), engine="compact")

@@ -37,7 +37,9 @@ def test_scaled_time_stretches_lag_as_it_does_latency(speed: float) -> None:
 @pytest.mark.parametrize("clock", ["virtual", "scaled"])
 def test_what_channels_did_stays_in_the_record(clock: EpisodeClock) -> None:
     noted = msgspec.structs.replace(RECORD, attributes='{"earthwire.channels":{"typos":2}}')
-    context = SimpleNamespace(run=SimpleNamespace(settings=EpisodeSettings(clock=clock)), drawn=Drawn(0, PLAN))
+    context = SimpleNamespace(
+        run=SimpleNamespace(settings=EpisodeSettings(clock=clock)), drawn=Drawn(0, PLAN)
+    )
     record = in_episode_time(noted, context, PLAN)  # type: ignore[arg-type]  # What it asks of a context.
     assert msgspec.json.decode(record.attributes or "") == {
         "earthwire.channels": {"typos": 2},

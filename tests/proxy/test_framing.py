@@ -141,7 +141,13 @@ def _read_chunks(data, at):
 
 SPLICES = [
     *(b"\r\n", b"\n", b"\r", b"\0", b" ", b"\t", b"\x0b", b":", b";a", b"0", b"0\r\n\r\n", b"\r\n\r\n"),
-    *(b"3\r\nabc\r\n", b"Content-Length: 3\r\n", b"Transfer-Encoding: chunked\r\n", b"Host: b\r\n", b" HTTP/1.1"),
+    *(
+        b"3\r\nabc\r\n",
+        b"Content-Length: 3\r\n",
+        b"Transfer-Encoding: chunked\r\n",
+        b"Host: b\r\n",
+        b" HTTP/1.1",
+    ),
     b"GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n",
 ]
 

@@ -112,7 +112,9 @@ def test_event_of_a_stream_never_waits_for_its_last_byte(harness, play):
 
     async def stream(reader, writer):
         await reader.readuntil(b"\r\n\r\n")
-        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n")
+        writer.write(
+            b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+        )
         writer.write(b"9\r\n%b\r\n" % event)
         await ended.wait()
         writer.write(b"0\r\n\r\n")

@@ -350,17 +350,23 @@ def test_failed_requests_of_real_exporters() -> None:
     assert "Connect call failed" in (mitmproxy.error_message or "")
 
 
-def test_a_success_that_only_reports_an_error_is_a_semantic_error_unless_told_otherwise(tmp_path: Path) -> None:
+def test_a_success_that_only_reports_an_error_is_a_semantic_error_unless_told_otherwise(
+    tmp_path: Path,
+) -> None:
     told = entry(response=response(content={"mimeType": "application/json", "text": '{"error": "no quota"}'}))
     assert read_one(tmp_path, told).outcome == "semantic_error"
     assert read_one(tmp_path, told, ReadOptions(in_band_errors=False)).outcome == "ok"
     rpc = '{"jsonrpc": "2.0", "id": 1, "error": {"code": -32601, "message": "x"}}'
-    found = read_one(tmp_path, entry(response=response(content={"mimeType": "application/json", "text": rpc})))
+    found = read_one(
+        tmp_path, entry(response=response(content={"mimeType": "application/json", "text": rpc}))
+    )
     assert (found.outcome, found.rpc_response_status_code) == ("rpc_error", "-32601")
 
 
 def test_an_error_status_stays_an_http_error_whatever_its_body_says(tmp_path: Path) -> None:
     told = entry(
-        response=response(status=503, content={"mimeType": "application/json", "text": '{"error": "no quota"}'})
+        response=response(
+            status=503, content={"mimeType": "application/json", "text": '{"error": "no quota"}'}
+        )
     )
     assert read_one(tmp_path, told).outcome == "http_error"
