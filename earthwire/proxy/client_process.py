@@ -8,7 +8,9 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-_READ_BYTES = 64 * 1024
+_STDOUT, _STDERR = 1, 2
+_SAID_BYTES_MAX = 64 * 1024
+_CLOSE_TIMEOUT_S = 2.0
 _CRASH_MARKS = (b"Traceback (most recent call last)", b"panic:", b"Uncaught", b"UnhandledPromiseRejection")
 _SAID_CHARACTERS_MAX = 2000
 
@@ -47,7 +49,8 @@ async def run_process(
     """
     loop = asyncio.get_running_loop()
     begin_s = loop.time()
-    process = await asyncio.create_subprocess_exec(
+    transport, output = await loop.subprocess_exec(
+        lambda: _Output(loop, {_STDOUT: printed_bytes_max, _STDERR: _SAID_BYTES_MAX}),
         *command,
         env=dict(environment),
         stdin=asyncio.subprocess.DEVNULL,
@@ -55,29 +58,53 @@ async def run_process(
         stderr=asyncio.subprocess.PIPE,
         start_new_session=True,
     )
-    assert process.stderr is not None
-    streams = asyncio.gather(
-        _read_end(process.stderr, _READ_BYTES), _read_end(process.stdout, printed_bytes_max)
-    )
     exit_code: int | None = None
     try:
-        exit_code = await asyncio.wait_for(process.wait(), limit_s)
+        await asyncio.wait_for(asyncio.shield(output.exited), limit_s)
+        exit_code = transport.get_returncode()
     except TimeoutError:
         pass
     finally:
         # Also where this task was cancelled: nothing that was started here is left behind.
         with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        await process.wait()
-    said, printed = await streams
+            os.killpg(transport.get_pid(), signal.SIGKILL)
+        await output.exited
+        with contextlib.suppress(TimeoutError):
+            # What has left the group may hold a pipe open for as long as it likes.
+            await asyncio.wait_for(asyncio.shield(output.closed), _CLOSE_TIMEOUT_S)
+        transport.close()
+    said = output.kept[_STDERR]
     crashed = exit_code is not None and (exit_code < 0 or any(mark in said for mark in _CRASH_MARKS))
     text = said.decode(errors="replace")[-_SAID_CHARACTERS_MAX:]
-    return ClientRun(exit_code, crashed, loop.time() - begin_s, text, printed)
+    return ClientRun(exit_code, crashed, loop.time() - begin_s, text, output.kept[_STDOUT])
 
 
-async def _read_end(stream: asyncio.StreamReader | None, bytes_max: int) -> bytes:
-    """Read a stream to its end; return its last bytes."""
-    data = b""
-    while stream is not None and (came := await stream.read(_READ_BYTES)):
-        data = (data + came)[-bytes_max:]
-    return data
+class _Output(asyncio.SubprocessProtocol):
+    """Keeps the last bytes that a process writes. asyncio's own wait would not end before all pipes are closed.
+
+    Attributes:
+        kept: last bytes, by file descriptor.
+        exited, closed: done when the process has ended, and when its pipes are closed as well.
+
+    Args:
+        loop: that runs.
+        bytes_max: how many are kept, by file descriptor.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, bytes_max: Mapping[int, int]) -> None:
+        self.exited: asyncio.Future[None] = loop.create_future()
+        self.closed: asyncio.Future[None] = loop.create_future()
+        self.kept = dict.fromkeys(bytes_max, b"")
+        self._bytes_max = bytes_max
+
+    def pipe_data_received(self, fd: int, data: bytes) -> None:
+        """Take what was written."""
+        self.kept[fd] = (self.kept[fd] + data)[-self._bytes_max[fd] :]
+
+    def process_exited(self) -> None:
+        """Take that the process has ended."""
+        self.exited.set_result(None)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Take that nothing more will come."""
+        self.closed.set_result(None)
