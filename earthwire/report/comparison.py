@@ -9,7 +9,7 @@ from earthwire.grounding.outcome_mix import Rate
 from earthwire.grounding.tool_comparison import ToolComparison
 from earthwire.grounding.verdict import TAIL_RANGE
 from earthwire.report.distribution_chart import at_level, distribution_chart
-from earthwire.report.document import figure, section, table
+from earthwire.report.document import chart_grid, figure, section, table
 from earthwire.report.drawing import Series, legend
 from earthwire.report.row_charts import ROW_LEFT, ROW_RIGHT, Mark, Row, bar_rows, point_rows
 from earthwire.report.scale import linear_scale, percent_tick, ratio_scale
@@ -46,7 +46,7 @@ def latency_section(curves: Curves, ratios: dict[str, float | None]) -> htpy.Ele
     return section(
         "Latency",
         legend(_names(curves.latency_s)),
-        _grid(charts),
+        chart_grid(charts),
         htpy.p(class_="quiet")[too_few] if too_few else None,
     )
 
@@ -72,7 +72,7 @@ def tool_section(curves: Curves, comparisons: Sequence[ToolComparison]) -> htpy.
     return section(
         "Tool by tool",
         legend(_names(drawn[0][1])) if drawn else None,
-        _grid(charts),
+        chart_grid(charts),
         table(head, rows[:TOOLS_DRAWN_MAX], "The busiest tools"),
         _folded_table(head, rows[TOOLS_DRAWN_MAX:]),
         htpy.p(class_="quiet")[_TOOL_NOTE],
@@ -119,7 +119,7 @@ def fault_section(curves: Curves, sentences: Sequence[str]) -> htpy.Element:
                 "Share of the runs of faults of one tool in one session that are so long.",
             )
         )
-    return section("Faults", legend(_SIDES), _grid(charts), [htpy.p[sentence] for sentence in sentences])
+    return section("Faults", legend(_SIDES), chart_grid(charts), [htpy.p[sentence] for sentence in sentences])
 
 
 def session_section(curves: Curves, sentences: Sequence[str]) -> htpy.Element | None:
@@ -130,7 +130,7 @@ def session_section(curves: Curves, sentences: Sequence[str]) -> htpy.Element | 
     return section(
         "Sessions",
         legend(_names(curves.session_total_s)),
-        _grid(
+        chart_grid(
             [
                 figure(
                     "Total latency of a session",
@@ -194,7 +194,3 @@ def _distance_cells(comparison: ToolComparison | None) -> list[str]:
 
 def _names(drawn: Distribution | None) -> list[tuple[Series, str]]:
     return _HALVES if drawn is not None and drawn.floor is not None else _SIDES
-
-
-def _grid(charts: Sequence[htpy.Element]) -> htpy.Element | None:
-    return htpy.div(class_="charts")[list(charts)] if charts else None

@@ -9,6 +9,8 @@ from markupsafe import Markup
 
 from earthwire.report.style import STYLE
 
+_LARGE_CHARTS_MAX = 2
+
 
 def page(title: str, parts: Sequence[htpy.Node]) -> str:
     """Return a whole HTML document.
@@ -45,6 +47,13 @@ def section(title: str, *parts: htpy.Node) -> htpy.Element:
 def figure(caption: str, chart: htpy.Element, note: str = "") -> htpy.Element:
     """Return a chart with its caption, and a sentence on how to read it."""
     return htpy.figure[htpy.figcaption[caption], chart, htpy.p[note] if note else None]
+
+
+def chart_grid(charts: Sequence[htpy.Element]) -> htpy.Element | None:
+    """Return charts beside each other, up to two of them larger; None where there are none."""
+    if not charts:
+        return None
+    return htpy.div(class_="charts" if len(charts) > _LARGE_CHARTS_MAX else "charts wide")[list(charts)]
 
 
 def key_figures(figures: Sequence[tuple[str, str]]) -> htpy.Element:

@@ -3,7 +3,7 @@
 import htpy
 
 from earthwire.fault_models.drift import Drift
-from earthwire.report.document import figure, section
+from earthwire.report.document import chart_grid, figure, section
 from earthwire.report.scale import linear_scale, log_scale, percent_tick
 from earthwire.report.time_chart import TIME_CHART_SPAN, time_chart
 from earthwire.traces.quantity_text import milliseconds, percent
@@ -32,11 +32,10 @@ def drift_section(drift: Drift) -> htpy.Element:
             figure("Share of calls that failed", time_chart("Fault rate over time", rates, scale, percent))
         )
     evidence = "" if drift.p_value is None else f" (p = {drift.p_value:.3g} that their order does not matter)"
-    grid = htpy.div(class_="charts wide")[charts] if charts else None
     note = "Windows of as many sessions each; intervals at 90 %." if charts else None
     return section(
         "Over time",
         htpy.p[f"Test for drift: {drift.note}{evidence}."],
-        grid,
+        chart_grid(charts),
         htpy.p(class_="quiet")[note] if note else None,
     )

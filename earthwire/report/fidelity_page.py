@@ -54,7 +54,8 @@ def _headline(report: FidelityReport) -> htpy.Element:
 
 
 def _certainty(report: FidelityReport) -> str:
-    excess = f"over {report.repeats} splits the AUC is {report.auc_excess:+.3f} off the floor on average"
+    splits = "one split" if report.repeats == 1 else f"{report.repeats} splits"
+    excess = f"over {splits} the AUC is {report.auc_excess:+.3f} off the floor"
     if report.auc_excess_high is None:
         return f"{excess}; one split does not tell how much that varies."
     return f"{excess}, and at most {report.auc_excess_high:+.3f} at 95 % ({AUC_EXCESS_MAX} is allowed)."

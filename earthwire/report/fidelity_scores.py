@@ -5,7 +5,7 @@ import math
 import htpy
 
 from earthwire.grounding.fidelity import AUC_EXCESS_MAX, FidelityReport, ModelScore
-from earthwire.report.document import figure, section, table
+from earthwire.report.document import chart_grid, figure, section, table
 from earthwire.report.drawing import Series
 from earthwire.report.row_charts import ROW_LEFT, ROW_RIGHT, Mark, Row, bar_rows, point_rows
 from earthwire.report.scale import linear_scale
@@ -45,16 +45,20 @@ def score_section(report: FidelityReport) -> htpy.Element:
             ("simulation", "AUC", "gap closed", "ratio, m = 500"), rows, "Scores", MODEL_LABELS["earthwire"]
         ),
         htpy.p(class_="quiet")[note],
-        htpy.div(class_="charts")[
-            figure(
-                "AUC: how well it can be told from reality", _score_chart(report), "Further left is better."
-            ),
-            figure(
-                "What gives the simulation away",
-                _giveaway_chart(report),
-                "AUC lost when one feature is shuffled: a long bar is what the classifier goes by.",
-            ),
-        ],
+        chart_grid(
+            [
+                figure(
+                    "AUC: how well it can be told from reality",
+                    _score_chart(report),
+                    "Further left is better.",
+                ),
+                figure(
+                    "What gives the simulation away",
+                    _giveaway_chart(report),
+                    "AUC lost when one feature is shuffled: a long bar is what the classifier goes by.",
+                ),
+            ]
+        ),
     )
 
 

@@ -6,7 +6,7 @@ import htpy
 
 from earthwire.fault_models.profile import Profile, ToolLaws
 from earthwire.report.distribution_chart import law_chart
-from earthwire.report.document import figure, key_figures, page, section, table
+from earthwire.report.document import chart_grid, figure, key_figures, page, section, table
 from earthwire.report.drift_section import drift_section
 from earthwire.report.row_charts import ROW_LEFT, ROW_RIGHT, Mark, Row, bar_rows
 from earthwire.report.scale import linear_scale, percent_tick
@@ -70,7 +70,7 @@ def _fault_section(overall: ToolLaws) -> htpy.Element:
     ]
     highest = max(faults[0][1] / total, _SHARE_MIN)
     chart = bar_rows("Faults by kind", rows, linear_scale(0.0, highest, ROW_LEFT, ROW_RIGHT, percent_tick))
-    return section("Faults", htpy.div(class_="charts")[figure("Share of the calls", chart)])
+    return section("Faults", chart_grid([figure("Share of the calls", chart)]))
 
 
 def _tool_section(profile: Profile, tools: Sequence[str]) -> htpy.Element:
@@ -86,7 +86,7 @@ def _tool_section(profile: Profile, tools: Sequence[str]) -> htpy.Element:
         htpy.p(class_="quiet")[
             "Share of the calls that take at most so long; both axes stretch what is rare."
         ],
-        htpy.div(class_="charts")[charts],
+        chart_grid(charts),
         table(head, [_cells(name, profile.tools[name]) for name in tools], "Every tool"),
     )
 

@@ -28,7 +28,7 @@ p { margin: .4rem 0; max-width: 46rem; }
 .figures b { display: block; font-size: 1.35rem; line-height: 1.3; font-variant-numeric: tabular-nums; }
 .figures span { color: var(--quiet); font-size: .85rem; }
 .charts { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(20rem, 100%), 1fr)); gap: 1rem; }
-.wide { grid-template-columns: repeat(auto-fill, minmax(min(26rem, 100%), 1fr)); }
+.wide { grid-template-columns: repeat(auto-fill, minmax(min(24rem, 100%), 1fr)); }
 figure { margin: 0; background: var(--panel); border-radius: .5rem; padding: .75rem; min-width: 0; }
 figure p { font-size: .85rem; color: var(--quiet); margin: .3rem 0 0; }
 .chart { display: block; width: 100%; height: auto; overflow: visible; }
