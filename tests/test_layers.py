@@ -40,7 +40,7 @@ ACTING_CALLS = {"datetime.now", "datetime.utcnow", "datetime.today", "date.today
 NUMPY_RANDOM = {"BitGenerator", "Generator", "Philox", "SeedSequence", "default_rng"}
 """What of `numpy.random` belongs to a generator that is passed on; everything else is global state."""
 
-HEAVY_MODULES = ("numpy", "scipy", "sklearn", "pandas", "pyarrow", "aiohttp", "uvloop", "plotly")
+HEAVY_MODULES = ("numpy", "scipy", "sklearn", "pandas", "pyarrow", "aiohttp", "uvloop", "htpy")
 START_MODULES_MAX = 500
 """Bound on the modules that the command line loads before it knows its command: 411 when it was written."""
 
