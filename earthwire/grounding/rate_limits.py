@@ -114,19 +114,24 @@ def limit_evidence(calls: Calls) -> dict[int, Evidence]:
 
 def find_limit(sequences: list[Sequence]) -> Finding | None:
     """Return the limit that sequences under one quota support, or None."""
-    refused = [sequence.refused for sequence in sequences]
-    if sum(int(x.sum()) for x in refused) < REFUSALS_MIN:
+    if _refusals(sequences) < REFUSALS_MIN:
         return None
-    longest = max(int(run_lengths(x)[1::2].max(initial=0)) for x in refused)
-    best: Finding | None = None
+    runs = [run_lengths(sequence.refused) for sequence in sequences]
+    in_turn = _Runs.of(runs)
+    longest = int(in_turn.refused.max())
+    best: tuple[float, int, int] | None = None
     for interruption in sorted({int(share * longest) for share in _INTERRUPTION_SHARES}):
-        cycles = [_cycles(sequence, interruption) for sequence in sequences]
-        finding = _weigh(cycles)
-        if finding is not None and (best is None or finding.evidence > best.evidence):
-            best = finding
-    if best is None or best.evidence < EVIDENCE_MIN:
+        found = _weigh(in_turn.passes_of_full(interruption))
+        if found is not None and (best is None or found[0] > best[0]):
+            best = (*found, interruption)
+    if best is None:
         return None
-    return best if best.quota <= QUOTA_CALLS_SHARE_MAX * sum(map(len, refused)) else None
+    evidence, quota, interruption = best
+    calls = sum(len(sequence.refused) for sequence in sequences)
+    if evidence < EVIDENCE_MIN or quota > QUOTA_CALLS_SHARE_MAX * calls:
+        return None
+    cycles = [_cycles(sequence, own, interruption) for sequence, own in zip(sequences, runs, strict=True)]
+    return Finding(quota, evidence, cycles)
 
 
 def window_bounds_s(cycles: list[list[Cycle]]) -> tuple[list[float], list[float]]:
@@ -232,21 +237,56 @@ def _belongs(own: list[list[Cycle]], quota: int) -> bool:
     return bool(passed) and abs(float(np.median(passed)) - quota) <= max(1.0, _QUOTA_SPREAD_MAX * quota)
 
 
-def _weigh(cycles: list[list[Cycle]]) -> Finding | None:
-    """Return the evidence for the typical number of passes as a quota; None where there are too few windows."""
-    passed = passes_of_full(cycles)
+def _weigh(passed: IntArray) -> tuple[float, int] | None:
+    """Return the evidence for the typical number of passes as a quota, and that; None where windows are too few."""
     if len(passed) < CYCLES_MIN:
         return None
     quota = int(np.median(passed))
     if quota < QUOTA_MIN:
         return None
     evidence = float(quota_weights(passed, np.array([quota]))[0])
-    return Finding(quota, evidence - float(np.log(len(_INTERRUPTION_SHARES))), cycles)
+    return evidence - float(np.log(len(_INTERRUPTION_SHARES))), quota
 
 
-def _cycles(sequence: Sequence, interruption: int) -> list[Cycle]:
-    """Cut a sequence into windows: where calls pass again after more than `interruption` refused in a row."""
-    runs = run_lengths(sequence.refused)
+@dataclass(frozen=True, slots=True)
+class _Runs:
+    """The runs of several sequences: how many calls pass and how many are then refused, in turn, shape (n,).
+
+    Attributes:
+        passed, refused: calls of each run.
+        before: calls of all sequences that passed before the run's sequence begins.
+    """
+
+    passed: IntArray
+    refused: IntArray
+    before: IntArray
+
+    @classmethod
+    def of(cls, runs: list[IntArray]) -> "_Runs":
+        """Join the runs of sequences, each as `run_lengths` gives them."""
+        even = np.concatenate([np.append(own, np.zeros(len(own) % 2, dtype=np.int64)) for own in runs])
+        passed, refused = even[::2], even[1::2]
+        pairs = np.array([(len(own) + 1) // 2 for own in runs])
+        begins = np.repeat(np.cumsum(pairs) - pairs, pairs)
+        return cls(passed, refused, (np.cumsum(passed) - passed)[begins])
+
+    def passes_of_full(self, interruption: int) -> IntArray:
+        """Return how many calls passed in each window that ends with more than so many refusals in a row."""
+        full = np.flatnonzero(self.refused > interruption)
+        total = np.cumsum(self.passed)[full]
+        previous = np.concatenate(([0], total[:-1]))[: len(full)]
+        passed = total - np.maximum(previous, self.before[full])
+        return np.asarray(passed[passed > 0])
+
+
+def _cycles(sequence: Sequence, runs: IntArray, interruption: int) -> list[Cycle]:
+    """Cut a sequence into windows: where calls pass again after more than `interruption` refused in a row.
+
+    Args:
+        sequence: the calls.
+        runs: their runs, as `run_lengths` gives them.
+        interruption: refused calls in a row that do not end a window.
+    """
     bounds = np.concatenate(([0], np.cumsum(runs)))
     cycles, opened, passed, refused = [], 0, 0, 0
     for i, length in enumerate(runs.tolist()):

@@ -9,7 +9,6 @@ from dataclasses import replace
 
 import msgspec
 import numpy as np
-from sklearn.metrics import roc_auc_score
 
 from earthwire.grounding import distances, yardstick
 from earthwire.grounding.curves import Curves, draw_curves
@@ -177,7 +176,7 @@ def _auc_and_p(
     label = np.concatenate((np.zeros(len(x_real), np.int64), np.ones(len(x_simulated), np.int64)))
     weights = np.concatenate((weight, np.ones(len(x_simulated))))
     scores = yardstick.out_of_fold_scores(x, label, group, seed, weights)
-    auc = float(roc_auc_score(label, scores, sample_weight=weights))
+    auc = yardstick.area_under_curve(label, scores, weights)
     rng = np.random.default_rng(seed)
     _, position = np.unique(group, return_inverse=True)
     side = np.zeros(position.max() + 1, dtype=np.int64)
@@ -185,7 +184,7 @@ def _auc_and_p(
     reached = 0
     for _ in range(_PERMUTATIONS):
         shuffled = rng.permutation(side)[position]
-        reached += roc_auc_score(shuffled, scores, sample_weight=weights) >= auc
+        reached += yardstick.area_under_curve(shuffled, scores, weights) >= auc
     return auc, (reached + 1) / (_PERMUTATIONS + 1)
 
 

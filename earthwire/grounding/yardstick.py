@@ -7,10 +7,6 @@ fold, is the score: 0.5 means that it cannot. After Lopez-Paz and Oquab, "Revisi
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.metrics import roc_auc_score
-from sklearn.model_selection import GroupKFold
-from threadpoolctl import threadpool_limits
 
 from earthwire.traces.calls import Calls, FloatArray, IntArray
 
@@ -107,6 +103,11 @@ def _out_of_fold(
     asked: list[FloatArray],
 ) -> list[FloatArray]:
     """Return the out-of-fold probabilities of each of the feature tables `asked`, rows as in `x`."""
+    # Importing it takes longer than most fits that do without it.
+    from sklearn.ensemble import HistGradientBoostingClassifier
+    from sklearn.model_selection import GroupKFold
+    from threadpoolctl import threadpool_limits
+
     scores = [np.full(len(x), 0.5) for _ in asked]
     folds = GroupKFold(min(_FOLDS, len(np.unique(group))))
     # One thread: sums in one order, hence the same figures on every machine; threads would not pay at this size.
@@ -140,7 +141,7 @@ def giveaways(
         other[:, feature] = rng.permutation(other[:, feature])
         shuffled.append(other)
     scores = _out_of_fold(x, label, group, seed, None, shuffled)
-    auc = [float(roc_auc_score(label, score)) for score in scores]
+    auc = [area_under_curve(label, score) for score in scores]
     falls = {name: auc[0] - value for name, value in zip(FEATURES, auc[1:], strict=True)}
     return dict(sorted(falls.items(), key=lambda item: -item[1]))
 
@@ -164,6 +165,19 @@ def two_sample_auc(
     if real_weight is not None:
         weight = np.concatenate((real_weight, np.ones(len(simulated))))
     scores = out_of_fold_scores(x, label, group, seed, weight)
+    return area_under_curve(label, scores, weight)
+
+
+def area_under_curve(label: IntArray, scores: FloatArray, weight: FloatArray | None = None) -> float:
+    """Return the area under the ROC curve of scores.
+
+    Args:
+        label: 0 or 1, both of them, shape (n,).
+        scores: higher for 1, shape (n,).
+        weight: of each row, or None for equal ones.
+    """
+    from sklearn.metrics import roc_auc_score
+
     return float(roc_auc_score(label, scores, sample_weight=weight))
 
 
