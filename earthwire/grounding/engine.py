@@ -1,9 +1,9 @@
 """Chooses how the calls of an episode hang together: by the compact law, or by the replay of donor sessions.
 
 Both are fitted on one half of the sessions and simulate the other half. The replay is taken where a classifier tells it
-from the recorded calls clearly less easily than the compact law, in every one of four splits: on a hundred sessions a
-single split scatters by ± .1, and of two that do equally well, the law that says why is the better one. With too few
-sessions for that it is the compact law, which needs fewer.
+from the recorded calls clearly less easily than the compact law, on average over four splits and at every step on the
+way there: single splits scatter, on a hundred sessions by ± .1, and of two that do equally well, the law that says why
+is the better one. With too few sessions for that it is the compact law, which needs fewer.
 """
 
 from collections.abc import Callable
