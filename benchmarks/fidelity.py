@@ -24,7 +24,8 @@ ones (0.5: it cannot). **Gap closed** is 0 % for a mock that answers with the me
 half of reality (the *floor*). **Ratio** is the root energy distance of log latency over that of two halves of
 reality, at m = 500. The rivals are the best configuration that the settings of other simulators allow: one
 delay law a tool, drawn independently call by call, and faults thrown in at the recorded rate. Splits scatter:
-on small sources, by ±10 points and more from seed to seed.
+on small sources, by ±10 points and more from seed to seed. Bursts, rate limits, time limits and grounding have
+[a page of their own](bursts-limits-and-tails.md).
 
     {command}
 """
