@@ -129,7 +129,7 @@ class CallOpening:
         route, draws_as = destination.route, episode
         run, seq, at_s = self._place(episode, request.arrival_s)
         if run is not None:
-            route, draws_as = run.route(route), run.settings.draws_as
+            route, draws_as, at_s = run.route(route), run.settings.draws_as, run.at_s(at_s)
         spending = self._spending
         if spending is None and run is not None and run.ledger is not None:
             spending = self.own_budgets
@@ -140,6 +140,8 @@ class CallOpening:
             drawn = route.planner.draw(Call(draws_as, tool, request.line.method, destination.target, at_s))
         else:
             drawn = mcp.draw(route.planner, Call(draws_as, tool, at_s=at_s))
+        if run is not None:
+            run.advance(drawn.plan)
         return CallContext(
             request,
             episode,

@@ -7,7 +7,7 @@ import msgspec
 from earthwire.fault_models.channels import CHANNELS_ATTRIBUTE
 from earthwire.fault_models.plan import Head, Plan, plan_digest
 from earthwire.fault_models.reward.usage import usage_of
-from earthwire.proxy.episode_time import in_episode_time
+from earthwire.proxy.episode_time import broken_off_in_episode_time, in_episode_time
 from earthwire.proxy.perform import Performance
 from earthwire.proxy.response_writer import CHUNKS_TIMED_MAX, ResponseWriter
 from earthwire.proxy.served_record import ServedRecord
@@ -80,8 +80,10 @@ class FinishedCall(msgspec.Struct, frozen=True):
             ending = ending_of(performance, origin_of(performance), body_class)
         record = _served_record(self, ending, body_class)
         run = performance.context.run
-        if run is None or not run.is_simulated or self.ending is not None:
+        if run is None or not run.is_simulated:
             return record
+        if self.ending is not None:
+            return broken_off_in_episode_time(record, performance.context)
         return in_episode_time(record, performance.context, performance.plan)
 
 

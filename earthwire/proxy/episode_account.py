@@ -6,6 +6,7 @@ import msgspec
 
 from earthwire.proxy.served_record import ServedRecord
 from earthwire.traces.attempts import Attempt, AttemptLog, effect_of
+from earthwire.traces.episode_times import EpisodeTimes
 from earthwire.traces.outcome_kind import FaultLayer, layer_of, outcome_kind
 from earthwire.traces.record import TraceRecord
 
@@ -55,16 +56,14 @@ class EpisodeAccount:
         self.tools: Counter[str] = Counter()
         self.latency = LatencySums()
         self.attempts = AttemptLog()
+        self._times = EpisodeTimes()
 
-    def add(
-        self, record: ServedRecord | TraceRecord, wall_s: float, wall_end_s: float, arguments: str | None
-    ) -> None:
+    def add(self, record: ServedRecord | TraceRecord, wall_s: float, arguments: str | None) -> None:
         """Add a call that is over.
 
         Args:
             record: of the call; its latency is on the episode's own clock.
             wall_s: seconds that the call really took.
-            wall_end_s: when it ended, on any clock in seconds that all calls of the episode share.
             arguments: equal for equal arguments; None if they are not known.
         """
         self.call_count += 1
@@ -89,12 +88,13 @@ class EpisodeAccount:
         latency.virtual_s += virtual_s
         planned_ns = record.plan_last_byte_ns
         latency.intended_s += 0.0 if planned_ns is None else planned_ns / _NANOSECONDS_PER_SECOND
+        start_s, end_s = self._times.of(record.start_time_unix_nano, record.duration_ns, record.attributes)
         self.attempts.add(
             Attempt(
                 record.tool,
                 arguments,
-                wall_end_s - wall_s,
-                wall_end_s,
+                start_s,
+                end_s,
                 layer is not None,
                 effect_of(record.outcome, record.origin, record.plan_outcome),
                 record.http_request_method in _SAFE_METHODS,

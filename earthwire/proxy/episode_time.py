@@ -8,6 +8,7 @@ from earthwire.fault_models.plan import Plan, plan_digest
 from earthwire.fault_models.virtual_time import EpisodeClock
 from earthwire.proxy.call_context import CallContext
 from earthwire.proxy.served_record import ServedRecord
+from earthwire.traces.episode_times import CLOCK_ATTRIBUTE, SPEED_ATTRIBUTE
 
 _NANOSECONDS_PER_SECOND = 1_000_000_000
 
@@ -25,7 +26,7 @@ def in_episode_time(record: ServedRecord, context: CallContext, performed: Plan)
     run, drawn = context.run, context.drawn
     assert run is not None, "only a declared episode has a time of its own"
     settings = run.settings
-    attributes = _attributes(record.attributes, settings.clock)
+    attributes = _attributes(record.attributes, settings.clock, settings.speed)
     if settings.clock == "scaled":
         return _scaled(record, settings.speed, attributes)
     if performed.outcome == "timeout" and performed is not drawn.plan:
@@ -36,6 +37,27 @@ def in_episode_time(record: ServedRecord, context: CallContext, performed: Plan)
         ttfb_ns=None if record.ttfb_ns is None else _nanoseconds(performed.first_byte_s),
         lateness_ns=None,
         # However late our loop is, virtual time is exact.
+        proxy_lag_ns=None,
+        attributes=attributes,
+    )
+
+
+def broken_off_in_episode_time(record: ServedRecord, context: CallContext) -> ServedRecord:
+    """Return the record of a call that was broken off before its plan ended, in the same way.
+
+    What an upstream or a client takes for that is no part of virtual time: there, the call takes none.
+    """
+    run = context.run
+    assert run is not None, "only a declared episode has a time of its own"
+    settings = run.settings
+    attributes = _attributes(record.attributes, settings.clock, settings.speed)
+    if settings.clock == "scaled":
+        return _scaled(record, settings.speed, attributes)
+    return msgspec.structs.replace(
+        record,
+        duration_ns=0,
+        ttfb_ns=None if record.ttfb_ns is None else 0,
+        lateness_ns=None,
         proxy_lag_ns=None,
         attributes=attributes,
     )
@@ -78,9 +100,12 @@ def _scaled(record: ServedRecord, speed: float, attributes: str) -> ServedRecord
 
 
 @lru_cache(256)
-def _attributes(known: str | None, clock: EpisodeClock) -> str:
+def _attributes(known: str | None, clock: EpisodeClock, speed: float) -> str:
     values = msgspec.json.decode(known, type=dict[str, object]) if known else {}
-    return msgspec.json.encode({**values, "earthwire.clock": clock}).decode()
+    values[CLOCK_ATTRIBUTE] = clock
+    if clock == "scaled":
+        values[SPEED_ATTRIBUTE] = speed
+    return msgspec.json.encode(values).decode()
 
 
 def _nanoseconds(time_s: float) -> int:

@@ -70,6 +70,7 @@ class EpisodeRun:
     __slots__ = (
         "_planners",
         "_routes",
+        "_virtual_s",
         "account",
         "episode",
         "is_simulated",
@@ -87,6 +88,7 @@ class EpisodeRun:
         self.started_unix_s = started_unix_s
         self._routes: dict[str, tuple[Route, Route]] = {}
         self._planners: dict[Planner, Planner] = {}
+        self._virtual_s = 0.0
 
     def route(self, route: Route) -> Route:
         """Return a route whose plans are drawn as this episode's."""
@@ -116,6 +118,25 @@ class EpisodeRun:
                 return duration_s / self.settings.speed
             case _:
                 return duration_s
+
+    def at_s(self, since_first_s: float) -> float:
+        """Return the time of a call in this episode, on the episode's clock.
+
+        Args:
+            since_first_s: real time since the episode's first call.
+        """
+        match self.settings.clock:
+            case "virtual":
+                return self._virtual_s
+            case "scaled":
+                return since_first_s * self.settings.speed
+            case _:
+                return since_first_s
+
+    def advance(self, plan: Plan) -> None:
+        """Let virtual time pass by what a call takes: nothing else takes any."""
+        if self.settings.clock == "virtual":
+            self._virtual_s += self.performed(plan).last_byte_s
 
     def performed(self, plan: Plan) -> Plan:
         """Return what is performed of a plan: in virtual time the client's patience ends without anybody waiting."""

@@ -93,15 +93,14 @@ class ObservedCalls:
         account = run.account
         wall_s = call.ended_s - context.request.arrival_s
         wants_key = account.attempts.has_open_calls or record.outcome != "ok"
-        account.add(record, wall_s, call.ended_s, arguments_of(call) if wants_key else None)
+        account.add(record, wall_s, arguments_of(call) if wants_key else None)
 
     def _account_record(self, record: TraceRecord) -> None:
         run = None if record.episode is None else self._episodes.get(record.episode)
         if run is None:
             return
         wall_s = run.wall_s((record.duration_ns or 0) / _NANOSECONDS_PER_SECOND)
-        end_s = (record.start_time_unix_nano or 0) / _NANOSECONDS_PER_SECOND + wall_s
-        run.account.add(record, wall_s, end_s, record.request_key)
+        run.account.add(record, wall_s, record.request_key)
 
 
 def arguments_of(call: FinishedCall) -> str | None:

@@ -11,6 +11,7 @@ from earthwire.traces.attempts import (
     effect_of,
 )
 from earthwire.traces.body_class import classify_body
+from earthwire.traces.episode_times import EpisodeTimes
 from earthwire.traces.errors import BadLineHandler, TraceFileError
 from earthwire.traces.fault_class import NOT_VISIBLE, Observation, Usual, label_response
 from earthwire.traces.formats import (
@@ -49,6 +50,7 @@ __all__ = [
     "AttemptLog",
     "AttemptTally",
     "BadLineHandler",
+    "EpisodeTimes",
     "FaultClass",
     "FaultLabel",
     "FaultLayer",

@@ -4,7 +4,7 @@ An attempt is one exchange on the wire. A logical call is an attempt with its re
 attempts belong together, so it is inferred:
 
 1. Attempts belong together if episode, tool and arguments are the same, the earlier one failed, and the later one began
-   within `gap_s_max` seconds after it.
+   within `gap_s_max` seconds after it, on the episode's own clock (see `earthwire.traces.episode_times`).
 2. The same arguments after a success are a new logical call: polling is no retry.
 3. A call that changes something is *duplicated* if it is sent again although an earlier attempt has done its work, and
    *perhaps duplicated* if nobody can tell whether it has.
@@ -15,6 +15,7 @@ from typing import Literal
 
 import msgspec
 
+from earthwire.traces.episode_times import EpisodeTimes
 from earthwire.traces.record import TraceRecord
 
 RETRY_GAP_S_MAX = 120.0
@@ -26,7 +27,6 @@ OPEN_CALLS_MAX = 10_000
 Effect = Literal["done", "none", "unknown"]
 """Whether the tool did its work in an attempt."""
 
-_CLOCK_ATTRIBUTE = '"earthwire.clock"'
 _SAFE_METHODS = frozenset(("GET", "HEAD", "OPTIONS", "TRACE"))
 _DONE_OUTCOMES = frozenset(("ok", "malformed", "semantic_error"))
 _UNCERTAIN_OUTCOMES = frozenset(("timeout", "cancelled", "conn_error", "unknown"))
@@ -156,21 +156,20 @@ class AttemptLog:
         return found[1] if attempt.start_s - found[0].end_s <= self._gap_s_max else None
 
 
-def attempt_of(record: TraceRecord, arguments: str | None = None) -> Attempt:
+def attempt_of(record: TraceRecord, times: EpisodeTimes, arguments: str | None = None) -> Attempt:
     """Return a record as an attempt.
 
     Args:
         record: of a call; without times it begins and ends at 0.
+        times: of the calls of its episode before it.
         arguments: what stands for the arguments, where the record itself does not say.
     """
-    start_ns = record.start_time_unix_nano or 0
-    # On a clock of the episode's own the latency did not pass: the next attempt may begin at once.
-    passed_ns = 0 if _CLOCK_ATTRIBUTE in (record.attributes or "") else record.duration_ns or 0
+    start_s, end_s = times.of(record.start_time_unix_nano, record.duration_ns, record.attributes)
     return Attempt(
         record.tool,
         arguments or record.request_key or record.gen_ai_tool_call_arguments,
-        start_ns / 1e9,
-        (start_ns + passed_ns) / 1e9,
+        start_s,
+        end_s,
         record.outcome not in ("ok", "unknown"),
         effect_of(record.outcome, record.origin, record.plan_outcome),
         record.http_request_method in _SAFE_METHODS,
@@ -197,20 +196,21 @@ class AttemptTally:
 
     def __init__(self, gap_s_max: float = RETRY_GAP_S_MAX) -> None:
         self._gap_s_max = gap_s_max
-        self._logs: dict[str | None, AttemptLog] = {}
+        self._logs: dict[str | None, tuple[AttemptLog, EpisodeTimes]] = {}
 
     def add(self, record: TraceRecord) -> None:
         """Count a record; those of an episode come in the order in which its calls ended."""
         key = record.episode or record.session_id
-        log = self._logs.get(key)
-        if log is None:
-            log = self._logs[key] = AttemptLog(self._gap_s_max)
-        log.add(attempt_of(record))
+        entry = self._logs.get(key)
+        if entry is None:
+            entry = self._logs[key] = AttemptLog(self._gap_s_max), EpisodeTimes()
+        log, times = entry
+        log.add(attempt_of(record, times))
 
     def counts(self) -> AttemptCounts:
         """Return the counts of all episodes together."""
         total = AttemptCounts()
-        for log in self._logs.values():
+        for log, _ in self._logs.values():
             total.add(log.counts)
         return total
 

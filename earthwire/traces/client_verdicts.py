@@ -1,7 +1,8 @@
 """What a log says about a client: rules, each with the calls that it rests on.
 
 The log is that of a proxy: calls of one episode, with what was injected. Calls belong together as attempts of one
-logical call if tool and arguments are the same and the earlier one failed (see `earthwire.traces.attempts`).
+logical call if tool and arguments are the same and the earlier one failed (see `earthwire.traces.attempts`). Times are
+those of the episode's own clock; in virtual time nobody sees a client wait, so that nothing is said of its pacing.
 """
 
 from collections.abc import Iterable, Sequence
@@ -11,6 +12,7 @@ from typing import Final, Literal
 import msgspec
 
 from earthwire.traces.attempts import RETRY_GAP_S_MAX
+from earthwire.traces.episode_times import on_own_clocks, own_clock
 from earthwire.traces.record import TraceRecord
 
 Rule = Literal[
@@ -93,7 +95,7 @@ def logical_calls(records: Iterable[TraceRecord]) -> list[list[TraceRecord]]:
     """Return the attempts of each logical call, in order; arguments that are not known are taken for the same."""
     done: list[list[TraceRecord]] = []
     under_way: dict[tuple[str | None, str], list[list[TraceRecord]]] = {}
-    for record in sorted(records, key=_start_s):
+    for record in on_own_clocks(records):
         opened = under_way.setdefault((record.episode or record.session_id, record.tool), [])
         attempts = next((one for one in opened if _continues(record, one)), None)
         if attempts is None:
@@ -116,12 +118,7 @@ def _rules_of(attempts: list[TraceRecord], ended_well: bool | None) -> Iterable[
     if len(attempts) > ATTEMPTS_MAX:
         yield "retry_storm"
     pairs = list(pairwise(attempts))
-    if any(_start_s(later) - _end_s(earlier) < BACK_OFF_S_MIN for earlier, later in pairs[1:]):
-        yield "no_back_off"
-    if any(
-        _start_s(later) - _end_s(earlier) < (earlier.retry_after_s or 0.0) * 0.9 for earlier, later in pairs
-    ):
-        yield "retry_after_ignored"
+    yield from _pacing_rules_of(pairs)
     if any(earlier.http_response_status_code in _NOT_RETRYABLE for earlier, _ in pairs):
         yield "not_retryable_retried"
     if any((record.duration_ns or 0) / 1e9 >= PATIENCE_S_MAX for record in attempts):
@@ -132,6 +129,20 @@ def _rules_of(attempts: list[TraceRecord], ended_well: bool | None) -> Iterable[
         yield "garbage_accepted"
     elif last.outcome in _FAILED and last.outcome != "cancelled":
         yield "gave_up"
+
+
+def _pacing_rules_of(pairs: Sequence[tuple[TraceRecord, TraceRecord]]) -> Iterable[Rule]:
+    """Yield what the waits between attempts show, where a client can be seen to wait."""
+    if any(own_clock(one.attributes).clock == "virtual" for one, _ in pairs):
+        return
+    gaps_s = [_start_s(later) - _end_s(earlier) for earlier, later in pairs]
+    if any(gap_s < BACK_OFF_S_MIN for gap_s in gaps_s[1:]):
+        yield "no_back_off"
+    if any(
+        gap_s < (earlier.retry_after_s or 0.0) * 0.9
+        for gap_s, (earlier, _) in zip(gaps_s, pairs, strict=True)
+    ):
+        yield "retry_after_ignored"
 
 
 def _changes(record: TraceRecord) -> bool:

@@ -8,9 +8,10 @@ import pytest
 from earthwire.fault_models.call import Drawn
 from earthwire.fault_models.plan import Plan
 from earthwire.fault_models.virtual_time import EpisodeClock
-from earthwire.proxy.episode_time import in_episode_time
+from earthwire.proxy.episode_time import broken_off_in_episode_time, in_episode_time
 from earthwire.proxy.episodes import EpisodeSettings
 from earthwire.proxy.served_record import ServedRecord
+from earthwire.traces.episode_times import own_clock
 
 PLAN = Plan("ok", 1.0, 2.0, (), "tool")
 RECORD = ServedRecord("t", duration_ns=2_100, plan_last_byte_ns=2_000, lateness_ns=100, proxy_lag_ns=50)
@@ -44,4 +45,15 @@ def test_what_channels_did_stays_in_the_record(clock: EpisodeClock) -> None:
     assert msgspec.json.decode(record.attributes or "") == {
         "earthwire.channels": {"typos": 2},
         "earthwire.clock": clock,
+        **({"earthwire.speed": 1.0} if clock == "scaled" else {}),
     }
+
+
+@pytest.mark.parametrize(
+    ("settings", "duration_ns"), [({"clock": "virtual"}, 0), ({"clock": "scaled", "speed": 3.0}, 6_300)]
+)
+def test_a_call_that_was_broken_off_is_on_the_episodes_clock_too(settings, duration_ns) -> None:
+    context = SimpleNamespace(run=SimpleNamespace(settings=EpisodeSettings(**settings)))
+    record = broken_off_in_episode_time(RECORD, context)  # type: ignore[arg-type]  # What it asks of a context.
+    assert record.duration_ns == duration_ns
+    assert own_clock(record.attributes).clock == settings["clock"]

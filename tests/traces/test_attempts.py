@@ -11,6 +11,7 @@ from earthwire.traces.attempts import (
     attempt_of,
     effect_of,
 )
+from earthwire.traces.episode_times import EpisodeTimes
 from earthwire.traces.record import TraceRecord
 
 
@@ -135,7 +136,7 @@ def test_a_log_is_counted_episode_by_episode() -> None:
     counts = tally.counts()
     assert (counts.attempts, counts.logical_calls, counts.retries) == (3, 2, 1)
     assert counts.possible_duplicate_effects == 1
-    assert attempt_of(log[0]).is_safe is False
+    assert attempt_of(log[0], EpisodeTimes()).is_safe is False
 
 
 def test_latency_that_did_not_pass_does_not_hide_a_retry() -> None:

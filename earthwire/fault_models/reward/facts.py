@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from earthwire.fault_models.reward.ledger import Ledger
 from earthwire.fault_models.reward.prices import CallFacts
 from earthwire.traces.attempts import Attempt, AttemptLog, attempt_of
+from earthwire.traces.episode_times import EpisodeTimes
 from earthwire.traces.record import TraceRecord
 
 EPISODES_MAX = 100_000
@@ -27,6 +28,7 @@ class FactsOfEpisode:
 
     def __init__(self) -> None:
         self._attempts = AttemptLog()
+        self._times = EpisodeTimes()
 
     def of(self, record: TraceRecord, arguments: str | None = None) -> CallFacts:
         """Return the facts of the next call.
@@ -35,7 +37,7 @@ class FactsOfEpisode:
             record: of the call.
             arguments: equal for equal arguments, where the record does not say; without any, nothing is a repetition.
         """
-        attempt = attempt_of(record, arguments)
+        attempt = attempt_of(record, self._times, arguments)
         return CallFacts(
             tool=record.tool,
             start_s=attempt.start_s,
