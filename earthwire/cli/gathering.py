@@ -113,7 +113,7 @@ def gather_traces(paths: Iterable[Path], skip_bad_lines: bool, progress: LatePro
     Raises:
         TraceFileError: if a file, or a record in it, cannot be read, or nothing was read at all.
     """
-    found = find_sources(paths).files
+    found = find_sources(paths, progress.start).files
     files = [_File(path, known, i * FILE_CALLS_MAX) for i, (path, known) in enumerate(found)]
     with TemporaryDirectory(prefix="earthwire-") as folder, _pool() as pool:
         digests = [pool.submit(sha256_of, file.path) for file in files]
@@ -188,7 +188,6 @@ class _Reading:
 
         The payloads of Parquet files go into the bank.
         """
-        store = CallStore(folder, latency_measure(*self._known_counts()), Lock())
         tasks = [
             _Run(file, file.shape, groups)
             for file in self._files
@@ -199,6 +198,8 @@ class _Reading:
         if sample_calls_max < self.call_count:
             self._census = self._census_of(tasks)
             self._sampled_buckets = sampled_bucket_count(self._census, sample_calls_max)
+        measure = latency_measure(*self._known_counts())
+        store = CallStore(folder, measure, Lock(), named_buckets=self._sampled_buckets)
         self._progress.start("reading", sum(task.row_count for task in tasks))
         for file in self._record_files():
             while file.blocks:

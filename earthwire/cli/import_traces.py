@@ -16,13 +16,14 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 
-from earthwire.cli.console import fail, messages
+from earthwire.cli.console import fail, late_status, messages
 from earthwire.cli.console import output as results
 from earthwire.traces import (
     Format,
     JsonlWriter,
     PathTemplater,
     ReadOptions,
+    Sources,
     TraceFileError,
     TraceRecord,
     find_sources,
@@ -111,7 +112,8 @@ def import_traces(
     console = messages()
     options = ReadOptions(keep_bodies, keep_urls, tuple(template or ()), in_band_errors)
     try:
-        sources = find_sources(paths)
+        with late_status() as status:
+            sources = find_sources(paths, status)
         _check_output(output, [path for path, _ in sources.files])
         templater = PathTemplater(options.templates)
         if learn:
@@ -123,9 +125,9 @@ def import_traces(
     except ValueError as error:
         fail(str(error))
     if as_json:
-        _print_json(summaries, sources.ignored, output)
+        _print_json(summaries, sources, output)
     else:
-        _print_text(summaries, sources.ignored, output)
+        _print_text(summaries, sources, output)
 
 
 def _check_output(output: Path | None, inputs: Sequence[Path]) -> None:
@@ -211,26 +213,29 @@ class _LateProgress:
         self._progress.update(self._task, completed=file_count, description=path.name)
 
 
-def _print_json(summaries: Sequence[SourceSummary], ignored: Sequence[Path], output: Path | None) -> None:
+def _print_json(summaries: Sequence[SourceSummary], sources: Sources, output: Path | None) -> None:
     report = {
         "sources": [summary.as_dict() for summary in summaries],
         "cannot_tell": {summary.format.name: list(summary.format.cannot_tell) for summary in summaries},
-        "ignored": [str(path) for path in ignored],
+        "ignored": [str(path) for path in sources.ignored],
+        "hidden": sources.hidden_count,
         "output": None if output is None else str(output),
     }
     json.dump(report, sys.stdout, indent=2)
     sys.stdout.write("\n")
 
 
-def _print_text(summaries: Sequence[SourceSummary], ignored: Sequence[Path], output: Path | None) -> None:
+def _print_text(summaries: Sequence[SourceSummary], sources: Sources, output: Path | None) -> None:
     console = results()
     console.print(_table(summaries))
     for known in {summary.format.name: summary.format for summary in summaries}.values():
         for sentence in known.cannot_tell:
             console.print(f"{known.name} cannot tell: {sentence}", markup=False, highlight=False)
     _print_bad_lines(console, [error for summary in summaries for error in summary.bad_lines])
-    if ignored:
-        console.print(f"{len(ignored)} files in no known format were ignored.", highlight=False)
+    if sources.ignored:
+        console.print(f"{len(sources.ignored)} files in no known format were ignored.", highlight=False)
+    if sources.hidden_count:
+        console.print(f"{sources.hidden_count} hidden files and folders were not looked at.", highlight=False)
     total = sum(summary.record_count for summary in summaries)
     if output is not None:
         console.print(f"{total} records written to {output}", markup=False, highlight=False, soft_wrap=True)

@@ -53,7 +53,7 @@ def load_traces(paths: Iterable[Path], skip_bad_lines: bool, status: LateStatus)
     lag = LagTally()
     sources: list[Source] = []
     cannot_tell: dict[str, None] = {}
-    found = find_sources(paths).files
+    found = find_sources(paths, status).files
 
     def records() -> Iterator[TraceRecord]:
         for path, known in found:

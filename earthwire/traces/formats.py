@@ -10,6 +10,7 @@ from pathlib import Path
 from earthwire.traces import govcr, har, jsonl, otlp, parquet
 from earthwire.traces._files import read_head
 from earthwire.traces.errors import BadLineHandler, TraceFileError
+from earthwire.traces.folder_files import files_below
 from earthwire.traces.options import ReadOptions
 from earthwire.traces.record import TraceRecord
 from earthwire.traces.shards import with_shards
@@ -58,10 +59,12 @@ class Sources:
     Attributes:
         files: each trace file with its format.
         ignored: files in a directory that are in no known format.
+        hidden_count: files and folders in a directory that were not looked at, as their names begin with a dot.
     """
 
     files: tuple[tuple[Path, Format], ...]
     ignored: tuple[Path, ...]
+    hidden_count: int = 0
 
 
 def sniff(path: Path) -> Format:
@@ -79,26 +82,30 @@ def sniff(path: Path) -> Format:
     raise TraceFileError(path, f"{what}; known formats: {names}")
 
 
-def find_sources(paths: Iterable[Path]) -> Sources:
-    """Find the trace files: a directory is every file in it and below, in order of name.
+def find_sources(paths: Iterable[Path], tell: Callable[[str], None] | None = None) -> Sources:
+    """Find the trace files: a directory is every file in it and below that is not hidden, in order of name.
 
     A file is itself, with what the workers of a proxy recorded beside it (`earthwire.traces.shards`).
 
+    Args:
+        paths: files and directories.
+        tell: is told what is being looked at, for as long as it takes.
+
     Raises:
-        TraceFileError: if a file is in no known format, or a directory holds no trace file.
+        TraceFileError: if a file is in no known format, or a directory holds no trace file or too many files.
     """
     files: list[tuple[Path, Format]] = []
     ignored: list[Path] = []
+    hidden_count = 0
     for path in paths:
         if not path.is_dir():
             files += [(part, sniff(part)) for part in with_shards(path)]
             continue
-        found, foreign = _sources_in(path)
-        if not found:
-            raise TraceFileError(path, f"no trace file in this directory ({len(foreign)} other files)")
-        files += found
-        ignored += foreign
-    return Sources(tuple(files), tuple(ignored))
+        found = _sources_in(path, tell or _say_nothing)
+        files += found.files
+        ignored += found.ignored
+        hidden_count += found.hidden_count
+    return Sources(tuple(files), tuple(ignored), hidden_count)
 
 
 def read_traces(
@@ -126,14 +133,27 @@ def read_all(
         yield from source_format.read(path, options or ReadOptions(), on_bad_line)
 
 
-def _sources_in(directory: Path) -> tuple[list[tuple[Path, Format]], list[Path]]:
+def _sources_in(directory: Path, tell: Callable[[str], None]) -> Sources:
+    below = files_below(directory, tell)
     found: list[tuple[Path, Format]] = []
     foreign: list[Path] = []
-    for path in sorted(directory.rglob("*")):
-        if not path.is_file() or path.name.startswith("."):
-            continue
+    for i, path in enumerate(below.files):
+        tell(f"looking for traces: file {i + 1:,} of {len(below.files):,}")
         try:
+            # Files of the kernel say that they are empty, and reading some of them never ends.
+            if path.stat().st_size == 0:
+                raise TraceFileError(path, "an empty file")
             found.append((path, sniff(path)))
-        except TraceFileError:
+        except (OSError, TraceFileError):
             foreign.append(path)
-    return found, foreign
+    if not found:
+        raise TraceFileError(
+            directory,
+            f"no trace file in this directory ({len(foreign)} other files, {below.hidden_count} hidden files or "
+            "folders)",
+        )
+    return Sources(tuple(found), tuple(foreign), below.hidden_count)
+
+
+def _say_nothing(_: str) -> None:
+    """Let nobody know."""

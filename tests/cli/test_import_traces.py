@@ -54,6 +54,7 @@ def test_the_summary_counts_and_says_what_cannot_be_told(cassettes: Path) -> Non
 
 def test_json_holds_the_same(cassettes: Path) -> None:
     (cassettes / "README.md").write_text("notes")
+    (cassettes / ".git").mkdir()
     report = json.loads(run(cassettes, "--json").stdout)
     first = report["sources"][0]
     assert first["records"] == 2
@@ -61,6 +62,7 @@ def test_json_holds_the_same(cassettes: Path) -> None:
     assert first["outcomes"] == {"ok": 1, "http_error": 1}
     assert list(report["cannot_tell"]) == ["go-vcr cassette"]
     assert [Path(path).name for path in report["ignored"]] == ["README.md"]
+    assert report["hidden"] == 1
 
 
 def test_templates_are_learned_unless_told_otherwise(cassettes: Path, tmp_path: Path) -> None:

@@ -97,11 +97,18 @@ def test_a_directory_is_searched_and_what_is_foreign_reported(folder: Path) -> N
     sources = find_sources([folder])
     assert len(sources.files) == 6
     assert [path.name for path in sources.ignored] == ["README.md"]
+    assert sources.hidden_count == 1
+
+
+def test_a_search_tells_which_file_it_is_at(folder: Path) -> None:
+    said: list[str] = []
+    find_sources([folder], said.append)
+    assert said == [f"looking for traces: file {i} of 5" for i in range(1, 6)]
 
 
 def test_a_directory_without_traces_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "README.md").write_text("notes")
-    with pytest.raises(TraceFileError, match=r"no trace file in this directory \(1 other files\)"):
+    with pytest.raises(TraceFileError, match=r"no trace file in this directory \(1 other files, 0 hidden"):
         list(read_all([tmp_path]))
 
 
