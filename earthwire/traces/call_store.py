@@ -93,6 +93,7 @@ class CallStore:
         lock: held while the store changes; needed where threads share it.
         calls_held_max: calls in memory.
         session_names_max: names of sessions in memory.
+        named_buckets: leading buckets whose sessions are to have names.
 
     Attributes:
         measure: as given.
@@ -107,6 +108,7 @@ class CallStore:
         lock: AbstractContextManager[object] | None = None,
         calls_held_max: int = CALLS_HELD_MAX,
         session_names_max: int = SESSION_NAMES_MAX,
+        named_buckets: int = BUCKETS,
     ) -> None:
         self.measure: LatencyMeasure = measure
         self.call_count = 0
@@ -121,6 +123,7 @@ class CallStore:
         self._kinds: dict[str, int] = {}
         self._answering: set[str] = set()
         self._sessions = SessionNames(BUCKETS, session_names_max)
+        self._named_buckets = named_buckets
 
     @property
     def tool_names(self) -> tuple[str, ...]:
@@ -140,7 +143,7 @@ class CallStore:
     @property
     def named_bucket_count(self) -> int:
         """Number of leading buckets whose sessions have names."""
-        return self._sessions.bucket_count
+        return min(self._sessions.bucket_count, self._named_buckets)
 
     def session_name(self, hashed: int) -> str:
         """Return the name of a session of the leading buckets that have names."""
@@ -161,14 +164,14 @@ class CallStore:
             self._note_times(columns.start_ns)
         if rows is not None:
             columns = columns.take(rows)
-        names, session = columns.session.names, columns.session.hashes
-        if len(columns) < len(names):
-            used = np.unique(columns.session.codes)
-            names, session = [names[i] for i in used.tolist()], session[used]
+        session = columns.session.hashes
+        named = np.bincount(columns.session.codes, minlength=len(session)) > 0
+        named &= bucket_of(session) < self._named_buckets
+        names = _names_at(columns.session.names, np.flatnonzero(named))
         calls = _stored(columns, tool, kind, self.measure)
         parts = _by_bucket(calls, columns)
         with self._lock:
-            self._sessions.add(names, session)
+            self._sessions.add(names, session[named])
             for held, part in zip(self._held, parts, strict=True):
                 if len(part):
                     held.append(part)
@@ -280,6 +283,13 @@ def _by_bucket(calls: _Stored, columns: CallColumns) -> list[_Stored]:
     calls = calls.take(np.argsort(bucket, kind="stable"))
     ends = np.cumsum(np.bincount(bucket, minlength=BUCKETS)).tolist()
     return [calls.part(first, last) for first, last in pairwise([0, *ends])]
+
+
+def _names_at(names: Sequence[str], places: IntArray) -> list[str]:
+    """Return some names; where they are many, all are made strings at once."""
+    if 8 * len(places) > len(names):
+        names = list(names)
+    return [names[i] for i in places.tolist()]
 
 
 def bucket_of(hashes: HashArray) -> npt.NDArray[np.uint8]:

@@ -31,7 +31,10 @@ class SessionCensus:
 
     def split(self, hashes: HashArray) -> BoolArray:
         """Tell which sessions lie in several pieces, shape (n,)."""
-        return np.isin(hashes, self._split)
+        if not len(self._split):
+            return np.zeros(len(hashes), dtype=bool)
+        place = np.minimum(np.searchsorted(self._split, hashes), len(self._split) - 1)
+        return np.asarray(self._split[place] == hashes)
 
     def reaching(self, calls_max: int, session_calls_max: int) -> int:
         """Return up to which hash sessions make up a number of calls.
