@@ -25,6 +25,7 @@ of a server of yours, `--only FAULT --bytes` shows the very bytes of one fault, 
 | survived | the fault needed no second try, and the client got what it wanted |
 | recovered after n tries | it tried again until it got what it wanted |
 | gave up | it ended with an error that it told its caller |
+| ignored the head | it did not believe, or not read, what the head says of the body, and so got the true answer |
 | accepted garbage | it ended well with a broken answer |
 | hung | it did not end in its time |
 | crashed | it ended by an error that nobody caught, or by a signal |

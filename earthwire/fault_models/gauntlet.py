@@ -55,6 +55,7 @@ class GauntletFault(msgspec.Struct, frozen=True):
         wanted: of a good client.
         plan: what is performed.
         hits: calls that it hits before it goes away; None for all.
+        body_is_true: only the head is false: who ignores what it says gets the true answer.
     """
 
     name: str
@@ -63,6 +64,7 @@ class GauntletFault(msgspec.Struct, frozen=True):
     wanted: Wanted
     plan: Plan
     hits: int | None = HITS
+    body_is_true: bool = False
 
 
 class GauntletPlanner:
@@ -301,6 +303,7 @@ _FAULTS = (
         "give up",
         _plan("malformed:encoding", Forward(), RelayFalseHead((("content-encoding", "gzip"),)), RelayBody()),
         None,
+        body_is_true=True,
     ),
 )
 

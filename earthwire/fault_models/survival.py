@@ -10,7 +10,15 @@ from earthwire.traces.client_verdicts import logical_calls
 from earthwire.traces.record import TraceRecord
 
 Fate = Literal[
-    "survived", "recovered", "gave up", "accepted garbage", "hung", "crashed", "does not apply", "not reached"
+    "survived",
+    "recovered",
+    "gave up",
+    "ignored the head",
+    "accepted garbage",
+    "hung",
+    "crashed",
+    "does not apply",
+    "not reached",
 ]
 
 GOOD_FATES: Final[dict[str, frozenset[Fate]]] = {
@@ -68,6 +76,8 @@ def survival(
         return Survival("survived", tries)
     if tries > 1 and hit[-1].outcome == "ok":
         return Survival("recovered", tries)
+    if fault.body_is_true:
+        return Survival("ignored the head", tries)
     return Survival("accepted garbage" if fault.layer == "content" else "gave up", tries)
 
 

@@ -123,10 +123,8 @@ def _result(
     fault: GauntletFault, run: ClientRun, seen: Seen | None, records: Sequence[TraceRecord]
 ) -> Result:
     ended_well = None if run.exit_code is None else run.exit_code == 0
-    return Result(
-        fault,
-        survival(fault, run.exit_code, run.crashed, records),
-        run,
-        client_verdicts(records, ended_well),
-        seen,
-    )
+    verdicts = client_verdicts(records, ended_well)
+    if fault.body_is_true:
+        # A log cannot tell that the answer was whole behind its false head.
+        verdicts = tuple(verdict for verdict in verdicts if verdict.rule != "garbage_accepted")
+    return Result(fault, survival(fault, run.exit_code, run.crashed, records), run, verdicts, seen)

@@ -85,6 +85,26 @@ def test_a_client_that_looks_at_nothing_accepts_garbage(tmp_path: Path):
     assert {result.survival.fate for result in results.values()} == {"accepted garbage"}
 
 
+def test_a_client_that_ignores_a_false_coding_got_the_true_bytes_and_accepted_no_garbage(tmp_path: Path):
+    reads = FRAME + "ask()['items'][0]['price']\n"
+    result = meet(reads, "false-gzip", folder=tmp_path)["false-gzip"]
+    assert result.survival.fate == "ignored the head"
+    assert "garbage_accepted" not in {verdict.rule for verdict in result.verdicts}
+
+
+def test_a_client_that_believes_a_false_coding_gives_up(tmp_path: Path):
+    believes = """
+import gzip, sys, urllib.request
+with urllib.request.urlopen(sys.argv[1] + "/items", timeout=2) as response:
+    assert response.headers["content-encoding"] == "gzip"
+    try:
+        gzip.decompress(response.read())
+    except OSError:
+        sys.exit(1)
+"""
+    assert meet(believes, "false-gzip", folder=tmp_path)["false-gzip"].survival.fate == "gave up"
+
+
 def test_a_client_without_time_limit_hangs_and_is_ended(tmp_path: Path):
     results = meet(WAITS, "hang", "stall-midway", folder=tmp_path, limit_s=2.0)
     assert {result.survival.fate for result in results.values()} == {"hung"}
