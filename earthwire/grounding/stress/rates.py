@@ -63,17 +63,23 @@ def paired_gap(before: SeedScores, after: SeedScores) -> Estimate:
 
     Newcombe, "Improved confidence intervals for the difference between binomial proportions based on paired data"
     (1998), method 10: the two intervals are joined with the correlation of the pairs. Zou and Donner (2008) show that
-    the same holds for any two intervals, so it is used for runs of many tasks as well.
+    the same holds for any two intervals. Runs of several tasks differ by many small steps: there Student's interval of
+    the differences is used, unless they are all the same and tell nothing of how much they vary.
 
     Raises:
         ValueError: if there is no common seed.
     """
     seeds = sorted(before.keys() & after.keys())
+    first_shares, second_shares = (
+        {seed: _share(scores[seed]) for seed in seeds} for scores in (before, after)
+    )
+    has_tasks = any(before[seed][1] > 1 for seed in seeds)
+    if has_tasks and len({round(first_shares[seed] - second_shares[seed], 9) for seed in seeds}) > 1:
+        gap = paired_mean_gap(first_shares, second_shares)
+        return Estimate(gap.value, max(gap.low, -1.0), min(gap.high, 1.0), gap.seed_count)
     first = success_rate({seed: before[seed] for seed in seeds})
     second = success_rate({seed: after[seed] for seed in seeds})
-    correlation = _correlation(
-        [_share(before[seed]) for seed in seeds], [_share(after[seed]) for seed in seeds]
-    )
+    correlation = _correlation(list(first_shares.values()), list(second_shares.values()))
     difference = first.value - second.value
     down = _joined(first.value - first.low, second.high - second.value, correlation)
     up = _joined(first.high - first.value, second.value - second.low, correlation)
