@@ -2,9 +2,7 @@
 
 import json
 import sys
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from earthwire.cli.main import app
+from tests.tool_servers import ToolHandler, serving
 
 ITEMS = json.dumps({"items": [{"title": "seven green lanterns hang over the wide river"}] * 3}).encode()
 AGENT = """
@@ -37,26 +36,14 @@ budget: {{calls_max: 4}}
 """
 
 
-class Tool(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def do_GET(self) -> None:
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(ITEMS)))
-        self.end_headers()
-        self.wfile.write(ITEMS)
-
-    def log_message(self, format: str, *args: object) -> None: ...
+class Tool(ToolHandler):
+    body = ITEMS
 
 
 @pytest.fixture(scope="module")
 def tool() -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Tool)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
+    with serving(Tool) as url:
+        yield url
 
 
 class Stress:
@@ -99,7 +86,7 @@ def without_timings(value: Any) -> Any:
 
 
 def test_each_channel_does_its_own_and_nothing_else(stress: Stress) -> None:
-    outcome = stress("--seeds=5")
+    outcome = stress("--seeds=8")
     assert outcome.exit_code == 1, outcome.output
     assert "verdict: FAIL" in outcome.output
     report = stress.report()
@@ -127,7 +114,7 @@ def test_each_channel_does_its_own_and_nothing_else(stress: Stress) -> None:
             for one in report["episodes"]
             if one["exposure"] == dict.fromkeys(one["exposure"], 0.0)
         )
-        / 5
+        / 8
     )
 
 
