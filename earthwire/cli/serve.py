@@ -1,6 +1,5 @@
 """``earthwire serve``: put the proxy between an agent and its tools."""
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,7 +11,16 @@ from earthwire.cli.admin_options import AdminPort, AdminTokenFile, admin_config
 from earthwire.cli.announcing import announcement
 from earthwire.cli.client_timeouts import ClientTimeout, timeout_sentences
 from earthwire.cli.console import fail, messages
-from earthwire.cli.recipe_planner import mcp_configs, planner_of
+from earthwire.cli.recipe_options import (
+    mcp_servers_of,
+    paths_as_text,
+    routes_of,
+    set_given,
+    update_section,
+    validated_recipe,
+    written_recipe,
+)
+from earthwire.cli.recipe_planner import mcp_configs, planner_of, warn
 from earthwire.config.recipe import MissPolicy, RecipeFile, ReplaySection, Timing
 from earthwire.fault_models.outcome_path import RegimeClock
 
@@ -148,28 +156,30 @@ def serve(
     if profile is not None:
         options["profile"] = str(profile)
     if upstream:
-        options["routes"] = _routes(upstream)
+        options["routes"] = routes_of(upstream)
     if mcp:
-        options["mcp"] = _mcp_servers(mcp)
+        options["mcp"] = mcp_servers_of(mcp)
     if replay:
         options["replay"] = {"traces": [str(path) for path in replay]}
-    _set(options, "seed", seed)
-    _set(options, "server", server)
-    _set(options, "severity", severity)
-    _set(options, "randomize", randomize or None)
-    _set(options, "ground", ground or None)
-    _set(options, "faults", {"pass_client_errors": True} if pass_client_errors else None)
-    _set(options, "regime_clock", regime_clock)
+    set_given(options, "seed", seed)
+    set_given(options, "server", server)
+    set_given(options, "severity", severity)
+    set_given(options, "randomize", randomize or None)
+    set_given(options, "ground", ground or None)
+    set_given(options, "faults", {"pass_client_errors": True} if pass_client_errors else None)
+    set_given(options, "regime_clock", regime_clock)
     if record is not None:
         options["record"] = {"path": str(record), "bodies": record_bodies}
 
     def read() -> RecipeFile:
-        merged = _merged(_written(recipe), options)
-        _update(merged, "replay", {"on_miss": on_miss, "timing": timing})
-        _update(merged, "listen", {"host": host, "port": port, "allow_public": allow_public or None})
-        _update(merged, "listen", _paths(unix=unix, certificate=tls_cert, key=tls_key))
-        _update(merged, "upstream_tls", _paths(ca=upstream_ca, certificate=upstream_cert, key=upstream_key))
-        return _validated(merged)
+        merged = {**written_recipe(recipe), **options}
+        update_section(merged, "replay", {"on_miss": on_miss, "timing": timing})
+        update_section(merged, "listen", {"host": host, "port": port, "allow_public": allow_public or None})
+        update_section(merged, "listen", paths_as_text(unix=unix, certificate=tls_cert, key=tls_key))
+        update_section(
+            merged, "upstream_tls", paths_as_text(ca=upstream_ca, certificate=upstream_cert, key=upstream_key)
+        )
+        return validated_recipe(merged)
 
     admin = admin_config(admin_port, admin_token_file, workers)
     start(read(), client_timeout, upstream_recording, read, workers, admin)
@@ -219,103 +229,14 @@ def start(
         if worker_count > 1 and config.unix_path is not None:
             fail("--unix goes with one worker: several share a port, not a socket file")
         if worker_count == 1:
-            run(config, planner, announce, _warn, reread)
+            run(config, planner, announce, warn, reread)
         else:
-            run_workers(config, planner, worker_count, announce, _warn, reread)
+            run_workers(config, planner, worker_count, announce, warn, reread)
     except ServeError as error:
         fail(str(error))
     for sentence in () if grounded is None else fit_sentences(grounded):
-        _warn(sentence)
+        warn(sentence)
     end.report()
-
-
-def _written(recipe: Path | None) -> dict[str, object]:
-    from earthwire.config.recipe import read_recipe
-    from earthwire.config.shipped import UnknownNameError, recipe_path
-
-    if recipe is None:
-        return {"earthwire_recipe": 1}
-    try:
-        path = recipe_path(str(recipe))
-    except UnknownNameError as error:
-        fail(str(error))
-    return read_recipe(path).model_dump(exclude_unset=True)
-
-
-def _routes(upstreams: list[str]) -> dict[str, dict[str, str]]:
-    routes = {}
-    for text in upstreams:
-        name, equals, url = text.partition("=")
-        if not equals or "://" in name:
-            name, url = "upstream", text
-        routes[name] = {"upstream": url}
-    return routes
-
-
-def _mcp_servers(servers: list[str]) -> dict[str, dict[str, str]]:
-    wrong = [text for text in servers if "=" not in text or "://" in text.partition("=")[0]]
-    if wrong:
-        fail(f"--mcp: {wrong[0]!r} is not NAME=URL, such as files=http://127.0.0.1:8000/mcp")
-    return {name: {"url": url} for name, _, url in (text.partition("=") for text in servers)}
-
-
-def _set(options: dict[str, object], key: str, value: object) -> None:
-    if value is not None:
-        options[key] = value
-
-
-def _merged(written: dict[str, object], options: dict[str, object]) -> dict[str, object]:
-    return {**written, **options}
-
-
-def _update(recipe: dict[str, object], section: str, values: dict[str, object]) -> None:
-    given = {key: value for key, value in values.items() if value is not None}
-    before = recipe.get(section)
-    if given and (before is not None or section in ("listen", "upstream_tls")):
-        recipe[section] = {**(before if isinstance(before, dict) else {}), **given}
-
-
-def _paths(**paths: Path | None) -> dict[str, object]:
-    return {name: None if path is None else str(path) for name, path in paths.items()}
-
-
-def _validated(values: dict[str, object]) -> RecipeFile:
-    from pydantic import ValidationError
-
-    try:
-        return RecipeFile.model_validate(values)
-    except ValidationError as error:
-        fail(
-            "\n".join(
-                dict.fromkeys(
-                    _option_problem(detail["loc"], detail["input"], detail["msg"])
-                    for detail in error.errors()
-                )
-            )
-        )
-
-
-def _option_problem(location: tuple[int | str, ...], value: object, message: str) -> str:
-    """Return what is wrong with an option; what a recipe file holds was checked when it was read."""
-    match location:
-        case ():
-            return "nothing to answer with: give --upstream URL, --mcp NAME=URL or --replay TRACES"
-        case ("routes", _, "upstream"):
-            return f"--upstream: {value!r} is not an http:// or https:// URL"
-        case ("routes", name, "[key]"):
-            return f"--upstream: {name!r} is no name: 1 to 64 of A-Z a-z 0-9 . _ - are allowed"
-        case ("mcp", name, *_):
-            return f"--mcp: {name!r}, {value!r}: {message}; give NAME=URL, such as files=http://127.0.0.1:8000/mcp"
-        case ("profile",):
-            return f"--profile: {message.removeprefix('Value error, ')}"
-        case ("severity",):
-            return f"--severity: {value!r} is not in [0, 8]"
-        case ("listen",):
-            return "--tls-key: is that of a --tls-cert; give both"
-        case ("upstream_tls",):
-            return "--upstream-key: is that of an --upstream-cert; give both"
-        case _:
-            return f"--{location[0]}: {value!r} is not allowed; see --help"
 
 
 def serve_config(recipe: RecipeFile, planner: "Planner") -> "ServeConfig":
@@ -359,7 +280,7 @@ def _replay_config(replay: ReplaySection, recipe: RecipeFile) -> "ReplayConfig":
     options = ReadOptions(keep_bodies=True, keep_urls=True)
     index = ReplayIndex(read_all([Path(path) for path in replay.traces], options))
     for reason, count in index.not_replayable.items():
-        _warn(f"{count} recordings cannot be replayed: {reason}")
+        warn(f"{count} recordings cannot be replayed: {reason}")
     if not index.replayable_count:
         fail(
             f"no recording in {', '.join(replay.traces)} can be replayed; record with --bodies, or import with "
@@ -396,7 +317,3 @@ def _reread(
         return config, new_planner
 
     return reread
-
-
-def _warn(text: str) -> None:
-    print(f"earthwire: warning: {text}", file=sys.stderr, flush=True)

@@ -4,13 +4,14 @@ Rows are checked like records: where a batch holds a value that no record may ha
 `read_parquet` does. Columns that are not read are not checked.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args, overload
+from typing import TYPE_CHECKING, get_args
 
 import numpy as np
 
+from earthwire.traces.arrow_columns import coded, names_and_codes, numbers, plain
 from earthwire.traces.call_columns import (
     CUT_OFF,
     NO_SESSION,
@@ -24,6 +25,7 @@ from earthwire.traces.call_columns import (
 from earthwire.traces.errors import BadLineHandler, TraceFileError, report_bad_line
 from earthwire.traces.outcome_kind import outcome_kind
 from earthwire.traces.parquet import STATUS_MIN, check_columns, cleaned_row, open_parquet
+from earthwire.traces.parquet_sessions import SessionColumn
 from earthwire.traces.record import (
     BODY_CLASSES,
     OUTCOMES,
@@ -33,7 +35,7 @@ from earthwire.traces.record import (
     record_from_dict,
 )
 from earthwire.traces.row_pieces import PIECE_ROWS
-from earthwire.traces.session_hashes import HashArray, session_hashes, text_hashes
+from earthwire.traces.session_hashes import session_hashes
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -43,7 +45,6 @@ BATCH_ROWS = PIECE_ROWS
 RUN_ROWS = 1 << 20
 """Rows that are read at a stretch."""
 
-_NO_SESSION_HASH = session_hashes((NO_SESSION,))[0]
 _STATUS = "http_response_status_code"
 _STATUS_MAX = 999
 
@@ -177,7 +178,7 @@ def read_row_groups(
     wanted = [name for name in (*_NAMES, *_NUMBERS, *_PAYLOAD) if name in shape.columns]
     first_row = sum(shape.row_counts[: groups.start])
     with open_parquet(shape.path, [name for name in _READ_AS_CODES if name in wanted]) as file:
-        sessions = _SessionColumn()
+        sessions = SessionColumn()
         for batch in file.iter_batches(
             BATCH_ROWS, row_groups=list(groups), columns=wanted, use_threads=False
         ):
@@ -197,7 +198,7 @@ def read_sessions(shape: ParquetShape, groups: range) -> Iterator[CodedSessions]
         yield CodedSessions((NO_SESSION,), np.zeros(rows, dtype=np.int32), session_hashes((NO_SESSION,)))
         return
     with open_parquet(shape.path, ["session_id"]) as file:
-        sessions = _SessionColumn()
+        sessions = SessionColumn()
         for batch in file.iter_batches(
             BATCH_ROWS, row_groups=list(groups), columns=["session_id"], use_threads=False
         ):
@@ -237,19 +238,19 @@ def _good_rows(
 
 def _looks_bad(batch: "pa.RecordBatch") -> BoolArray:
     bad = np.zeros(len(batch), dtype=bool)
-    names, tool = _codes(batch, "tool", "")
+    names, tool = names_and_codes(batch, "tool", "")
     bad |= np.array([not name for name in names], dtype=bool).take(tool)
     for field, allowed in _ALLOWED.items():
-        names, codes = _codes(batch, field, allowed[0])
+        names, codes = names_and_codes(batch, field, allowed[0])
         wrong = np.array([name not in allowed for name in names], dtype=bool)
         if wrong.any():
             bad |= wrong[codes]
     for field in _NUMBERS:
         low, high = _range(batch, field)
         if field == _STATUS and high > _STATUS_MAX:
-            bad |= _numbers(batch, field) > _STATUS_MAX
+            bad |= numbers(batch, field) > _STATUS_MAX
         elif field != _STATUS and low < 0:
-            bad |= _numbers(batch, field) < 0
+            bad |= numbers(batch, field) < 0
     return bad
 
 
@@ -259,81 +260,22 @@ def _range(batch: "pa.RecordBatch", name: str) -> tuple[int, int]:
 
     if name not in batch.schema.names:
         return 0, 0
-    found = compute.min_max(_plain(batch.column(name))).as_py()
+    found = compute.min_max(plain(batch.column(name))).as_py()
     return found["min"] or 0, found["max"] or 0
 
 
-class _SessionColumn:
-    """Reads the sessions of batches; those of one row group mostly share a dictionary, which is hashed once."""
-
-    def __init__(self) -> None:
-        self._dictionary: pa.Array | None = None
-        self._names: Sequence[str] = ()
-        self._hashes = session_hashes(())
-
-    def read(self, batch: "pa.RecordBatch") -> CodedSessions:
-        """Return the session of each row."""
-        codes, dictionary = _coded(batch, "session_id")
-        if self._dictionary is None or not dictionary.equals(self._dictionary):
-            self._dictionary, self._names = dictionary, _SessionNames(dictionary)
-            self._hashes = np.append(_text_hashes(dictionary), _NO_SESSION_HASH)
-        return CodedSessions(self._names, codes, self._hashes)
-
-
-class _SessionNames(Sequence[str]):
-    """Names of a dictionary and, as the last one, what stands for none; they become strings when they are asked for."""
-
-    def __init__(self, dictionary: "pa.Array") -> None:
-        self._dictionary = dictionary
-
-    def __len__(self) -> int:
-        return len(self._dictionary) + 1
-
-    @overload
-    def __getitem__(self, place: int) -> str: ...
-    @overload
-    def __getitem__(self, place: slice) -> Sequence[str]: ...
-    def __getitem__(self, place: int | slice) -> str | Sequence[str]:
-        if isinstance(place, slice):
-            return list(self)[place]
-        name = self._dictionary[place].as_py() if place < len(self._dictionary) else None
-        return name or NO_SESSION
-
-    def __iter__(self) -> Iterator[str]:
-        yield from (name or NO_SESSION for name in self._dictionary.to_pylist())
-        yield NO_SESSION
-
-
-def _text_hashes(dictionary: "pa.Array") -> HashArray:
-    """Return the hash of each name of a dictionary, shape (n,); what is empty or null is no session."""
-    import pyarrow as arrow
-
-    if dictionary.null_count:
-        return session_hashes([name or NO_SESSION for name in dictionary.to_pylist()])
-    dictionary = dictionary.cast(arrow.large_string())
-    _, offsets, content = dictionary.buffers()
-    if content is None:
-        return np.full(len(dictionary), _NO_SESSION_HASH)
-    bounds = np.frombuffer(offsets, dtype=np.int64)[
-        dictionary.offset : dictionary.offset + len(dictionary) + 1
-    ]
-    hashes = text_hashes(np.frombuffer(content, dtype=np.uint8), bounds)
-    hashes[np.diff(bounds) == 0] = _NO_SESSION_HASH
-    return hashes
-
-
-def _columns(batch: "pa.RecordBatch", sessions: _SessionColumn, position: FloatArray) -> CallColumns:
-    tool, tools = _coded(batch, "tool")
-    censoring_names, censoring = _codes(batch, "latency_censoring", "none")
+def _columns(batch: "pa.RecordBatch", sessions: SessionColumn, position: FloatArray) -> CallColumns:
+    tool, tools = coded(batch, "tool")
+    censoring_names, censoring = names_and_codes(batch, "latency_censoring", "none")
     return CallColumns(
         tool=Coded(tuple(tools.to_pylist()), tool),
         session=sessions.read(batch),
         kind=_kinds(batch),
-        seq=_numbers(batch, "seq"),
-        start_ns=_numbers(batch, "start_time_unix_nano"),
-        duration_ns=_numbers(batch, "duration_ns"),
-        ttfb_ns=_numbers(batch, "ttfb_ns"),
-        limit_ns=_numbers(batch, "latency_limit_ns"),
+        seq=numbers(batch, "seq"),
+        start_ns=numbers(batch, "start_time_unix_nano"),
+        duration_ns=numbers(batch, "duration_ns"),
+        ttfb_ns=numbers(batch, "ttfb_ns"),
+        limit_ns=numbers(batch, "latency_limit_ns"),
         censored=np.array([name in CUT_OFF for name in censoring_names], dtype=bool).take(censoring),
         position=position,
     )
@@ -341,18 +283,18 @@ def _columns(batch: "pa.RecordBatch", sessions: _SessionColumn, position: FloatA
 
 def _kinds(batch: "pa.RecordBatch") -> Coded:
     """Return the outcome kinds: those that depend on the outcome alone from a table, the others one by one."""
-    outcomes, outcome = _codes(batch, "outcome", "unknown")
+    outcomes, outcome = names_and_codes(batch, "outcome", "unknown")
     kinds: dict[str, int] = {}
     plain = [-1 if name in _REFINED else kinds.setdefault(name, len(kinds)) for name in outcomes]
     kind = np.array(plain, dtype=np.int32).take(outcome)
     rows = np.flatnonzero(kind < 0)
     if not len(rows):
         return Coded(tuple(kinds), kind)
-    status = _numbers(batch, _STATUS)[rows]
+    status = numbers(batch, _STATUS)[rows]
     columns = [outcome[rows], np.where(status >= STATUS_MIN, status, 0).astype(np.int64)]
     names: list[tuple[str, ...]] = []
     for field in ("body_class", "rpc_response_status_code", "error_type"):
-        of_field, codes = _codes(batch, field, "")
+        of_field, codes = names_and_codes(batch, field, "")
         names.append(of_field)
         columns.append(codes[rows])
     width = (len(outcomes), _STATUS_MAX + 1, *map(len, names))
@@ -379,40 +321,3 @@ def _chosen_records(batch: "pa.RecordBatch", calls: CallColumns, choose: ChooseR
         return []
     rows = rows[choose(calls.take(rows))]
     return [record_from_dict(cleaned_row(row)) for row in batch.take(rows).to_pylist()]
-
-
-def _codes(batch: "pa.RecordBatch", name: str, unknown: str) -> tuple[tuple[str, ...], IntArray]:
-    """Return a string column as names and codes; where it is null, or not there, it is `unknown`."""
-    codes, dictionary = _coded(batch, name)
-    names = tuple(dictionary.to_pylist())
-    return (names if _are_known(batch, name) else (*names, unknown)), codes
-
-
-def _are_known(batch: "pa.RecordBatch", name: str) -> bool:
-    return name in batch.schema.names and batch.column(name).null_count == 0
-
-
-def _coded(batch: "pa.RecordBatch", name: str) -> tuple[IntArray, "pa.Array"]:
-    """Return a string column as codes into a dictionary; where it is null, or not there, its code lies beyond it."""
-    import pyarrow as arrow
-
-    if name not in batch.schema.names:
-        return np.zeros(len(batch), dtype=np.int32), arrow.array([], "string")
-    column = batch.column(name)
-    if not hasattr(column, "indices"):
-        column = column.dictionary_encode()
-    indices = column.indices
-    if indices.null_count:
-        indices = indices.fill_null(len(column.dictionary))
-    return indices.to_numpy(), column.dictionary
-
-
-def _numbers(batch: "pa.RecordBatch", name: str) -> FloatArray:
-    """Return an integer column; NaN where it is null or not there."""
-    if name not in batch.schema.names:
-        return np.full(len(batch), np.nan)
-    return np.asarray(_plain(batch.column(name)).to_numpy(zero_copy_only=False), dtype=np.float64)
-
-
-def _plain(column: "pa.Array") -> "pa.Array":
-    return column.dictionary_decode() if hasattr(column, "indices") else column

@@ -65,6 +65,9 @@ def machine_commands(traces: Path, profile: Path, folder: Path) -> list[tuple[ob
         ("show", profile),
         ("fidelity", traces),
         ("verify", "--real", traces, "--sim", traces),
+        ("export", traces, "-o", folder / "spans.json"),
+        ("gauntlet", "--only", "page", "--", sys.executable, "-c", "pass"),
+        ("stress", "--agent", "builtin:back-off", "--recipe", "six-faults", "--seeds", "2", "-o", folder / "stress.json"),
     ]
 
 
@@ -80,7 +83,7 @@ def test_with_json_stdout_holds_one_document_and_nothing_else(
 ) -> None:
     """As a process of its own, so that nothing that a library prints is missed."""
     for words in machine_commands(few_traces, profile, tmp_path):
-        result = run_process(*words, "--json")
+        result = run_process(words[0], "--json", *words[1:])
         assert isinstance(json.loads(result.stdout), dict), words
         assert result.stderr == "", words
 
