@@ -5,18 +5,18 @@ another order and at once, and the recipe written differently.
 """
 
 import asyncio
-import http.server
 import json
 import os
 import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import aiohttp
 import pytest
+
+from tests.tool_servers import ToolHandler, serving
 
 EARTHWIRE = (sys.executable, "-c", "from earthwire.cli.main import main; main()")
 BOUND_S = 60
@@ -57,29 +57,14 @@ earthwire_recipe: 1
 TIMINGS = ("start_time_unix_nano", "duration_ns", "ttfb_ns", "lateness_ns", "lag_ns", "inflight_at_start")
 
 
-class Tool(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def do_GET(self) -> None:
-        self.send_response(200)
-        self.send_header("content-type", "application/json")
-        self.send_header("content-length", str(len(BODY)))
-        self.end_headers()
-        self.wfile.write(BODY)
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Stay silent."""
+class Tool(ToolHandler):
+    body = BODY
 
 
 @pytest.fixture(scope="module")
 def tool_url() -> Iterator[str]:
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Tool)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(Tool) as url:
+        yield url
 
 
 async def ask(url: str, episodes: str, at_once: bool) -> dict[str, list[object]]:

@@ -1,17 +1,16 @@
 """``earthwire gauntlet`` as users run it: exit codes, what is printed, and how a row is seen again."""
 
-import http.server
 import json
 import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from threading import Thread
 
 import pytest
 
 from earthwire.fault_models.gauntlet import GAUNTLET
+from tests.tool_servers import ToolHandler, serving
 
 TIMEOUT_S = 60.0
 ONCE = """
@@ -39,28 +38,18 @@ sys.exit(1 if result.get("isError") else 0)
 """
 
 
-class McpServer(http.server.BaseHTTPRequestHandler):
-    def do_POST(self) -> None:
-        asked = json.loads(self.rfile.read(int(self.headers["content-length"])))
+class McpServer(ToolHandler):
+    def answer(self, asked: bytes) -> None:
         result = {"content": [{"type": "text", "text": "{}"}]}
-        body = json.dumps({"jsonrpc": "2.0", "id": asked.get("id"), "result": result}).encode()
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: object) -> None:
-        pass
+        self.send(
+            json.dumps({"jsonrpc": "2.0", "id": json.loads(asked).get("id"), "result": result}).encode()
+        )
 
 
 @pytest.fixture
 def mcp_url() -> Iterator[str]:
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), McpServer)
-    Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}/mcp"
-    server.shutdown()
-    server.server_close()
+    with serving(McpServer) as url:
+        yield f"{url}/mcp"
 
 
 def gauntlet(*arguments: str) -> "subprocess.CompletedProcess[str]":

@@ -1,12 +1,10 @@
 """Recipes, profiles and schemas by name, as users ask for them."""
 
-import http.server
 import json
 import re
 import signal
 import subprocess
 import sys
-import threading
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -15,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from earthwire.config.shipped import shipped_profiles, shipped_recipes
+from tests.tool_servers import ToolHandler, serving
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -91,30 +90,14 @@ def test_the_schema_knows_every_key_and_goes_to_a_file(run: Run, tmp_path: Path)
     assert json.loads(run("schema", "profile").stdout)["title"] == "ProfileFile"
 
 
-class Tool(http.server.BaseHTTPRequestHandler):
-    """Answers every GET with the same document."""
-
-    def do_GET(self) -> None:
-        body = b'{"title": "Please find the new meeting about the purchase of water for the city."}'
-        self.send_response(200)
-        self.send_header("content-type", "application/json")
-        self.send_header("content-length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Stay silent."""
+class Tool(ToolHandler):
+    body = b'{"title": "Please find the new meeting about the purchase of water for the city."}'
 
 
 @pytest.fixture
 def tool_url() -> Iterator[str]:
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Tool)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(Tool) as url:
+        yield url
 
 
 def write_recipe(folder: Path, tool_url: str, extra: str) -> Path:

@@ -3,16 +3,15 @@
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
 from earthwire.traces import read_traces
 from foreign.forward_environment import forward_python
+from tests.tool_servers import serving
 
 RUN_TIMEOUT_S = 120.0
 EARTHWIRE = (sys.executable, "-c", "from earthwire.cli.main import main; main()")
@@ -27,26 +26,10 @@ sys.exit(int(sys.argv[2]))
 """
 
 
-class Tool(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def do_GET(self) -> None:
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", "2")
-        self.end_headers()
-        self.wfile.write(b"{}")
-
-    def log_message(self, format: str, *args: object) -> None: ...
-
-
 @pytest.fixture
 def tool() -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Tool)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
+    with serving() as url:
+        yield url
 
 
 def run(*arguments: object) -> subprocess.CompletedProcess[str]:

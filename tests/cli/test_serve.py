@@ -8,14 +8,13 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
 from earthwire.traces import JsonlWriter, TraceRecord, read_traces
+from tests.tool_servers import ToolHandler, serving
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -24,35 +23,17 @@ ANSWER = b'{"state": "ready"}'
 CALLS = 30
 
 
-class Tool(BaseHTTPRequestHandler):
-    """Answers at once and never fails."""
+class Tool(ToolHandler):
+    """Answers at once with the path that it saw, and never fails."""
 
-    protocol_version = "HTTP/1.1"
-
-    def do_GET(self) -> None:
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(ANSWER)))
-        self.send_header("X-Path", self.path)
-        self.end_headers()
-        self.wfile.write(ANSWER)
-
-    def log_message(self, *_: object) -> None:
-        pass
+    def answer(self, asked: bytes) -> None:
+        self.send(ANSWER, {"X-Path": self.path})
 
 
 @pytest.fixture(scope="module")
 def tool_url() -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Tool)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with serving(Tool) as url:
+        yield url
 
 
 @contextlib.contextmanager

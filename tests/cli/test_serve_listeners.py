@@ -7,43 +7,26 @@ import socket
 import ssl
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+
+from tests.tool_servers import ToolHandler, serving
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 END_TIMEOUT_S = 30.0
 ANSWER = b"here"
 
 
-class Tool(BaseHTTPRequestHandler):
-    """Answers at once."""
-
-    def do_GET(self) -> None:
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(ANSWER)))
-        self.end_headers()
-        self.wfile.write(ANSWER)
-
-    def log_message(self, *_: object) -> None:
-        pass
+class Tool(ToolHandler):
+    body = ANSWER
 
 
 @pytest.fixture
 def tool_url() -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Tool)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with serving(Tool) as url:
+        yield url
 
 
 def served(*arguments: object) -> tuple[subprocess.Popen[str], str]:

@@ -6,12 +6,12 @@ import re
 import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+
+from tests.tool_servers import ToolHandler, serving
 
 END_TIMEOUT_S = 30.0
 ANSWER = b'{"state": "ready"}'
@@ -38,43 +38,17 @@ print(json.dumps([supervisor.scoreboard.written_count(worker) for worker in rang
 """
 
 
-class Tool(BaseHTTPRequestHandler):
+class Tool(ToolHandler):
     """Answers at once, with the path that it saw and the bytes of body that it got."""
 
-    protocol_version = "HTTP/1.1"
-    wbufsize = -1
-
-    def do_GET(self) -> None:
-        self.answer(0)
-
-    def do_POST(self) -> None:
-        length = int(self.headers["Content-Length"])
-        self.answer(len(self.rfile.read(length)))
-
-    def answer(self, length: int) -> None:
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(ANSWER)))
-        self.send_header("X-Saw", f"{self.path} {length}")
-        self.end_headers()
-        self.wfile.write(ANSWER)
-
-    def log_message(self, *_: object) -> None:
-        pass
+    def answer(self, asked: bytes) -> None:
+        self.send(ANSWER, {"X-Saw": f"{self.path} {len(asked)}"})
 
 
 @pytest.fixture(scope="session")
 def tool_url() -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Tool)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with serving(Tool) as url:
+        yield url
 
 
 class Workers:
