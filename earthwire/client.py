@@ -163,11 +163,12 @@ class EarthwireClient:
         seed: int | None = None,
         severity: float | None = None,
         randomize: bool | None = None,
-        clock: str = "real",
+        clock: str | None = None,
         speed: float | None = None,
         client_timeout_s: float | None = None,
         timeout_shape: str | None = None,
         budget: Mapping[str, float] | None = None,
+        recipe: str | Mapping[str, object] | None = None,
     ) -> Episode:
         """Declare an episode; what is left out is as the proxy's recipe says.
 
@@ -175,12 +176,14 @@ class EarthwireClient:
             id: of your own; the proxy makes one up without it.
             draws_as: name that plans are drawn under: equal seeds and names give equal plans.
             seed, severity, randomize: of its draws.
-            clock: ``real``, ``scaled`` or ``virtual``.
+            clock: ``real``, ``scaled`` or ``virtual``; without any the recipe's that is given here, else ``real``.
             speed: with ``scaled``, simulated seconds in a real one.
             client_timeout_s: patience of the agent; with ``virtual``, what outlasts it times out.
             timeout_shape: what stands for a time-out then: ``http_504``, ``http_408``, ``close`` or ``reset``.
             budget: what it may spend: ``cost_max``, ``calls_max``, ``tokens_max``, ``latency_s_max``; with
                 ``refusal_status`` the HTTP status of what is refused then.
+            recipe: name of a shipped recipe, or a recipe as a mapping: its laws, clock, patience, prices and budget are
+                the episode's; what else is given here counts before it.
 
         Raises:
             EarthwireError: if the proxy refuses it.

@@ -97,6 +97,10 @@ def test_an_episode_from_its_declaration_to_its_last_report(tmp_path: Path) -> N
 def test_an_episode_has_urls_of_mcp_servers_and_a_budget_of_its_own(tmp_path: Path) -> None:
     with served(tmp_path, "--mcp", "files=http://127.0.0.1:1/mcp", EARTHWIRE_ADMIN_TOKEN=TOKEN) as (url, _):
         client = EarthwireClient(url, TOKEN)
+        with client.episode(id="run-2", recipe={"profile": "demo", "clock": {"mode": "virtual"}}) as episode:
+            assert episode.report().whole["clock"] == "virtual"
+        with pytest.raises(EarthwireError, match="paths are not taken"):
+            client.episode(recipe="./recipe.yaml")
         with client.episode(id="run-1", clock="virtual", budget={"calls_max": 0}) as episode:
             assert episode.mcp_urls == {"files": f"{episode.base_url}/m/files/mcp"}
             with pytest.raises(urllib.error.HTTPError, match="429"):

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from earthwire.config.channel_sections import ActionSection, ObservationSection, ShieldSection
-from earthwire.config.cost_sections import PriceSection
+from earthwire.config.cost_sections import BudgetSection, CostsSection, PriceSection, RewardSection
 from earthwire.config.recipe import RecipeFile
 from earthwire.fault_models.action.decoys import DecoySettings
 from earthwire.fault_models.action.shield import Shield, ShieldPolicy
@@ -98,13 +98,18 @@ def _changes_due(recipe: RecipeFile) -> Iterator[str]:
 
 def open_ledger(recipe: RecipeFile) -> Ledger:
     """Return the empty ledger of an episode under a recipe's prices and budget."""
-    costs, budget, potential = recipe.costs, recipe.budget, recipe.reward.potential
+    return ledger_of(recipe.costs, recipe.budget, recipe.reward)
+
+
+def ledger_of(costs: CostsSection | None, budget: BudgetSection | None, reward: RewardSection) -> Ledger:
+    """Return the empty ledger of an episode under these prices, this budget and this weight of costs."""
+    potential = reward.potential
     tools = {} if costs is None else {pattern: _price(one) for pattern, one in costs.tools.items()}
     return Ledger(
         PriceTable(Price() if costs is None else _price(costs), tools),
         Penalties() if costs is None else Penalties(costs.duplicate_effect, costs.ignored_retry_after),
         None if budget is None else Budget(**budget.model_dump()),
-        recipe.reward.cost_weight,
+        reward.cost_weight,
         None if potential is None else Potential(potential.discount, potential.tools),
     )
 

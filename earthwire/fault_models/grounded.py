@@ -77,6 +77,14 @@ class GroundedSimulation:
         other.seed = other.simulation.seed
         return other
 
+    def under(self, laws: Simulation) -> Self:
+        """Return a planner of other laws that shares what is known of the upstreams."""
+        other = copy.copy(self)
+        other.simulation = laws
+        other.seed = laws.seed
+        other.profile_hash = laws.profile_hash
+        return other
+
     def tool_of(self, method: str, path: str) -> str:
         """Return the tool key of an HTTP request; `path` has no query."""
         return self.simulation.tool_of(method, path)

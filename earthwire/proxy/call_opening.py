@@ -180,8 +180,11 @@ class CallOpening:
     def _open_ledger(self, run: EpisodeRun) -> None:
         """Begin the account of a declared episode, where the recipe or its own budget asks for one."""
         budget = run.settings.budget
-        if self._spending is not None or budget is not None:
-            run.ledger = (self._spending or self.own_budgets).ledger(run.episode)
+        spending, open_ledger = self._spending or self.own_budgets, run.settings.open_ledger
+        if open_ledger is not None:
+            run.ledger = spending.begin(run.episode, open_ledger())
+        elif self._spending is not None or budget is not None:
+            run.ledger = spending.ledger(run.episode)
         if run.ledger is not None and budget is not None:
             run.ledger.limit(budget)
 

@@ -38,6 +38,8 @@ class EpisodeSettings(msgspec.Struct, frozen=True, kw_only=True):
         speed: with a scaled clock, simulated seconds in a real one; positive.
         patience: of its client; used where time is virtual.
         budget: what it may spend.
+        laws: that its plans are drawn from.
+        open_ledger: makes its ledger, where its prices are its own.
     """
 
     draws_as: str = DEFAULT_EPISODE
@@ -48,6 +50,8 @@ class EpisodeSettings(msgspec.Struct, frozen=True, kw_only=True):
     speed: float = 1.0
     patience: Patience = Patience()
     budget: Budget | None = None
+    laws: Simulation | None = None
+    open_ledger: Callable[[], Ledger] | None = None
 
 
 class EpisodeRun:
@@ -148,14 +152,21 @@ class EpisodeRun:
 
     def _own_planner(self, planner: Planner) -> Planner:
         """Return the planner of this episode: one for all routes that share one, so that call indexes go on."""
-        if not isinstance(planner, Simulation | GroundedSimulation):
-            return planner
         own = self._planners.get(planner)
         if own is None:
-            settings = self.settings
-            own = planner.variant(settings.seed, settings.severity, settings.randomize)
-            self._planners[planner] = own
+            own = self._planners[planner] = self._varied(planner)
         return own
+
+    def _varied(self, planner: Planner) -> Planner:
+        settings, laws = self.settings, self.settings.laws
+        if laws is None:
+            if not isinstance(planner, Simulation | GroundedSimulation):
+                return planner
+            return planner.variant(settings.seed, settings.severity, settings.randomize)
+        # The laws are shared by all episodes of their profile: the seed is the proxy's where the episode names none.
+        seed = planner.seed if settings.seed is None else settings.seed
+        own = laws.variant(seed, settings.severity, settings.randomize)
+        return planner.under(own) if isinstance(planner, GroundedSimulation) else own
 
 
 class Episodes:

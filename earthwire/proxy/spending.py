@@ -41,6 +41,11 @@ class Spending:
         """Return the ledgers of a proxy whose recipe has no prices: they count what budgets of episodes ask for."""
         return cls(partial(Ledger, PriceTable(Price(), {})), Budget().refusal_status)
 
+    def begin(self, episode: str, ledger: Ledger) -> Ledger:
+        """Let an episode begin with a ledger of its own, and return that."""
+        self._ledgers.begin(episode, ledger)
+        return ledger
+
     def ledger(self, episode: str) -> Ledger:
         """Return the ledger of an episode."""
         return self._ledgers.ledger(episode)

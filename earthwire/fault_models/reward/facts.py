@@ -80,6 +80,12 @@ class Ledgers:
             return
         ledger.add(facts.of(record, arguments))
 
+    def begin(self, episode: str, ledger: Ledger) -> None:
+        """Let an episode begin with a ledger of its own."""
+        self._ledgers[episode] = ledger, FactsOfEpisode()
+        if len(self._ledgers) > EPISODES_MAX:
+            self._ledgers.popitem(last=False)
+
     def ledger(self, episode: str) -> Ledger:
         """Return the ledger of an episode; an empty one if it had no call yet."""
         return self._entry(episode)[0]
@@ -95,7 +101,6 @@ class Ledgers:
     def _entry(self, episode: str) -> tuple[Ledger, FactsOfEpisode]:
         entry = self._ledgers.get(episode)
         if entry is None:
-            entry = self._ledgers[episode] = self._open_ledger(), FactsOfEpisode()
-            if len(self._ledgers) > EPISODES_MAX:
-                self._ledgers.popitem(last=False)
+            self.begin(episode, self._open_ledger())
+            entry = self._ledgers[episode]
         return entry

@@ -1,11 +1,13 @@
 """The admin API: episodes, health and metrics, on a port of its own in the proxy's loop."""
 
+import asyncio
 import secrets
 import time
 
 from aiohttp import web
 from pydantic import ValidationError
 
+from earthwire.config.episode_recipe import EpisodeRecipeError
 from earthwire.proxy.admin.answers import error_answer, errors_as_json, invalid_answer, json_answer
 from earthwire.proxy.admin.guard import Guard
 from earthwire.proxy.admin.metrics import CONTENT_TYPE, exposition
@@ -18,7 +20,8 @@ from earthwire.proxy.admin.models import (
     Reloaded,
 )
 from earthwire.proxy.admin.openapi import document
-from earthwire.proxy.admin.reports import created, report, settings_of
+from earthwire.proxy.admin.reports import created, report
+from earthwire.proxy.admin.settings import settings_of
 from earthwire.proxy.admin.subject import NothingToReadError, ReloadFailedError, Status, Subject
 from earthwire.proxy.episodes import EpisodeExistsError, EpisodeRun, TooManyEpisodesError
 
@@ -100,7 +103,13 @@ class AdminApi:
         if elsewhere := self._elsewhere(episode):
             return elsewhere
         try:
-            run = self._subject.episodes.declare(episode, settings_of(wanted), time.time())
+            # A profile is read from its file, once: calls of other episodes do not wait for that.
+            settings = (
+                settings_of(wanted) if wanted.recipe is None else await asyncio.to_thread(settings_of, wanted)
+            )
+            run = self._subject.episodes.declare(episode, settings, time.time())
+        except EpisodeRecipeError as error:
+            return error_answer(409, "recipe_refused", str(error))
         except EpisodeExistsError as error:
             return error_answer(409, "episode_exists", str(error))
         except TooManyEpisodesError as error:

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue
 
 from earthwire.fault_models.reward.prices import ChargeName
 from earthwire.fault_models.severity import SEVERITY_MAX
@@ -93,6 +93,13 @@ class EpisodeRequest(_Taken):
     ] = "http_504"
     budget: Annotated[
         EpisodeBudget | None, Field(description="What it may spend, instead of what the recipe says.")
+    ] = None
+    recipe: Annotated[
+        str | dict[str, JsonValue] | None,
+        Field(
+            description="Name of a shipped recipe, or a recipe as an object: its laws, clock, patience, prices and "
+            "budget are the episode's; the other members count before it."
+        ),
     ] = None
 
 

@@ -25,7 +25,8 @@ _ERRORS = {
     "401": "The token is missing or wrong.",
     "403": "The request comes from a page of somebody else's.",
     "404": "There is no such episode.",
-    "409": "An episode of that id is declared already, or there is no file to read anew.",
+    "409": "An episode of that id is declared already, its recipe cannot be that of an episode, or there is no file to "
+    "read anew.",
     "413": "The body is too large.",
     "415": "The body is not JSON.",
     "421": "The Host header names another listener, or another worker serves the episode of that id.",

@@ -1,37 +1,20 @@
 """From a declared episode to what the admin API says of it."""
 
-from earthwire.fault_models.reward.ledger import Budget, Ledger
-from earthwire.fault_models.virtual_time import Patience
+from earthwire.fault_models.reward.ledger import Ledger
 from earthwire.proxy.admin.models import (
     Attempts,
     Costs,
     EpisodeCreated,
     EpisodeReport,
-    EpisodeRequest,
     Faults,
     Latency,
 )
 from earthwire.proxy.admin.subject import Subject
 from earthwire.proxy.baggage import BAGGAGE_KEY
 from earthwire.proxy.episode_account import EpisodeAccount
-from earthwire.proxy.episodes import EpisodeRun, EpisodeSettings
+from earthwire.proxy.episodes import EpisodeRun
 from earthwire.proxy.headers import EPISODE_HEADER
-from earthwire.proxy.routes import DEFAULT_EPISODE
 from earthwire.traces.outcome_kind import is_fault
-
-
-def settings_of(request: EpisodeRequest) -> EpisodeSettings:
-    """Return the settings that a request asks for."""
-    return EpisodeSettings(
-        draws_as=request.draws_as or request.id or DEFAULT_EPISODE,
-        seed=request.seed,
-        severity=request.severity,
-        randomize=request.randomize,
-        clock=request.clock,
-        speed=request.speed,
-        patience=Patience(request.client_timeout_s, request.timeout_shape),
-        budget=None if request.budget is None else Budget(**request.budget.model_dump()),
-    )
 
 
 def created(run: EpisodeRun, subject: Subject) -> EpisodeCreated:

@@ -16,6 +16,7 @@ from earthwire.proxy.limits import Limits
 from earthwire.proxy.pass_through import PassThrough
 from earthwire.proxy.server import ServeConfig, ServeError, running_proxy
 from earthwire.proxy.spending import Spending
+from earthwire.traces import read_jsonl
 
 TOKEN = "a-token-of-the-tests-alone"
 EPISODES = "/_earthwire/episodes"
@@ -390,3 +391,68 @@ def test_an_episode_can_have_a_budget_of_its_own(harness, clock) -> None:
     assert (poor["costs"]["refused"], poor["costs"]["budget_spent"]) == (2, "calls")
     assert poor["client_timeout_s"] == 5.0
     assert free["costs"] is None or free["costs"]["refused"] == 0
+
+
+PRICED = {
+    "profile": "cloud-api",
+    "seed": 5,
+    "clock": {"mode": "virtual"},
+    "client_timeout_s": 7.0,
+    "costs": {"per_call": 2.0},
+    "budget": {"calls_max": 3},
+}
+
+
+def test_an_episode_can_have_a_recipe_of_its_own(harness) -> None:
+    async def scenario(admin):
+        reports = []
+        for name, more in (("a", {}), ("b", {"seed": 6, "clock": "scaled", "speed": 1e6})):
+            created = await admin.ask("POST", EPISODES, {"id": name, "recipe": PRICED, **more})
+            assert created.status == 201, created.body
+            for _ in range(5):
+                await harness.talk(admin.proxy.port, harness.get(f"/e/{name}/x"))
+            reports.append((await admin.ask("GET", f"{EPISODES}/{name}")).json)
+        return reports
+
+    first, second = with_admin(harness, scenario, PassThrough())
+    assert (first["clock"], first["seed"], first["client_timeout_s"]) == ("virtual", 5, 7.0)
+    # Three calls at 2, then the budget is spent.
+    assert (first["costs"]["total"], first["costs"]["refused"]) == (6.0, 2)
+    assert first["latency"]["virtual_s"] > 0.0
+    assert (second["clock"], second["seed"], second["speed"]) == ("scaled", 6, 1e6)
+    laws = Simulation(read_profile(shipped_profile_path("cloud-api")), 0)
+    drawn = {record.profile_hash for record in read_jsonl(harness.folder / "records.jsonl")}
+    assert drawn == {laws.profile_hash}
+
+
+@pytest.mark.parametrize(
+    ("recipe", "reason"),
+    [
+        ("no-such-recipe", "no-such-recipe"),
+        ("/etc/passwd", "paths are not taken"),
+        ("../six-faults.yaml", "paths are not taken"),
+        ("all-channels", "`channels`"),
+        ({"routes": {"a": {"upstream": "http://127.0.0.1:1"}}, "listen": {}}, "`routes`, `listen`"),
+        ({"profile": "./a.yaml"}, "recipe.profile"),
+        ({"severity": -1}, "recipe.severity"),
+        ({"sead": 1}, "recipe.sead"),
+    ],
+)
+def test_a_recipe_that_no_episode_can_have_is_refused_with_its_reason(harness, recipe, reason) -> None:
+    async def scenario(admin):
+        refused = await admin.ask("POST", EPISODES, {"id": "a", "recipe": recipe})
+        return refused, await admin.ask("GET", EPISODES)
+
+    refused, listed = with_admin(harness, scenario)
+    assert (refused.status, refused.json["error"]["code"]) == (409, "recipe_refused")
+    assert reason in refused.json["error"]["message"]
+    assert listed.json["total"] == 0
+
+
+def test_a_shipped_recipe_comes_by_its_name(harness) -> None:
+    async def scenario(admin):
+        created = await admin.ask("POST", EPISODES, {"id": "a", "recipe": "six-faults"})
+        await harness.talk(admin.proxy.port, harness.get("/e/a/x"))
+        return created.status
+
+    assert with_admin(harness, scenario) == 201

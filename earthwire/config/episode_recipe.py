@@ -1,0 +1,125 @@
+"""What of a recipe one episode of a running proxy can have of its own: laws, clock, patience, prices and budget.
+
+A recipe from the network names only what is shipped: nothing in it is a path, an address or a command.
+"""
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Annotated, Literal
+
+from pydantic import Field, ValidationError, field_validator
+
+from earthwire.config.channel_models import has_channels
+from earthwire.config.cost_sections import BudgetSection, CostsSection, RewardSection
+from earthwire.config.located_yaml import Section
+from earthwire.config.profile_file import read_profile
+from earthwire.config.recipe import ClockSection, FaultsSection, RecipeFile, Seed, Severity, read_recipe
+from earthwire.config.shipped import is_shipped_name, shipped_profile_path, shipped_recipe_path
+from earthwire.fault_models.outcome_path import FaultRules, RegimeClock
+from earthwire.fault_models.simulation import Simulation
+
+_LAWS_REMEMBERED = 64
+_SHOWN_CHARACTERS_MAX = 60
+
+
+class EpisodeRecipe(Section):
+    """The sections of a recipe that can differ from episode to episode; the same keys as in the file."""
+
+    earthwire_recipe: Literal[1] = 1
+    profile: Annotated[str | None, Field(description="Name of a shipped profile.")] = None
+    seed: Seed | None = None
+    severity: Severity | None = None
+    randomize: bool | None = None
+    faults: FaultsSection = FaultsSection()
+    regime_clock: RegimeClock = "calls"
+    clock: ClockSection = ClockSection()
+    client_timeout_s: Annotated[float | None, Field(gt=0.0, le=1e6)] = None
+    costs: CostsSection | None = None
+    budget: BudgetSection | None = None
+    reward: RewardSection = RewardSection()
+
+    @field_validator("profile")
+    @classmethod
+    def _profile_is_shipped(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        if not is_shipped_name(value):
+            raise ValueError("is no name of a shipped profile; paths are not taken from the network")
+        shipped_profile_path(value)
+        return value
+
+
+class EpisodeRecipeError(ValueError):
+    """A recipe that no episode can have; the text says what in it, and what to do."""
+
+
+def shipped_episode_recipe(name: str) -> EpisodeRecipe:
+    """Return what an episode can have of a shipped recipe.
+
+    Its routes only stand for a server and are left out, as is what belongs to a whole run.
+
+    Raises:
+        EpisodeRecipeError: if there is none of that name, or it has channels, which belong to the proxy's servers.
+    """
+    try:
+        if not is_shipped_name(name):
+            raise ValueError("no name of a shipped recipe; paths are not taken from the network")
+        recipe = read_recipe(shipped_recipe_path(name))
+    except ValueError as error:
+        raise EpisodeRecipeError(f"recipe: {_shown(name)}: {error}") from error
+    if has_channels(recipe):
+        raise EpisodeRecipeError(f"recipe: {name!r}: has `channels`; {_of_the_proxy()}")
+    kept = recipe.model_dump(include=set(EpisodeRecipe.model_fields), exclude_unset=True)
+    return EpisodeRecipe.model_validate(kept)
+
+
+def inline_episode_recipe(values: Mapping[str, object]) -> EpisodeRecipe:
+    """Return a recipe that is given as an object.
+
+    Raises:
+        EpisodeRecipeError: naming what belongs to the proxy and not to an episode, or every value that is wrong.
+    """
+    foreign = [
+        name for name in RecipeFile.model_fields if name in values and name not in EpisodeRecipe.model_fields
+    ]
+    if foreign:
+        raise EpisodeRecipeError(
+            f"recipe: has {', '.join(f'`{name}`' for name in foreign)}; {_of_the_proxy()}"
+        )
+    try:
+        return EpisodeRecipe.model_validate(dict(values))
+    except ValidationError as error:
+        problems = [
+            f"recipe.{'.'.join(map(str, one['loc']))}: {_shown(one['input'])}: {one['msg']}"
+            for one in error.errors(include_url=False)[:20]
+        ]
+        raise EpisodeRecipeError("; ".join(problems)) from error
+
+
+def episode_laws(recipe: EpisodeRecipe) -> Simulation | None:
+    """Return the laws that an episode draws from; None if its recipe names no profile.
+
+    They are the same for all episodes of one profile: each draws from a `variant` of them.
+    """
+    if recipe.profile is None:
+        return None
+    rules = FaultRules(recipe.faults.pass_client_errors, recipe.faults.episode_drift)
+    return _laws(recipe.profile, recipe.regime_clock, rules)
+
+
+@lru_cache(_LAWS_REMEMBERED)
+def _laws(profile: str, regime_clock: RegimeClock, rules: FaultRules) -> Simulation:
+    return Simulation(read_profile(shipped_profile_path(profile)), 0, regime_clock=regime_clock, rules=rules)
+
+
+def _of_the_proxy() -> str:
+    return f"that belongs to the proxy and not to one episode: leave it out (an episode has {_own_keys()})"
+
+
+def _own_keys() -> str:
+    return ", ".join(EpisodeRecipe.model_fields)
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= _SHOWN_CHARACTERS_MAX else text[:_SHOWN_CHARACTERS_MAX] + "…"
