@@ -23,6 +23,7 @@ from earthwire.in_process import SimulatedEpisode
 from earthwire.proxy.mcp import McpConfig
 from earthwire.proxy.server import ServeConfig, running_proxy
 from earthwire.traces.jsonl import read_jsonl
+from foreign.conformance import free_port
 from foreign.forward_environment import forward_python
 
 SEED, EPISODE, CALLS_PER_TOOL = 11, "run-1", 20
@@ -197,12 +198,6 @@ def over_forward_proxy(harness, folder: Path, python: Path) -> Plans:
         process.terminate()
         process.wait(WAIT_S)
     return recorded(path)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def wait_for_port(port: int, process: "subprocess.Popen[bytes]") -> None:

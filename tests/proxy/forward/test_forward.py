@@ -23,6 +23,7 @@ from earthwire.fault_models.latency import LEVELS, LatencyTable
 from earthwire.fault_models.outcome import START, OutcomeCounts
 from earthwire.fault_models.profile import Profile, ToolLaws
 from earthwire.traces import read_traces
+from foreign.conformance import free_port
 from foreign.forward_environment import forward_python
 
 START_TIMEOUT_S = 60.0
@@ -124,12 +125,6 @@ class Forward:
 def laws(kind: str) -> ToolLaws:
     table = LatencyTable(1000, (LATENCY_S,) * len(LEVELS))
     return ToolLaws(1000, 20, OutcomeCounts({START: {kind: 1000}, kind: {kind: 1000}}), {kind: table})
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def make_certificate(folder: Path) -> tuple[Path, Path]:
