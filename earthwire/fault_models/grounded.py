@@ -27,7 +27,8 @@ class _Upstream:
 
     def __init__(self) -> None:
         self.histogram = LogHistogram()
-        self.laws: dict[str, WaitLaw] = {}
+        # By profile, since episodes may have others, and by outcome kind.
+        self.laws: dict[tuple[str, str], WaitLaw] = {}
         self.due_count = CALLS_MIN
         self.is_warned = False
 
@@ -142,12 +143,12 @@ class GroundedSimulation:
     def _law(self, tool: str, kind: str, upstream: _Upstream) -> WaitLaw | None:
         if upstream.histogram.count < CALLS_MIN:
             return None
-        law = upstream.laws.get(kind)
+        law = upstream.laws.get((self.profile_hash, kind))
         if law is None:
             table = self.simulation.model(tool).latency(kind)
             if table is None:
                 return None
-            law = upstream.laws[kind] = WaitLaw(table, upstream.histogram)
+            law = upstream.laws[self.profile_hash, kind] = WaitLaw(table, upstream.histogram)
             if law.infeasible_share > INFEASIBLE_MAX and not upstream.is_warned:
                 upstream.is_warned = True
                 self._warn(

@@ -24,8 +24,12 @@ LAWS = ToolLaws(900, 40, COUNTS, {"ok": TABLE, "http_5xx:503": TABLE})
 PROFILE = Profile({"a": LAWS}, LAWS)
 
 
-def grounded(times_s: np.ndarray, warnings: list[str] | None = None) -> GroundedSimulation:
-    planner = GroundedSimulation(Simulation(PROFILE, 3), ([] if warnings is None else warnings).append)
+def grounded(
+    times_s: np.ndarray, warnings: list[str] | None = None, laws: Simulation | None = None
+) -> GroundedSimulation:
+    planner = GroundedSimulation(
+        laws or Simulation(PROFILE, 3), ([] if warnings is None else warnings).append
+    )
     for value in times_s:
         planner.observe("a", float(value))
     return planner
@@ -55,6 +59,19 @@ def test_only_the_wait_of_what_the_upstream_answers_is_changed():
         assert RelayBody(drawn.plan.last_byte_s) in drawn.plan.steps
         noted = msgspec.json.decode(drawn.conditions)["earthwire.recorded_law_s"]
         assert noted == pytest.approx(before.plan.last_byte_s)
+
+
+def test_an_episode_under_other_laws_is_grounded_in_those():
+    slower = LatencyTable(900, tuple(3.0 * value for value in TABLE.quantiles_s))
+    laws = ToolLaws(900, 40, COUNTS, {"ok": slower, "http_5xx:503": slower})
+    other = Simulation(Profile({"a": laws}, laws), 5)
+    planner, alone = grounded(upstream_s(0.1)), grounded(upstream_s(0.1), laws=other)
+    first = [planner.draw(Call("e", "a")) for _ in range(50)]
+    under = planner.under(other.variant())
+    assert (under.seed, under.profile_hash) == (5, other.profile_hash)
+    drawn = [under.draw(Call("e", "a")) for _ in range(50)]
+    assert drawn == [alone.draw(Call("e", "a")) for _ in range(50)]
+    assert drawn != first
 
 
 def test_the_same_observations_give_the_same_plans():
