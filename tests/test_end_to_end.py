@@ -3,8 +3,6 @@
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +19,7 @@ from earthwire.grounding.outcome_mix import wilson
 from earthwire.proxy.server import ServeConfig, running_proxy
 from earthwire.traces import TraceRecord, read_traces
 from tests.grounding.synthetic import make_calls
+from tests.tool_servers import serving_in_loop
 
 TOOL = "GET api.example.com/t0"
 CALLS = 2_000
@@ -29,20 +28,6 @@ CONNECTIONS = 64
 
 async def answer(request: web.Request) -> web.Response:
     return web.json_response({"name": request.path})
-
-
-@asynccontextmanager
-async def instant_upstream() -> AsyncIterator[str]:
-    application = web.Application()
-    application.router.add_get("/{name}", answer)
-    runner = web.AppRunner(application, access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    host, port = runner.addresses[0][:2]
-    try:
-        yield f"http://{host}:{port}"
-    finally:
-        await runner.cleanup()
 
 
 async def call_all(
@@ -54,7 +39,7 @@ async def call_all(
 ):
     """Make one GET a target over kept-alive connections; return status and seconds of each, in the order of targets."""
     seen: list[tuple[int, float]] = [(0, 0.0)] * len(targets)
-    async with instant_upstream() as upstream:
+    async with serving_in_loop(answer) as upstream:
         config = ServeConfig(upstreams={"tool": upstream}, port=0, record_path=record)
         async with running_proxy(config, Simulation(profile, seed)) as proxy:
             queue = list(enumerate(targets))[::-1]

@@ -2,8 +2,10 @@
 
 import contextlib
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from aiohttp import web
 
 
 class ToolHandler(BaseHTTPRequestHandler):
@@ -54,3 +56,20 @@ def serving(handler: type[BaseHTTPRequestHandler] = ToolHandler) -> Iterator[str
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+@contextlib.asynccontextmanager
+async def serving_in_loop(
+    answer: Callable[[web.Request], Awaitable[web.StreamResponse]],
+) -> AsyncIterator[str]:
+    """Serve GET of every path in the running loop for the length of a block; give the base URL."""
+    application = web.Application()
+    application.router.add_get("/{name}", answer)
+    runner = web.AppRunner(application, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    host, port = runner.addresses[0][:2]
+    try:
+        yield f"http://{host}:{port}"
+    finally:
+        await runner.cleanup()

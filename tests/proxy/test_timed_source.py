@@ -22,6 +22,7 @@ from earthwire.fault_models import (
 )
 from earthwire.proxy.server import ServeConfig, running_proxy
 from earthwire.traces import read_traces
+from tests.tool_servers import serving_in_loop
 
 TOOL = "GET api.example.com/t0"
 MEAN_S = 0.15
@@ -40,16 +41,10 @@ async def answer(_: web.Request) -> web.Response:
 
 
 async def seen_s(planner: Simulation | GroundedSimulation, calls: int, record=None) -> np.ndarray:
-    application = web.Application()
-    application.router.add_get("/{name}", answer)
-    runner = web.AppRunner(application, access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    host, port = runner.addresses[0][:2]
     seen: list[float] = []
     left = iter(range(calls))
-    config = ServeConfig(upstreams={"tool": f"http://{host}:{port}"}, port=0, record_path=record)
-    try:
+    async with serving_in_loop(answer) as upstream:
+        config = ServeConfig(upstreams={"tool": upstream}, port=0, record_path=record)
         async with running_proxy(config, planner) as proxy:
 
             async def worker() -> None:
@@ -62,8 +57,6 @@ async def seen_s(planner: Simulation | GroundedSimulation, calls: int, record=No
                             seen.append(time.perf_counter() - begin_s)
 
             await asyncio.gather(*(worker() for _ in range(24)))
-    finally:
-        await runner.cleanup()
     return np.array(seen)
 
 
