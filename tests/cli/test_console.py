@@ -67,7 +67,10 @@ def machine_commands(traces: Path, profile: Path, folder: Path) -> list[tuple[ob
         ("verify", "--real", traces, "--sim", traces),
         ("export", traces, "-o", folder / "spans.json"),
         ("gauntlet", "--only", "page", "--", sys.executable, "-c", "pass"),
-        ("stress", "--agent", "builtin:back-off", "--recipe", "six-faults", "--seeds", "2", "-o", folder / "stress.json"),
+        (
+            *("stress", "--agent", "builtin:back-off", "--recipe", "six-faults", "--seeds", "2"),
+            *("-o", folder / "stress.json"),
+        ),
     ]
 
 
