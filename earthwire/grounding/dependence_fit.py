@@ -28,7 +28,8 @@ def session_sums(calls: Calls, scores: FloatArray) -> FloatArray:
     tools' scores times the session's calls; those calls, 0 where the session has one tool only.
 
     Sessions of one tool cannot tell the tool's part from the session's, and weigh nothing, unless there are hardly any
-    others. Then what calls of different sessions differ by, 1, stands in for what different tools do.
+    others. Then all that the calls of a session have in common is the session's, and what any two of them differ by
+    stands in for what different tools do.
 
     Args:
         calls: calls in session order.
@@ -41,11 +42,13 @@ def session_sums(calls: Calls, scores: FloatArray) -> FloatArray:
     several = pairs > 0
     sums[several, ACROSS] = products[several] / pairs[several] * n[several]
     sums[several, ACROSS_CALLS] = n[several]
-    reference = np.ones(count)
-    counted = np.ones(count, dtype=bool)
     if n[several].sum() >= PAIRS_MIN:
         counted = several
+        reference = np.zeros(count)
         reference[several] = (squares[several] / 2 - products[several]) / pairs[several]
+    else:
+        counted = n > 1
+        reference = _variances(session.astype(np.int64), scores, n)
     order = np.lexsort((np.arange(len(calls)), calls.tool, session))
     tool, owner, x = calls.tool[order], session[order], scores[order]
     for k in range(1, min(LAGS, len(x) - 1) + 1):
@@ -58,6 +61,14 @@ def session_sums(calls: Calls, scores: FloatArray) -> FloatArray:
         sums[:, REFERENCES.start + k - 1] = weight * reference
         sums[:, PAIRS.start + k - 1] = weight
     return sums
+
+
+def _variances(session: IntArray, scores: FloatArray, n: FloatArray) -> FloatArray:
+    """Return half of the mean square by which calls of a session differ, shape (n_sessions,); 0 for one call."""
+    mean = np.bincount(session, weights=scores) / n
+    squares = np.bincount(session, weights=(scores - mean[session]) ** 2)
+    variances: FloatArray = squares / np.maximum(n - 1, 1)
+    return variances
 
 
 def shares(sums: FloatArray) -> FloatArray:
