@@ -16,7 +16,7 @@ from earthwire.cli.recipe_channels import with_channels
 from earthwire.cli.recipe_planner import planner_of
 from earthwire.cli.serve import serve_config
 from earthwire.config.agent_environment import agent_environment
-from earthwire.config.channel_models import has_ledger, open_ledger
+from earthwire.config.channel_models import expectations_of, has_ledger, open_ledger
 from earthwire.config.channel_sections import ChannelsSection
 from earthwire.config.exposed_recipe import exposed
 from earthwire.config.recipe import RecipeFile
@@ -186,7 +186,8 @@ def _result(
     """Return what came of a run; costs are counted at the recipe's own prices as well as at those charged."""
     prices = Ledgers(partial(open_ledger, recipe)) if has_ledger(recipe) else None
     charges = Ledgers(partial(open_ledger, charged)) if has_ledger(charged) else None
-    found = findings_of_calls(served.records, prices, charges, recipe.clock.mode == "virtual")
+    time_is_virtual = recipe.clock.mode == "virtual"
+    found = findings_of_calls(served.records, prices, charges, time_is_virtual, expectations_of(recipe))
     client = served.client
     ending: Ending = "exited"
     if client.exit_code is None:
@@ -203,6 +204,7 @@ def _result(
         refused=found.refused,
         injected=found.injected,
         changes=found.changes,
+        declared=found.declared,
         spent=found.spent,
         charged=found.charged,
         shaping=found.shaping,

@@ -27,6 +27,11 @@ class ExpectedFault(msgspec.Struct, frozen=True):
     tool: str = "*"
     at_least: int = 1
 
+    @property
+    def name(self) -> str:
+        """What it is, in a few words."""
+        return self.kind if self.tool == "*" else f"{self.kind} at {self.tool}"
+
 
 class Expectations(msgspec.Struct, frozen=True):
     """What a run must have shown.
@@ -50,12 +55,14 @@ class RunCheck(msgspec.Struct, frozen=True):
         injected: faults by outcome kind.
         changes: what channels did, by name.
         reasons: why the run is INVALID; none if it is valid.
+        declared: how often each declared fault was injected, by its name.
     """
 
     calls: int
     injected: dict[str, int]
     changes: dict[str, int]
     reasons: tuple[str, ...]
+    declared: dict[str, int]
 
     @property
     def is_valid(self) -> bool:
@@ -84,7 +91,17 @@ def check_run(records: Iterable[TraceRecord], expected: Expectations) -> RunChec
     by_kind: Counter[str] = Counter()
     for (kind, _), count in injected.items():
         by_kind[kind] += count
-    return RunCheck(calls, dict(by_kind), dict(changes), tuple(_missing(calls, injected, changes, expected)))
+    declared = {fault.name: _count(injected, fault) for fault in expected.faults}
+    reasons = tuple(_missing(calls, declared, changes, expected))
+    return RunCheck(calls, dict(by_kind), dict(changes), reasons, declared)
+
+
+def _count(injected: Counter[tuple[str, str]], fault: ExpectedFault) -> int:
+    return sum(
+        count
+        for (kind, tool), count in injected.items()
+        if fnmatchcase(kind, fault.kind) and fnmatchcase(tool, fault.tool)
+    )
 
 
 def _changes_of(record: TraceRecord) -> dict[str, int]:
@@ -98,19 +115,14 @@ def _changes_of(record: TraceRecord) -> dict[str, int]:
 
 
 def _missing(
-    calls: int, injected: Counter[tuple[str, str]], changes: Counter[str], expected: Expectations
+    calls: int, declared: dict[str, int], changes: Counter[str], expected: Expectations
 ) -> Iterable[str]:
     if calls < expected.calls_min:
         yield f"{calls} calls, and {expected.calls_min} are the least"
     for fault in expected.faults:
-        count = sum(
-            n
-            for (kind, tool), n in injected.items()
-            if fnmatchcase(kind, fault.kind) and fnmatchcase(tool, fault.tool)
-        )
+        count = declared[fault.name]
         if count < fault.at_least:
-            where = "" if fault.tool == "*" else f" at {fault.tool}"
-            yield f"{fault.kind}{where} was injected {count} times, and {fault.at_least} is declared"
+            yield f"{fault.name} was injected {count} times, and {fault.at_least} is declared"
     for name in expected.changes:
         if not changes[name]:
             yield f"{name} is on and never changed anything"

@@ -56,6 +56,7 @@ class EpisodeResult(msgspec.Struct, frozen=True, kw_only=True):
         refused: calls that were refused because the budget was spent.
         injected: faults by outcome kind.
         changes: what channels did, by name.
+        declared: how often each fault was injected that the recipe declares, by its name.
         spent: by the prices of the recipe, whether or not the agent was charged.
         charged: what was taken from its reward.
         shaping: what a potential added to its reward.
@@ -75,6 +76,7 @@ class EpisodeResult(msgspec.Struct, frozen=True, kw_only=True):
     charged: float
     shaping: float
     timings: EpisodeTimings
+    declared: dict[str, int] = {}
 
     @property
     def succeeded(self) -> int:
@@ -99,10 +101,15 @@ class CallFindings(msgspec.Struct, frozen=True):
     shaping: float
     timed_spent: float
     timed_charged: float
+    declared: dict[str, int]
 
 
 def findings_of_calls(
-    records: Sequence[TraceRecord], prices: Ledgers | None, charges: Ledgers | None, time_is_virtual: bool
+    records: Sequence[TraceRecord],
+    prices: Ledgers | None,
+    charges: Ledgers | None,
+    time_is_virtual: bool,
+    expected: Expectations | None = None,
 ) -> CallFindings:
     """Return what the recorded calls of one run show.
 
@@ -111,6 +118,7 @@ def findings_of_calls(
         prices: empty ledgers at the recipe's own prices; None if it has none.
         charges: empty ledgers at the prices that the run was charged; None if it was charged nothing.
         time_is_virtual: seconds were drawn and not measured, so that their price is the same every time.
+        expected: what the recipe declares, if it declares anything.
     """
     tally = AttemptTally()
     for record in records:
@@ -118,7 +126,7 @@ def findings_of_calls(
         for ledgers in (prices, charges):
             if ledgers is not None:
                 ledgers.add(record)
-    check = check_run(records, Expectations())
+    check = check_run(records, expected or Expectations())
     spent, timed_spent, _ = _totals(prices, time_is_virtual)
     charged, timed_charged, shaping = _totals(charges, time_is_virtual)
     return CallFindings(
@@ -131,6 +139,7 @@ def findings_of_calls(
         shaping=shaping,
         timed_spent=timed_spent,
         timed_charged=timed_charged,
+        declared=check.declared,
     )
 
 

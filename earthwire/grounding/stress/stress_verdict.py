@@ -62,7 +62,7 @@ def untested_channels(arm: Arm, results: Sequence[EpisodeResult], shield_only: b
     """Yield what an arm did not test, one sentence each.
 
     A profile whose calls are merely slow injects nothing, and a shield has no reason to speak to a good agent: neither
-    is held against a test.
+    is held against a test. A fault that the recipe declares (`expectations`) is.
 
     Args:
         arm: which.
@@ -78,6 +78,11 @@ def untested_channels(arm: Arm, results: Sequence[EpisodeResult], shield_only: b
         needs_none = channel == "transition" or (channel == "action" and shield_only)
         if not needs_none and not any(_did_something(channel, result) for result in results):
             yield f"{arm.name}: {channel} is on and never changed anything"
+    if "transition" in arm.exposure.channels_on:
+        never = [
+            name for name in results[0].declared if not any(result.declared.get(name) for result in results)
+        ]
+        yield from (f"{arm.name}: {name} is declared and was never injected" for name in never)
 
 
 def _did_something(channel: Channel, result: EpisodeResult) -> bool:

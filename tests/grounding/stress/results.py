@@ -15,6 +15,7 @@ def result(
     refused: int = 0,
     injected: dict[str, int] | None = None,
     changes: dict[str, int] | None = None,
+    declared: dict[str, int] | None = None,
 ) -> EpisodeResult:
     """Return a run with one task for each success or failure."""
     return EpisodeResult(
@@ -31,4 +32,5 @@ def result(
         charged=charged,
         shaping=0.0,
         timings=EpisodeTimings(1.0),
+        declared=declared or {},
     )

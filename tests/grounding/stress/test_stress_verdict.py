@@ -72,3 +72,11 @@ def test_tools_that_are_merely_slow_are_a_test() -> None:
 def test_an_agent_without_calls_tested_nothing() -> None:
     [reason] = untested_channels(CLEAN, [result(0, True, attempts=0)], False)
     assert "no call came through the proxy" in reason
+
+
+def test_a_declared_fault_that_never_fired_tested_nothing() -> None:
+    runs = [result(seed, True, declared={"timeout": 0, "http_5xx:503": seed}) for seed in range(2)]
+    assert list(untested_channels(TRANSITION, runs, False)) == [
+        "transition: timeout is declared and was never injected"
+    ]
+    assert list(untested_channels(CLEAN, runs, False)) == []
