@@ -110,13 +110,23 @@ class Proxy:
             ServeError: if the address is taken, public without leave, or not one of this machine.
             TraceFileError: if the record file cannot be written.
         """
+        try:
+            await self._start()
+        except BaseException:
+            # Also where starting was cancelled: nothing that was opened stays open.
+            for server in self._servers:
+                server.close()
+            self._release()
+            await asyncio.sleep(0)
+            raise
+
+    async def _start(self) -> None:
         check_host(self.config)
         self._handler = self._make_handler()
         await self._check_upstreams()
         try:
             await self._listen()
         except OSError as error:
-            self._release()
             raise ServeError(listen_problem(self.config, error)) from error
         if self.config.unix_path is None:
             self.port = self._servers[0].sockets[0].getsockname()[1]
