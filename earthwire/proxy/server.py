@@ -116,6 +116,10 @@ class Proxy:
             # Also where starting was cancelled: nothing that was opened stays open.
             for server in self._servers:
                 server.close()
+            if self._handover is not None:
+                self._handover.close()
+            if self.admin is not None:
+                await self.admin.stop()
             self._release()
             await asyncio.sleep(0)
             raise
@@ -196,8 +200,6 @@ class Proxy:
         if self.admin is not None:
             await self.admin.stop()
         self._release()
-        if self.config.unix_path is not None:
-            self.config.unix_path.unlink(missing_ok=True)
         # Transports that were aborted close their sockets in the next turn of the loop.
         await asyncio.sleep(0)
 
@@ -223,14 +225,12 @@ class Proxy:
             config = msgspec.structs.replace(config, port=worker.placement.admin_ports[worker.index])
         own = upstream_at(self.config, config.host, config.port)
         if own is not None:
-            await self.stop()
             raise ServeError(f"upstream {own!r} is the admin side of this proxy, which agents must not reach")
         self.admin = AdminSide(config, self._handler, self._recorder, self._clock, self._reload_from_admin)
         try:
             served_at = base_url(self.config, self.host, port)
             await self.admin.start(served_at, tuple(self.config.upstreams), tuple(self.config.mcp))
         except OSError as error:
-            await self.stop()
             raise ServeError(f"the admin side: {listen_problem(config, error)}") from error
 
     async def _listen(self) -> None:
@@ -253,8 +253,11 @@ class Proxy:
                 backlog=BACKLOG_COUNT,
                 reuse_port=worker is not None or None,
                 ssl=self._tls,
+                start_serving=False,
             )
+            # Known before it serves, so that it is closed even if that is cancelled.
             self._servers.append(server)
+            await server.start_serving()
 
     def _new_client(self, received: bytes = b"") -> ClientConnection:
         limits, worker, handover = self.config.limits, self._worker, self._handover
@@ -335,6 +338,8 @@ class Proxy:
         self._clock.close()
         if self._recorder is not None:
             self._recorder.close()
+        if self.config.unix_path is not None and self._servers:
+            self.config.unix_path.unlink(missing_ok=True)
 
 
 @contextlib.asynccontextmanager

@@ -53,7 +53,7 @@ def test_show_draws_what_changed(profile: Path, run: Run) -> None:
 
 
 def test_show_drift_has_a_row_a_window(profile: Path, run: Run) -> None:
-    lines = run("show", profile, "--drift").stdout.splitlines()
+    lines = run("show", profile, "--drift", COLUMNS="160").stdout.splitlines()
     rows = [line for line in lines if line.startswith(" 202")]
     assert len(rows) == 6
     assert rows[0].split()[0] == "2023-11-14"
