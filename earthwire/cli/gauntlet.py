@@ -141,7 +141,7 @@ def judged(result: "Result") -> str:
 def _seen_text(result: "Result") -> str:
     seen = result.seen
     if seen is None:
-        return "over MCP: record the session and look there"
+        return "no tool was called"
     cut = f" … ({seen.byte_count} bytes)" if seen.byte_count > _SHOWN_BYTES_MAX else ""
     return f"{seen.data[:_SHOWN_BYTES_MAX]!r}{cut}, then {seen.ending} after {seen.elapsed_s:.2f} s"
 

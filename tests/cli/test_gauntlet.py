@@ -101,6 +101,21 @@ def test_an_mcp_client_meets_faults_in_front_of_its_own_server(mcp_url: str, tmp
     assert mcp_url in row["again"]
 
 
+def test_over_mcp_the_bytes_shown_are_those_that_the_client_got(mcp_url: str, tmp_path: Path) -> None:
+    faults = ("server-error", "reset", "closed", "hang")
+    chosen = [word for name in faults for word in ("--only", name)]
+    result = gauntlet("--mcp", mcp_url, *chosen, "--limit", "3", "--json", *client(tmp_path, CALLS_MCP))
+    rows = {row["fault"]: row for row in json.loads(result.stdout)["faults"]}
+    assert rows["server-error"]["bytes"].startswith("HTTP/1.1 500 ")
+    assert {name: rows[name]["ending"] for name in faults} == {
+        "server-error": "closed",
+        "reset": "reset",
+        "closed": "closed",
+        "hang": "silence",
+    }
+    assert rows["reset"]["bytes"] == rows["hang"]["bytes"] == ""
+
+
 def test_all_faults_are_listed() -> None:
     result = gauntlet("--list")
     assert result.returncode == 0

@@ -11,6 +11,7 @@ from earthwire.fault_models.layer import LAYERS
 from earthwire.fault_models.survival import Survival, survival
 from earthwire.proxy.client_process import ClientRun
 from earthwire.proxy.gauntlet.probe import Seen, probe
+from earthwire.proxy.gauntlet.tap import Tap
 from earthwire.proxy.gauntlet.tool_server import ToolServer
 from earthwire.proxy.gauntlet.trial import run_client
 from earthwire.proxy.mcp.server import McpConfig
@@ -54,7 +55,8 @@ class Result(msgspec.Struct, frozen=True):
         survival: what the client made of it.
         run: what became of the client.
         verdicts: what the log of its calls says about it.
-        seen: the bytes that a plain socket gets in its place; None for MCP.
+        seen: the bytes that a plain socket gets in its place; over MCP those that the client got for its first tool
+            call, None if it called none.
     """
 
     fault: GauntletFault
@@ -86,21 +88,14 @@ async def run_course(course: Course, folder: Path, done: Callable[[], None]) -> 
             keep_bodies=True,
         )
         async with running_proxy(config, GauntletPlanner()) as proxy:
-            base = f"http://{proxy.host}:{proxy.port}"
             places = asyncio.Semaphore(CLIENTS_AT_ONCE)
+            meets = _meet if course.mcp_url is None else _meet_over_mcp
 
             async def meet(fault: GauntletFault) -> tuple[ClientRun, Seen | None]:
                 async with places:
-                    run = await run_client(
-                        course.command, _client_url(base, fault, course), course.environment, course.limit_s
-                    )
-                    seen = (
-                        None
-                        if course.mcp_url
-                        else await probe(proxy.host, proxy.port, _probe_path(fault), _PROBE_SILENCE_S)
-                    )
+                    met = await meets(course, fault, proxy.host, proxy.port)
                 done()
-                return run, seen
+                return met
 
             met = await asyncio.gather(*(meet(fault) for fault in course.faults))
     records = list(read_jsonl(record_path))
@@ -110,9 +105,21 @@ async def run_course(course: Course, folder: Path, done: Callable[[], None]) -> 
     ]
 
 
-def _client_url(base: str, fault: GauntletFault, course: Course) -> str:
-    episode = f"{base}/e/{fault.name}"
-    return episode if course.mcp_url is None else f"{episode}/m/{_MCP_NAME}/mcp"
+async def _meet(course: Course, fault: GauntletFault, host: str, port: int) -> tuple[ClientRun, Seen | None]:
+    """Run the client, then look at what a plain socket gets."""
+    url = f"http://{host}:{port}/e/{fault.name}"
+    run = await run_client(course.command, url, course.environment, course.limit_s)
+    return run, await probe(host, port, _probe_path(fault), _PROBE_SILENCE_S)
+
+
+async def _meet_over_mcp(
+    course: Course, fault: GauntletFault, host: str, port: int
+) -> tuple[ClientRun, Seen | None]:
+    """Run the client, and look at what it gets itself."""
+    async with Tap(host, port) as tap:
+        url = f"http://127.0.0.1:{tap.port}/e/{fault.name}/m/{_MCP_NAME}/mcp"
+        run = await run_client(course.command, url, course.environment, course.limit_s)
+        return run, tap.seen()
 
 
 def _probe_path(fault: GauntletFault) -> str:

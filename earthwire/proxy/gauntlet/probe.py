@@ -4,7 +4,9 @@ import asyncio
 
 import msgspec
 
-_SHOWN_BYTES_MAX = 2048
+SHOWN_BYTES_MAX = 2048
+"""What is kept of the bytes of a fault."""
+
 _READ_BYTES = 64 * 1024
 
 
@@ -54,7 +56,7 @@ async def probe(host: str, port: int, path: str, silence_s: float) -> Seen:
         ending, last_s = "reset", loop.time()
     finally:
         writer.transport.abort()
-    return Seen(data[:_SHOWN_BYTES_MAX], len(data), ending, last_s - begin_s)
+    return Seen(data[:SHOWN_BYTES_MAX], len(data), ending, last_s - begin_s)
 
 
 def _is_whole(data: bytes) -> bool:
