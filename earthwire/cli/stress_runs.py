@@ -15,7 +15,7 @@ from earthwire.cli._policy_agent import SPEED_VARIABLE
 from earthwire.cli.recipe_channels import with_channels
 from earthwire.cli.recipe_planner import planner_of
 from earthwire.cli.serve import serve_config
-from earthwire.config.agent_environment import agent_environment
+from earthwire.config.agent_environment import PLACEHOLDER_KEYS, agent_environment
 from earthwire.config.channel_models import expectations_of, has_ledger, open_ledger
 from earthwire.config.channel_sections import ChannelsSection
 from earthwire.config.exposed_recipe import exposed
@@ -38,9 +38,6 @@ from earthwire.proxy.stress import ServedRun, serve_run
 
 BUILT_IN = "builtin:"
 """Agents whose name begins so come with the package: one for each retry policy."""
-
-_KEYS = {"OPENAI_API_KEY": "not-a-key", "ANTHROPIC_API_KEY": "not-a-key"}
-"""Clients of model providers do not start without one."""
 
 SEED_PLACE = "{seed}"
 """In an agent's arguments stands for the seed of its run."""
@@ -177,7 +174,7 @@ def _environment(recipe: RecipeFile, seed: int, url: str) -> Mapping[str, str]:
     clock = recipe.clock
     speed = math.inf if clock.mode == "virtual" else clock.speed
     own = {"EARTHWIRE_SEED": str(seed), SPEED_VARIABLE: f"{speed:g}"}
-    return {**_KEYS, **agent_environment(os.environ, url, recipe.run.environment), **own}
+    return {**PLACEHOLDER_KEYS, **agent_environment(os.environ, url, recipe.run.environment), **own}
 
 
 def _result(

@@ -20,6 +20,9 @@ _TRUST_NAMES = (
 )
 _LOCAL_NAMES = ("127.0.0.1", "localhost", "[::1]")
 
+PLACEHOLDER_KEYS = {"OPENAI_API_KEY": "not-a-key", "ANTHROPIC_API_KEY": "not-a-key"}
+"""Clients of model providers do not start without one."""
+
 
 class ForwardAddress(msgspec.Struct, frozen=True):
     """A forward proxy and what its clients must trust.

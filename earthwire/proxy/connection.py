@@ -2,12 +2,9 @@
 
 import asyncio
 import math
-import socket
-import struct
 
 from earthwire.proxy.fiber import Signal
-
-_LINGER_RESET = struct.pack("ii", 1, 0)
+from earthwire.proxy.tcp_reset import reset_on_close
 
 
 class Connection(asyncio.Protocol):
@@ -110,5 +107,5 @@ class Connection(asyncio.Protocol):
         """Close at once with a TCP reset."""
         raw = self.transport.get_extra_info("socket")
         if raw is not None:
-            raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_RESET)
+            reset_on_close(raw)
         self.abort()

@@ -1,8 +1,6 @@
 """The few things that are asked of mitmproxy itself."""
 
 import contextlib
-import socket
-import struct
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -11,11 +9,10 @@ from mitmproxy.net.http import http1
 
 from earthwire.proxy.exchange import ResponseHead
 from earthwire.proxy.response_head import read_response_head
+from earthwire.proxy.tcp_reset import reset_on_close
 
 if TYPE_CHECKING:
     from mitmproxy.proxy.server import ConnectionHandler
-
-_LINGER_RESET = struct.pack("ii", 1, 0)
 
 
 def own_response(status: int, fields: Iterable[tuple[str, str]], body: bytes) -> http.Response:
@@ -56,7 +53,7 @@ def end_connection(flow: http.HTTPFlow, *, reset: bool) -> None:
         raw = None if writer is None else writer.get_extra_info("socket")
         if raw is not None:
             with contextlib.suppress(OSError):
-                raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_RESET)
+                reset_on_close(raw)
             writer.transport.abort()
     if flow.killable:
         flow.kill()

@@ -5,16 +5,14 @@ A plain request has no session, and so would not get what the client gets; what 
 
 import asyncio
 import contextlib
-import socket
-import struct
 from types import TracebackType
 from typing import Final, Self
 
 from earthwire.proxy.gauntlet.probe import SHOWN_BYTES_MAX, Seen
+from earthwire.proxy.tcp_reset import reset_on_close
 
 _TOOL_CALL: Final = b'"tools/call"'
 _READ_BYTES: Final = 64 * 1024
-_LINGER_RESET: Final = struct.pack("ii", 1, 0)
 
 
 class Tap:
@@ -105,8 +103,7 @@ class Tap:
         except ConnectionError:
             self._end(writer, "reset")
             with contextlib.suppress(OSError):
-                raw = writer.get_extra_info("socket")
-                raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_RESET)
+                reset_on_close(writer.get_extra_info("socket"))
 
     def _keep(self, writer: asyncio.StreamWriter, came: bytes) -> None:
         if writer is self._caller:

@@ -2,13 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 
+from earthwire.config.agent_environment import PLACEHOLDER_KEYS
 from earthwire.proxy.client_process import ClientRun, run_process
 
 URL_PLACE = "{url}"
 """In a client's arguments stands for the base URL that it is to call."""
-
-_KEYS = {"OPENAI_API_KEY": "not-a-key", "ANTHROPIC_API_KEY": "not-a-key"}
-"""Clients of model providers do not start without one."""
 
 
 async def run_client(
@@ -26,7 +24,7 @@ async def run_client(
         OSError: if it cannot be started.
     """
     filled = [argument.replace(URL_PLACE, url) for argument in command]
-    return await run_process(filled, {**_KEYS, **environment, **base_urls(url)}, limit_s)
+    return await run_process(filled, {**PLACEHOLDER_KEYS, **environment, **base_urls(url)}, limit_s)
 
 
 def base_urls(url: str) -> dict[str, str]:
