@@ -15,6 +15,7 @@ from aiohttp import web
 from earthwire.config.profile_file import read_profile
 from earthwire.fault_models.profile import Profile
 from earthwire.fault_models.simulation import Simulation
+from earthwire.proxy.local_server import LocalServer
 from earthwire.proxy.serve_config import ServeConfig
 from earthwire.proxy.server import running_proxy
 from earthwire.traces.formats import read_traces
@@ -61,24 +62,13 @@ async def ask_earthwire(sessions: Sessions, seed: int, progress: Progress) -> li
             return await _run_agent(f"http://{proxy.host}:{proxy.port}", sessions, progress, by_episode=True)
 
 
-class _MockTool:
+class _MockTool(LocalServer):
     """A tool as mocks are: it answers at once, and it never fails."""
 
     def __init__(self) -> None:
         application = web.Application()
         application.router.add_route("*", "/{path:.*}", self._answer)
-        self._runner = web.AppRunner(application, access_log=None)
-        self.url = ""
-
-    async def __aenter__(self) -> "_MockTool":
-        await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
-        host, port = self._runner.addresses[0][:2]
-        self.url = f"http://{host}:{port}"
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self._runner.cleanup()
+        super().__init__(application)
 
     async def _answer(self, request: web.Request) -> web.Response:
         return web.json_response({"id": str(uuid.UUID(int=0)), "path": request.path, "state": "ready"})

@@ -2,10 +2,10 @@
 
 import asyncio
 import json
-from types import TracebackType
-from typing import Self
 
 from aiohttp import web
+
+from earthwire.proxy.local_server import LocalServer
 
 _ITEMS = [
     {"id": number, "name": f"item {number}", "price": 9.5 + number, "tags": ["a", "b"]}
@@ -15,32 +15,15 @@ _WORDS = ("All", " is", " well", ".")
 _USAGE = {"prompt_tokens": 9, "completion_tokens": 4, "total_tokens": 13}
 
 
-class ToolServer:
-    """Runs for the length of a block.
-
-    Attributes:
-        url: where it listens, once entered.
-    """
+class ToolServer(LocalServer):
+    """Lists of items at every path, and the two APIs of models."""
 
     def __init__(self) -> None:
         application = web.Application()
         application.router.add_post("/v1/chat/completions", _chat_completion)
         application.router.add_post("/v1/messages", _message)
         application.router.add_route("*", "/{path:.*}", _page)
-        self._runner = web.AppRunner(application, access_log=None)
-        self.url = ""
-
-    async def __aenter__(self) -> Self:
-        await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
-        host, port = self._runner.addresses[0][:2]
-        self.url = f"http://{host}:{port}"
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._runner.cleanup()
+        super().__init__(application)
 
 
 async def _page(request: web.Request) -> web.Response:

@@ -1,10 +1,10 @@
 """The tool of the built-in agents: takes orders, and tells whether one was placed. It answers at once."""
 
 from collections import Counter
-from types import TracebackType
-from typing import Self
 
 from aiohttp import web
+
+from earthwire.proxy.local_server import LocalServer
 
 ORDERS_MAX = 1_000_000
 """Bound on the orders that are remembered."""
@@ -12,32 +12,15 @@ ORDERS_MAX = 1_000_000
 _ID_CHARACTERS_MAX = 100
 
 
-class OrderServer:
-    """Runs for the length of a block.
-
-    Attributes:
-        url: where it listens, once entered.
-    """
+class OrderServer(LocalServer):
+    """Remembers how often each order was placed."""
 
     def __init__(self) -> None:
         application = web.Application()
         application.router.add_post("/orders", self._place)
         application.router.add_get("/orders", self._tell)
-        self._runner = web.AppRunner(application, access_log=None)
         self._placed: Counter[str] = Counter()
-        self.url = ""
-
-    async def __aenter__(self) -> Self:
-        await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
-        host, port = self._runner.addresses[0][:2]
-        self.url = f"http://{host}:{port}"
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._runner.cleanup()
+        super().__init__(application)
 
     async def _place(self, request: web.Request) -> web.Response:
         try:
