@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import ipaddress
 import time
 from collections.abc import Callable, Coroutine
 from functools import lru_cache
@@ -20,6 +19,7 @@ from earthwire.fault_models.call import Call
 from earthwire.fault_models.matching import ToolMatcher
 from earthwire.fault_models.severity import SEVERITY_MAX
 from earthwire.fault_models.simulation import Simulation
+from earthwire.proxy.address_rules import is_link_local
 from earthwire.proxy.baggage import episode_in_baggage
 from earthwire.proxy.forward.intercepted_call import ClientLeftError, InterceptedCall
 from earthwire.proxy.forward.performance import FlowPerformance
@@ -129,7 +129,7 @@ class SimulatedTools:
     def server_connect(self, data: "ServerConnectionHookData") -> None:
         """Refuse upstreams that hand out secrets to whoever can reach them."""
         address = data.server.address
-        if address is not None and _is_link_local(address[0]):
+        if address is not None and _names_link_local(address[0]):
             data.server.error = "link-local addresses are never connected to"
 
     async def request(self, flow: "HTTPFlow") -> None:
@@ -248,8 +248,8 @@ def _failure(kind: str) -> Outcome:
     return "conn_error" if outcome == "ok" else outcome
 
 
-def _is_link_local(host: str) -> bool:
+def _names_link_local(host: str) -> bool:
     try:
-        return ipaddress.ip_address(host).is_link_local
+        return is_link_local(host)
     except ValueError:
-        return False
+        return False  # A name, which mitmproxy resolves.
