@@ -14,11 +14,12 @@ MAY_IMPORT = {
     "fault_models": {"traces"},
     "grounding": {"traces", "fault_models"},
     "config": {"fault_models"},
-    "report": {"traces", "fault_models", "grounding"},
-    "proxy": {"traces", "fault_models", "config"},
-    "cli": {"traces", "fault_models", "grounding", "config", "report", "proxy"},
+    "pages": set(),
+    "report": {"traces", "fault_models", "grounding", "pages"},
+    "proxy": {"traces", "fault_models", "config", "pages"},
+    "cli": {"traces", "fault_models", "grounding", "config", "pages", "report", "proxy"},
 }
-PURE_PARTS = ("traces", "fault_models", "grounding", "config", "report")
+PURE_PARTS = ("traces", "fault_models", "grounding", "config", "pages", "report")
 ACTING_MODULES = {
     "asyncio",
     "multiprocessing",

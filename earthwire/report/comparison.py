@@ -8,11 +8,11 @@ from earthwire.grounding.curves import RUN_LENGTHS, TOOLS_DRAWN_MAX, Curves, Dis
 from earthwire.grounding.outcome_mix import Rate
 from earthwire.grounding.tool_comparison import ToolComparison
 from earthwire.grounding.verdict import TAIL_RANGE
+from earthwire.pages.document import chart_grid, figure, section, table
+from earthwire.pages.drawing import Series, legend
+from earthwire.pages.scale import linear_scale, percent_tick, ratio_scale
 from earthwire.report.distribution_chart import at_level, distribution_chart
-from earthwire.report.document import chart_grid, figure, section, table
-from earthwire.report.drawing import Series, legend
 from earthwire.report.row_charts import ROW_LEFT, ROW_RIGHT, Mark, Row, bar_rows, point_rows
-from earthwire.report.scale import linear_scale, percent_tick, ratio_scale
 from earthwire.traces.quantity_text import milliseconds, percent
 
 _NOT_KNOWN = "n/a"

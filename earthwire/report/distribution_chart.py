@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 import htpy
 
 from earthwire.fault_models.latency import LEVELS, LatencyTable
-from earthwire.report.drawing import LEFT, RIGHT, Series, canvas, horizontal_axis, polyline, vertical_axis
-from earthwire.report.scale import log_scale, logit_scale, spaced
+from earthwire.pages.drawing import LEFT, RIGHT, Series, canvas, horizontal_axis, polyline, vertical_axis
+from earthwire.pages.scale import log_scale, logit_scale, spaced
 from earthwire.traces.quantity_text import milliseconds
 
 if TYPE_CHECKING:

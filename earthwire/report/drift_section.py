@@ -3,8 +3,8 @@
 import htpy
 
 from earthwire.fault_models.drift import Drift
-from earthwire.report.document import chart_grid, figure, section
-from earthwire.report.scale import linear_scale, log_scale, percent_tick
+from earthwire.pages.document import chart_grid, figure, section
+from earthwire.pages.scale import linear_scale, log_scale, percent_tick
 from earthwire.report.time_chart import TIME_CHART_SPAN, time_chart
 from earthwire.traces.quantity_text import milliseconds, percent
 

@@ -3,8 +3,8 @@
 import htpy
 
 from earthwire.grounding.fidelity import AUC_EXCESS_MAX, FidelityReport
+from earthwire.pages.document import page, section
 from earthwire.report.comparison import fault_section, latency_section, session_section, tool_section
-from earthwire.report.document import page, section
 from earthwire.report.drift_section import drift_section
 from earthwire.report.fidelity_scores import gap_text, score_section
 from earthwire.report.headline import headline

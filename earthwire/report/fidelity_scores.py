@@ -5,10 +5,10 @@ import math
 import htpy
 
 from earthwire.grounding.fidelity import AUC_EXCESS_MAX, FidelityReport, ModelScore
-from earthwire.report.document import chart_grid, figure, section, table
-from earthwire.report.drawing import Series
+from earthwire.pages.document import chart_grid, figure, section, table
+from earthwire.pages.drawing import Series
+from earthwire.pages.scale import linear_scale
 from earthwire.report.row_charts import ROW_LEFT, ROW_RIGHT, Mark, Row, bar_rows, point_rows
-from earthwire.report.scale import linear_scale
 
 MODEL_LABELS = {
     "mock": "mock (median delay)",

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import htpy
 
 from earthwire.grounding.verdict import Verdict
-from earthwire.report.document import key_figures
+from earthwire.pages.document import key_figures
 
 _LOOK = {"pass": "good", "fail": "bad", "INVALID": "bad", "insufficient data": "unsure"}
 

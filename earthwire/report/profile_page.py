@@ -5,11 +5,11 @@ from collections.abc import Sequence
 import htpy
 
 from earthwire.fault_models.profile import Profile, ToolLaws
+from earthwire.pages.document import chart_grid, figure, key_figures, page, section, table
+from earthwire.pages.scale import linear_scale, percent_tick
 from earthwire.report.distribution_chart import law_chart
-from earthwire.report.document import chart_grid, figure, key_figures, page, section, table
 from earthwire.report.drift_section import drift_section
 from earthwire.report.row_charts import ROW_LEFT, ROW_RIGHT, Mark, Row, bar_rows
-from earthwire.report.scale import linear_scale, percent_tick
 from earthwire.traces.outcome_kind import is_fault
 from earthwire.traces.quantity_text import milliseconds, percent
 

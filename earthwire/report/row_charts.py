@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 import htpy
 import msgspec
 
-from earthwire.report.drawing import Series, box, canvas, horizontal_axis, lettering, marker, segment
-from earthwire.report.scale import Scale
+from earthwire.pages.drawing import Series, box, canvas, horizontal_axis, lettering, marker, segment
+from earthwire.pages.scale import Scale
 
 ROW_LEFT, ROW_RIGHT = 10.0, 346.0
 """Where rows begin and end."""

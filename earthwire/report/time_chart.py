@@ -7,8 +7,8 @@ import htpy
 
 from earthwire.fault_models.drift import DriftWindow
 from earthwire.fault_models.intervals import Interval
-from earthwire.report.drawing import LEFT, RIGHT, canvas, lettering, marker, polyline, segment, vertical_axis
-from earthwire.report.scale import Scale
+from earthwire.pages.drawing import LEFT, RIGHT, canvas, lettering, marker, polyline, segment, vertical_axis
+from earthwire.pages.scale import Scale
 
 _TOP, _BOTTOM, _HEIGHT = 8.0, 128.0, 150.0
 TIME_CHART_SPAN = (_BOTTOM, _TOP)

@@ -3,12 +3,12 @@
 import htpy
 
 from earthwire.grounding.verify import VerifyReport
+from earthwire.pages.document import figure, page, section, table
+from earthwire.pages.scale import linear_scale
 from earthwire.report.comparison import fault_section, latency_section, session_section, tool_section
-from earthwire.report.document import figure, page, section, table
 from earthwire.report.fidelity_scores import gap_text
 from earthwire.report.headline import headline
 from earthwire.report.row_charts import ROW_LEFT, ROW_RIGHT, Mark, Row, point_rows
-from earthwire.report.scale import linear_scale
 from earthwire.traces.quantity_text import milliseconds, percent
 
 _AUC_LOW = 0.4

@@ -1,6 +1,6 @@
 from earthwire.fault_models.drift import Drift, DriftWindow
 from earthwire.fault_models.intervals import Interval
-from earthwire.report.document import page
+from earthwire.pages.document import page
 from earthwire.report.drift_section import drift_section
 from tests.report.pages import check
 

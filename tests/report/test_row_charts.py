@@ -1,7 +1,7 @@
 from xml.etree import ElementTree
 
+from earthwire.pages.scale import linear_scale
 from earthwire.report.row_charts import ROW_LEFT, ROW_RIGHT, Mark, Row, bar_rows, point_rows
-from earthwire.report.scale import linear_scale
 
 SCALE = linear_scale(0.0, 1.0, ROW_LEFT, ROW_RIGHT, str)
 ROWS = [

@@ -2,7 +2,7 @@ import itertools
 
 import pytest
 
-from earthwire.report.scale import linear_scale, log_scale, logit_scale, percent_tick, ratio_scale, spaced
+from earthwire.pages.scale import linear_scale, log_scale, logit_scale, percent_tick, ratio_scale, spaced
 from earthwire.traces.quantity_text import milliseconds
 
 

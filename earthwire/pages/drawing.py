@@ -5,10 +5,10 @@ from typing import Literal
 
 import htpy
 
-from earthwire.report.scale import Scale
+from earthwire.pages.scale import Scale
 
 Series = Literal["real", "simulated", "floor", "other"]
-"""Whose values a mark shows; colour, dash and shape follow from it (`earthwire.report.style`)."""
+"""Whose values a mark shows; colour, dash and shape follow from it (`earthwire.pages.style`)."""
 
 WIDTH = 360
 """Units of every drawing: so narrow that its texts can be read on a phone, where it fills the screen."""

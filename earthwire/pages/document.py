@@ -1,4 +1,4 @@
-"""The frame of every page: one file that asks nobody for anything, and runs nothing."""
+"""The frame of every page: one file that asks nobody for anything. Reports run nothing, live pages one script."""
 
 import base64
 import hashlib
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import htpy
 from markupsafe import Markup
 
-from earthwire.report.style import STYLE
+from earthwire.pages.style import STYLE
 
 _LARGE_CHARTS_MAX = 2
 
@@ -24,17 +24,34 @@ def page(title: str, parts: Sequence[htpy.Node]) -> str:
     """
     digest = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
     policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+    head = [htpy.meta(http_equiv="Content-Security-Policy", content=policy), htpy.style[Markup(STYLE)]]
+    return _document(title, head, htpy.main[list(parts)])
+
+
+def live_page(title: str, parts: Sequence[htpy.Node], script: str, nonce: str) -> str:
+    """Return a whole HTML document that one script keeps up to date.
+
+    Args:
+        title: of the window.
+        parts: of the body, from top to bottom.
+        script: of ours; it stands in the page as it is.
+        nonce: of the policy that the page is sent with, fresh each time: only what carries it runs or is applied.
+    """
+    head = [htpy.style(nonce=nonce)[Markup(STYLE)]]
+    return _document(title, head, htpy.main[list(parts)], htpy.script(nonce=nonce)[Markup(script)])
+
+
+def _document(title: str, head: Sequence[htpy.Node], *body: htpy.Node) -> str:
     return str(
         htpy.html(lang="en")[
             htpy.head[
                 htpy.meta(charset="utf-8"),
-                htpy.meta(http_equiv="Content-Security-Policy", content=policy),
                 htpy.meta(name="viewport", content="width=device-width, initial-scale=1"),
                 htpy.meta(name="referrer", content="no-referrer"),
                 htpy.title[title],
-                htpy.style[Markup(STYLE)],
+                list(head),
             ],
-            htpy.body[htpy.main[list(parts)]],
+            htpy.body[list(body)],
         ]
     )
 
