@@ -1,71 +1,108 @@
-"""Counts over all calls of one proxy, cheap enough to be kept for every call; `/metrics` shows them."""
+"""Counts over all calls of one proxy, cheap enough to be kept for every call; metrics and dashboard show them."""
 
-from bisect import bisect_left
 from collections import Counter
 
+from earthwire.proxy.histogram import Histogram
 from earthwire.proxy.served_record import ServedRecord
+from earthwire.traces.outcome_kind import is_fault, outcome_kind
 from earthwire.traces.record import TraceRecord
 
-DURATION_BOUNDS_S = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0)
-"""As OpenTelemetry's semantic conventions prescribe for the durations of MCP operations."""
-
-LATENESS_BOUNDS_S = (0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 5.0)
+TOOLS_COUNTED_MAX = 200
+KINDS_COUNTED_MAX = 200
+OTHERS = "(others)"
+"""Stands for the tools and the kinds beyond these bounds: clients choose the paths that tools are named after."""
 
 _SECONDS_PER_NANOSECOND = 1e-9
 
 
-class Histogram:
-    """Counts of values by upper bound.
+class ToolCounts:
+    """What is counted of the calls of one tool.
 
     Attributes:
-        bounds: upper bounds of the buckets, rising; a last bucket has none.
-        counts: values in each bucket, shape (len(bounds) + 1,).
-        total: sum of all values.
+        calls: by (outcome, origin).
+        achieved: time of the last byte.
     """
 
-    __slots__ = ("bounds", "counts", "total")
+    __slots__ = ("achieved", "calls")
 
-    def __init__(self, bounds: tuple[float, ...]) -> None:
-        self.bounds = bounds
-        self.counts = [0] * (len(bounds) + 1)
-        self.total = 0.0
+    def __init__(self) -> None:
+        self.calls: Counter[tuple[str, str]] = Counter()
+        self.achieved = Histogram()
 
-    def add(self, value: float) -> None:
-        """Count a value."""
-        self.counts[bisect_left(self.bounds, value)] += 1
-        self.total += value
+    @property
+    def call_count(self) -> int:
+        """Calls that are over."""
+        return self.calls.total()
+
+    @property
+    def fault_count(self) -> int:
+        """Calls that ended as a fault."""
+        return sum(count for (outcome, _), count in self.calls.items() if is_fault(outcome))
 
 
 class CallCounters:
     """What is counted of each call.
 
     Attributes:
-        calls: by (outcome, origin).
+        fault_kinds: calls that ended as a fault, by outcome kind.
+        tools: by name.
         request_body_bytes, response_body_bytes: sums.
         intended: planned time of the last byte, of calls that have one.
-        achieved: time of the last byte.
         lateness: achieved minus intended time, of calls that ended when their plan said.
         early_count: calls that ended before their plan said; never, unless a clock is broken.
     """
 
     def __init__(self) -> None:
-        self.calls: Counter[tuple[str, str]] = Counter()
+        self.fault_kinds: Counter[str] = Counter()
+        self.tools: dict[str, ToolCounts] = {}
         self.request_body_bytes = 0
         self.response_body_bytes = 0
-        self.intended = Histogram(DURATION_BOUNDS_S)
-        self.achieved = Histogram(DURATION_BOUNDS_S)
-        self.lateness = Histogram(LATENESS_BOUNDS_S)
+        self.intended = Histogram()
+        self.lateness = Histogram()
         self.early_count = 0
 
     def add(self, record: ServedRecord | TraceRecord) -> None:
         """Count a call that is over."""
-        self.calls[record.outcome, record.origin or "unknown"] += 1
+        tool = self.tools.get(record.tool) or self._new_tool(record.tool)
+        tool.calls[record.outcome, record.origin or "unknown"] += 1
+        if is_fault(record.outcome):
+            self._add_fault(record)
         self.request_body_bytes += record.http_request_body_size or 0
         self.response_body_bytes += record.http_response_body_size or 0
         if record.duration_ns is not None:
-            self.achieved.add(record.duration_ns * _SECONDS_PER_NANOSECOND)
+            tool.achieved.add(record.duration_ns * _SECONDS_PER_NANOSECOND)
         if record.plan_last_byte_ns:
             self.intended.add(record.plan_last_byte_ns * _SECONDS_PER_NANOSECOND)
         if record.lateness_ns is not None:
             self.early_count += record.lateness_ns < 0
             self.lateness.add(max(record.lateness_ns, 0) * _SECONDS_PER_NANOSECOND)
+
+    def calls(self) -> Counter[tuple[str, str]]:
+        """Return the calls by (outcome, origin), over all tools."""
+        merged: Counter[tuple[str, str]] = Counter()
+        for tool in self.tools.values():
+            merged.update(tool.calls)
+        return merged
+
+    def achieved(self) -> Histogram:
+        """Return the times of the last byte, over all tools."""
+        merged = Histogram()
+        for tool in self.tools.values():
+            merged.merge(tool.achieved)
+        return merged
+
+    def _new_tool(self, name: str) -> ToolCounts:
+        if len(self.tools) >= TOOLS_COUNTED_MAX:
+            name = OTHERS
+        return self.tools.setdefault(name, ToolCounts())
+
+    def _add_fault(self, record: ServedRecord | TraceRecord) -> None:
+        kind = outcome_kind(
+            record.outcome,
+            record.http_response_status_code,
+            record.body_class,
+            record.rpc_response_status_code,
+            record.error_type,
+        )
+        has_room = kind in self.fault_kinds or len(self.fault_kinds) < KINDS_COUNTED_MAX
+        self.fault_kinds[kind if has_room else OTHERS] += 1

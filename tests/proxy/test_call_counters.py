@@ -1,13 +1,6 @@
-from earthwire.proxy.call_counters import DURATION_BOUNDS_S, CallCounters, Histogram
+from earthwire.proxy.call_counters import KINDS_COUNTED_MAX, OTHERS, TOOLS_COUNTED_MAX, CallCounters
+from earthwire.proxy.histogram import FINE_BOUNDS_S
 from earthwire.traces.record import TraceRecord
-
-
-def test_a_value_falls_into_the_bucket_that_its_bound_closes() -> None:
-    histogram = Histogram((1.0, 2.0))
-    for value in (0.5, 1.0, 1.5, 2.0, 9.0):
-        histogram.add(value)
-    assert histogram.counts == [2, 2, 1]
-    assert histogram.total == 14.0
 
 
 def test_calls_are_counted_with_the_times_that_are_known() -> None:
@@ -17,17 +10,18 @@ def test_calls_are_counted_with_the_times_that_are_known() -> None:
             tool="t",
             outcome="ok",
             origin="upstream",
-            duration_ns=30_000_000,
-            plan_last_byte_ns=20_000_000,
+            duration_ns=50_000_000,
+            plan_last_byte_ns=40_000_000,
             lateness_ns=10_000_000,
         )
     )
-    counters.add(TraceRecord(tool="t", outcome="http_error"))
-    assert counters.calls == {("ok", "upstream"): 1, ("http_error", "unknown"): 1}
-    assert (
-        sum(counters.achieved.counts) == sum(counters.intended.counts) == sum(counters.lateness.counts) == 1
-    )
-    assert counters.achieved.counts[DURATION_BOUNDS_S.index(0.05)] == 1
+    counters.add(TraceRecord(tool="t", outcome="http_error", http_response_status_code=503))
+    assert counters.calls() == {("ok", "upstream"): 1, ("http_error", "unknown"): 1}
+    assert counters.fault_kinds == {"http_5xx:503": 1}
+    assert (counters.tools["t"].call_count, counters.tools["t"].fault_count) == (2, 1)
+    achieved = counters.achieved()
+    assert sum(achieved.counts) == sum(counters.intended.counts) == sum(counters.lateness.counts) == 1
+    assert achieved.counts[FINE_BOUNDS_S.index(0.05)] == 1
     assert counters.early_count == 0
 
 
@@ -36,3 +30,21 @@ def test_a_call_that_is_early_is_noticed() -> None:
     counters.add(TraceRecord(tool="t", lateness_ns=-1))
     assert counters.early_count == 1
     assert counters.lateness.total == 0.0
+
+
+def test_what_is_not_known_is_no_fault() -> None:
+    counters = CallCounters()
+    counters.add(TraceRecord(tool="t", outcome="unknown"))
+    assert (counters.tools["t"].fault_count, dict(counters.fault_kinds)) == (0, {})
+
+
+def test_names_that_clients_make_up_take_a_bounded_room() -> None:
+    counters = CallCounters()
+    for number in range(2 * TOOLS_COUNTED_MAX):
+        counters.add(
+            TraceRecord(tool=f"t{number}", outcome="rpc_error", rpc_response_status_code=str(number))
+        )
+    assert len(counters.tools) == TOOLS_COUNTED_MAX + 1
+    assert counters.tools[OTHERS].call_count == TOOLS_COUNTED_MAX
+    assert len(counters.fault_kinds) == KINDS_COUNTED_MAX + 1
+    assert sum(counters.fault_kinds.values()) == 2 * TOOLS_COUNTED_MAX

@@ -8,7 +8,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from earthwire.proxy.admin.subject import Subject
-from earthwire.proxy.call_counters import Histogram
+from earthwire.proxy.histogram import DURATION_BOUNDS_S, LATENESS_BOUNDS_S, Histogram
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -37,7 +37,7 @@ class ProxyCollector(Collector):
             "Calls that are over, by what they ended as and who made the response.",
             labels=("outcome", "origin"),
         )
-        for labels, count in counters.calls.items():
+        for labels, count in counters.calls().items():
             calls.add_metric(labels, count)
         yield calls
         sizes = CounterMetricFamily("earthwire_body_bytes", "Bytes of bodies.", labels=("direction",))
@@ -47,13 +47,12 @@ class ProxyCollector(Collector):
 
     def _times(self) -> Iterator[Metric]:
         counters = self._subject.counters
-        yield _histogram("earthwire_intended_seconds", "Planned time to the last byte.", counters.intended)
-        yield _histogram("earthwire_achieved_seconds", "Time to the last byte.", counters.achieved)
-        yield _histogram(
-            "earthwire_delay_error_seconds",
-            "Achieved minus planned time of the last byte.",
-            counters.lateness,
-        )
+        planned = "Planned time to the last byte."
+        yield _histogram("earthwire_intended_seconds", planned, counters.intended, DURATION_BOUNDS_S)
+        achieved = "Time to the last byte."
+        yield _histogram("earthwire_achieved_seconds", achieved, counters.achieved(), DURATION_BOUNDS_S)
+        error = "Achieved minus planned time of the last byte."
+        yield _histogram("earthwire_delay_error_seconds", error, counters.lateness, LATENESS_BOUNDS_S)
         yield CounterMetricFamily(
             "earthwire_early", "Calls that ended before they were due.", counters.early_count
         )
@@ -81,10 +80,7 @@ def exposition(subject: Subject) -> bytes:
     return generate_latest(registry)
 
 
-def _histogram(name: str, text: str, histogram: Histogram) -> Metric:
-    below = 0
-    buckets: list[tuple[str, float]] = []
-    for bound, count in zip((*map(repr, histogram.bounds), "+Inf"), histogram.counts, strict=True):
-        below += count
-        buckets.append((bound, below))
+def _histogram(name: str, text: str, histogram: Histogram, bounds_s: tuple[float, ...]) -> Metric:
+    below = [*histogram.at_most(bounds_s), sum(histogram.counts)]
+    buckets = list(zip((*map(repr, bounds_s), "+Inf"), map(float, below), strict=True))
     return HistogramMetricFamily(name, text, buckets=buckets, sum_value=histogram.total)
