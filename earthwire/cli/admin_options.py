@@ -52,7 +52,7 @@ def admin_config(port: int | None, token_file: Path | None, worker_count: int = 
 
 
 def _token(path: Path | None) -> str:
-    from earthwire.proxy.admin.token import check_token, new_token, read_token, write_token
+    from earthwire.proxy.admin_token import check_token, new_token, read_token, write_token
 
     try:
         if path is not None and path.exists():

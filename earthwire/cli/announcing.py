@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from earthwire.cli.console import messages
 
 if TYPE_CHECKING:
+    from earthwire.proxy.admin_config import AdminConfig
     from earthwire.proxy.planner import Planner
     from earthwire.proxy.serve_config import ServeConfig
     from earthwire.proxy.server import Proxy
@@ -37,11 +38,22 @@ def announcement(
         if isinstance(proxy, Proxy) and proxy.admin is not None:
             host, port = proxy.admin.address
             _say(f"admin API: http://{host}:{port}/_earthwire/openapi.json")
+            _say_dashboard(config.admin, port)
         if isinstance(proxy, WorkersStarted) and config.admin is not None:
             for port in proxy.admin_ports:
                 _say(f"admin API of a worker: http://{config.admin.host}:{port}/_earthwire/openapi.json")
+            _say_dashboard(config.admin, proxy.admin_ports[0])
 
     return announce
+
+
+def _say_dashboard(admin: "AdminConfig | None", port: int) -> None:
+    """Say where the dashboard is; people at a terminal get the token of viewers with it, logs do not."""
+    from earthwire.proxy.admin.paths import DASHBOARD_PATH
+
+    assert admin is not None, "its admin side listens"
+    token = f"#view={admin.viewer_token}" if messages().is_terminal else " (it asks for the admin token)"
+    _say(f"dashboard: http://{admin.host}:{port}{DASHBOARD_PATH}{token}")
 
 
 def _say(text: str) -> None:

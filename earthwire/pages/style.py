@@ -53,5 +53,9 @@ text.name { fill: var(--ink); }
 .simulated .line { stroke-dasharray: 7 4; } .floor .line { stroke-dasharray: 1.5 3.5; stroke-width: 2; }
 .whisker { stroke: var(--series); stroke-width: 2; opacity: .65; }
 .point, .bar { fill: var(--series); } .floor .point { fill: var(--paper); stroke: var(--series); stroke-width: 2; }
+.mini { display: block; width: 9rem; height: 1.5rem; }
+input, button { font: inherit; color: inherit; background: var(--panel); border: 1px solid var(--line);
+  border-radius: .4rem; padding: .3rem .6rem; }
+[hidden] { display: none; }
 @media print { figure, .figures li { background: none; border: 1px solid var(--line); break-inside: avoid; } }
 """

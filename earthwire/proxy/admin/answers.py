@@ -51,6 +51,14 @@ def invalid_answer(error: ValidationError) -> web.Response:
     return error_answer(400, "invalid", "; ".join(problems), problems=problems)
 
 
+def repeated_answer(request: web.Request) -> web.Response | None:
+    """Return what is wrong with a query that gives something twice; None if it does not."""
+    twice = {name for name in request.query if len(request.query.getall(name)) > 1}
+    if not twice:
+        return None
+    return error_answer(400, "invalid", f"{', '.join(sorted(twice))}: given more than once; once is enough")
+
+
 @web.middleware
 async def errors_as_json(request: web.Request, handler: _Handler) -> web.StreamResponse:
     """Answer what aiohttp itself refuses, such as an unknown path, in the same form as everything else."""

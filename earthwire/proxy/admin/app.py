@@ -8,28 +8,34 @@ from aiohttp import web
 from pydantic import ValidationError
 
 from earthwire.config.episode_recipe import EpisodeRecipeError
-from earthwire.proxy.admin.answers import error_answer, errors_as_json, invalid_answer, json_answer
+from earthwire.proxy.admin.answers import (
+    error_answer,
+    errors_as_json,
+    invalid_answer,
+    json_answer,
+    repeated_answer,
+)
 from earthwire.proxy.admin.guard import Guard
+from earthwire.proxy.admin.health import health_word
+from earthwire.proxy.admin.live_api import LiveApi
 from earthwire.proxy.admin.metrics import CONTENT_TYPE, exposition
 from earthwire.proxy.admin.models import (
     EpisodeList,
     EpisodeQuery,
     EpisodeRequest,
     Health,
-    HealthWord,
     Reloaded,
 )
 from earthwire.proxy.admin.openapi import document
+from earthwire.proxy.admin.peers import Peers
 from earthwire.proxy.admin.reports import created, report
 from earthwire.proxy.admin.settings import settings_of
-from earthwire.proxy.admin.subject import NothingToReadError, ReloadFailedError, Status, Subject
+from earthwire.proxy.admin.subject import NothingToReadError, ReloadFailedError, Subject
 from earthwire.proxy.episodes import EpisodeExistsError, EpisodeRun, TooManyEpisodesError
 
 BODY_BYTES_MAX = 64 * 1024
 EPISODES_PATH = "/_earthwire/episodes"
 RELOAD_PATH = "/_earthwire/reload"
-LAG_S_MAX = 1.0
-"""A loop that was this late last is not ready for more calls."""
 
 _ID_BYTES = 9
 
@@ -78,7 +84,7 @@ class AdminApi:
 
     async def list_episodes(self, request: web.Request) -> web.Response:
         """Return a part of the declared episodes."""
-        if problem := _repeated(request):
+        if problem := repeated_answer(request):
             return problem
         try:
             query = EpisodeQuery.model_validate(dict(request.query))
@@ -161,7 +167,7 @@ class AdminApi:
     def _health(self) -> Health:
         status = self._subject.status()
         return Health(
-            status=_word_of(status),
+            status=health_word(status),
             inflight=status.inflight_count,
             connections=status.connection_count,
             episodes=len(self._subject.episodes),
@@ -169,18 +175,17 @@ class AdminApi:
         )
 
 
-def _word_of(status: Status) -> HealthWord:
-    if status.is_stopping:
-        return "stopping"
-    if not status.is_ready:
-        return "starting"
-    return "lagging" if status.lag_s > LAG_S_MAX else "ok"
+def make_app(subject: Subject, guard: Guard, peers: Peers | None) -> web.Application:
+    """Return the admin side as an aiohttp application.
 
-
-def make_app(subject: Subject, guard: Guard) -> web.Application:
-    """Return the admin side as an aiohttp application."""
+    Args:
+        subject: the proxy.
+        guard: whom it lets in.
+        peers: the other workers; None where there are none.
+    """
     app = web.Application(middlewares=[guard.middleware(), errors_as_json], client_max_size=BODY_BYTES_MAX)
     app.add_routes(AdminApi(subject).routes())
+    app.add_routes(LiveApi(subject, peers).routes())
     return app
 
 
@@ -189,10 +194,3 @@ def _answer_of(run: EpisodeRun | None, episode: str) -> web.Response:
         text = f"no episode {episode[:200]!r} is declared; POST {EPISODES_PATH} declares one"
         return error_answer(404, "no_such_episode", text)
     return json_answer(report(run))
-
-
-def _repeated(request: web.Request) -> web.Response | None:
-    twice = {name for name in request.query if len(request.query.getall(name)) > 1}
-    if not twice:
-        return None
-    return error_answer(400, "invalid", f"{', '.join(sorted(twice))}: given more than once; once is enough")

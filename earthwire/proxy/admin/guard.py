@@ -2,7 +2,8 @@
 
 1. ``Host`` names this listener. A page that rebinds its own name to 127.0.0.1 sends its own name.
 2. ``Origin``, where there is one, is this listener's. No other page may send requests, and none gets CORS headers.
-3. ``Authorization: Bearer`` carries the token. Only what a load balancer asks, `/healthz` and `/readyz`, goes without.
+3. ``Authorization: Bearer`` carries the token. Only what a load balancer asks, `/healthz` and `/readyz`, goes without,
+   and the dashboard's page, which holds no figures. A second token lets the page ask for them, and for nothing else.
 """
 
 import hmac
@@ -12,15 +13,19 @@ from aiohttp import web
 from aiohttp.typedefs import Middleware
 
 from earthwire.proxy.admin.answers import error_answer
+from earthwire.proxy.admin.paths import DASHBOARD_PATH, LIVE_PATH
 
-OPEN_PATHS = frozenset(("/healthz", "/readyz"))
+OPEN_PATHS = frozenset(("/healthz", "/readyz", DASHBOARD_PATH))
 
 _LOCAL_NAMES = frozenset(("127.0.0.1", "localhost", "[::1]"))
 _HARDENING = {
     "Cache-Control": "no-store",
     "X-Content-Type-Options": "nosniff",
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+    "X-Frame-Options": "DENY",
+    "Cross-Origin-Resource-Policy": "same-origin",
 }
+_POLICY = "default-src 'none'; frame-ancestors 'none'"
 
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -34,12 +39,14 @@ class Guard:
     Args:
         host: address that it listens on.
         token: what clients must know.
+        viewer_token: what those must know who only look.
     """
 
-    def __init__(self, host: str, token: str) -> None:
+    def __init__(self, host: str, token: str, viewer_token: str) -> None:
         self.port = 0
         self._names = _LOCAL_NAMES | {f"[{host}]" if ":" in host else host}
         self._token = token.encode()
+        self._viewer_token = viewer_token.encode()
 
     def problem(self, request: web.Request) -> web.Response | None:
         """Return the answer to a request that is refused; None for one that may pass."""
@@ -69,6 +76,7 @@ class Guard:
         async def guard(request: web.Request, handler: _Handler) -> web.StreamResponse:
             response = self.problem(request) or await handler(request)
             response.headers.update(_HARDENING)
+            response.headers.setdefault("Content-Security-Policy", _POLICY)
             return response
 
         return guard
@@ -80,4 +88,6 @@ class Guard:
     def _is_authorised(self, request: web.Request) -> bool:
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
         given = token.strip().encode("utf-8", "surrogateescape")
-        return scheme.lower() == "bearer" and hmac.compare_digest(given, self._token)
+        is_owner = hmac.compare_digest(given, self._token)
+        is_viewer = hmac.compare_digest(given, self._viewer_token) and request.path == LIVE_PATH
+        return scheme.lower() == "bearer" and (is_owner or is_viewer)

@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from earthwire.proxy.admin.live_models import LiveState
 from earthwire.proxy.admin.models import (
     EPISODE_PATTERN,
     EPISODES_LISTED_MAX,
@@ -18,6 +19,7 @@ from earthwire.proxy.admin.models import (
     Health,
     Reloaded,
 )
+from earthwire.proxy.admin.paths import DASHBOARD_PATH, LIVE_PATH
 
 _REFERENCE = "#/components/schemas/{model}"
 _ERRORS = {
@@ -53,8 +55,8 @@ def document() -> Json:
         "info": {
             "title": "earthwire admin API",
             "version": version("earthwire"),
-            "description": "Declares episodes and tells what became of them. Every path but the health checks asks "
-            "for the token.",
+            "description": "Declares episodes and tells what became of them. Every path but the health checks and the "
+            "dashboard's page asks for the token.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "security": [{"token": []}],
@@ -72,6 +74,8 @@ def _paths() -> Json:
         "/readyz": {"get": _open("readyz", "Whether calls are welcome.", {"200": Health, "503": Health})},
         "/metrics": {"get": _metrics()},
         "/_earthwire/openapi.json": {"get": _document_operation()},
+        DASHBOARD_PATH: {"get": _page()},
+        LIVE_PATH: {"get": _live()},
         "/_earthwire/episodes": {"get": _list(), "post": _declare()},
         "/_earthwire/reload": {
             "post": _operation("reload", "Read recipe and profile anew.", {"200": Reloaded}, ("409", "422"))
@@ -86,6 +90,23 @@ def _paths() -> Json:
             ),
         },
     }
+
+
+def _page() -> Json:
+    operation = _open("dashboard", "The dashboard's page, without figures: its script asks for them.", {})
+    operation["responses"]["200"] = {
+        "description": "The page.",
+        "content": {"text/html": {"schema": {"type": "string"}}},
+    }
+    return operation
+
+
+def _live() -> Json:
+    operation = _operation(
+        "live", "How the proxy does now: what the dashboard shows.", {"200": LiveState}, ("400",)
+    )
+    operation["parameters"] = [_query("scope", {"type": "string", "enum": ["all", "own"], "default": "all"})]
+    return operation
 
 
 def _list() -> Json:
@@ -160,7 +181,7 @@ def _schemas() -> Json:
     _, taken = models_json_schema([(EpisodeRequest, "validation")], ref_template=_REFERENCE)
     given = [
         (model, "serialization")
-        for model in (EpisodeCreated, EpisodeList, EpisodeReport, Error, Health, Reloaded)
+        for model in (EpisodeCreated, EpisodeList, EpisodeReport, Error, Health, LiveState, Reloaded)
     ]
     _, answers = models_json_schema(given, ref_template=_REFERENCE)  # type: ignore[arg-type]  # literals, widened
     schemas: Json = {**taken["$defs"], **answers["$defs"]}

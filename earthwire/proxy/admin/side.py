@@ -1,8 +1,11 @@
 """Joins the admin side to the proxy that it belongs to."""
 
+import asyncio
+import time
 from collections.abc import Awaitable, Callable
 
 from earthwire.proxy.admin.listener import AdminListener
+from earthwire.proxy.admin.live_history import LiveHistory
 from earthwire.proxy.admin.subject import Status, Subject
 from earthwire.proxy.admin_config import AdminConfig
 from earthwire.proxy.call_counters import CallCounters
@@ -37,6 +40,8 @@ class AdminSide:
         self._clock = clock
         self._reload = reload
         self._counters = CallCounters()
+        self._history = LiveHistory(self._counters)
+        self._sampling: asyncio.TimerHandle | None = None
         self._calls = ObservedCalls(recorder, handler.opening.episodes, self._counters)
         self._listener: AdminListener | None = None
         handler.observe(self._calls)
@@ -65,6 +70,7 @@ class AdminSide:
             handler.opening.episodes,
             self._calls,
             self._counters,
+            self._history,
             self._status,
             self._reload,
             handler.opening.placement,
@@ -72,12 +78,25 @@ class AdminSide:
         )
         self._listener = AdminListener(self._config, subject)
         await self._listener.start()
+        self._sample()
 
     async def stop(self) -> None:
         """Stop listening, and hand the last calls on to the recorder."""
+        if self._sampling is not None:
+            self._sampling.cancel()
         if self._listener is not None:
             await self._listener.stop()
         self._calls.close()
+
+    def _sample(self) -> None:
+        """Note how the proxy does, now and as every second ends."""
+        now_s = time.time()
+        second = round(now_s)
+        self._calls.settle()
+        status = self._status()
+        self._history.sample(second, status.inflight_count, status.lag_s)
+        # Timers are up to a millisecond early: the next second is counted from this one, not from now.
+        self._sampling = asyncio.get_running_loop().call_later(second + 1 - now_s, self._sample)
 
     def _status(self) -> Status:
         handler, recorder = self._handler, self._recorder

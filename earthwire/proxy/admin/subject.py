@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 
 import msgspec
 
+from earthwire.proxy.admin.live_history import LiveHistory
 from earthwire.proxy.call_counters import CallCounters
 from earthwire.proxy.episodes import Episodes
 from earthwire.proxy.observed_calls import ObservedCalls
@@ -48,6 +49,7 @@ class Subject(msgspec.Struct, frozen=True):
         episodes: those that are declared.
         calls: hands finished calls to accounts and counters.
         counters: of all calls.
+        history: of the counters.
         status: tells how it is.
         reload: reads recipe and profile anew and says what came of it; raises NothingToReadError or ReloadFailedError.
         placement: which episodes this process serves; None for all.
@@ -59,6 +61,7 @@ class Subject(msgspec.Struct, frozen=True):
     episodes: Episodes
     calls: ObservedCalls
     counters: CallCounters
+    history: LiveHistory
     status: Callable[[], Status]
     reload: Callable[[], Awaitable[str]]
     placement: Placement | None = None

@@ -10,8 +10,8 @@ import pytest
 from earthwire.config import read_profile, shipped_profile_path
 from earthwire.fault_models import Simulation
 from earthwire.fault_models.reward import Budget, Ledger, Potential, Price, PriceTable
-from earthwire.proxy.admin.token import check_token, new_token, read_token, write_token
 from earthwire.proxy.admin_config import AdminConfig
+from earthwire.proxy.admin_token import check_token, new_token, read_token, write_token
 from earthwire.proxy.limits import Limits
 from earthwire.proxy.pass_through import PassThrough
 from earthwire.proxy.server import ServeConfig, ServeError, running_proxy

@@ -1,11 +1,15 @@
 """Each worker has an admin side, for the episodes that it serves."""
 
+import contextlib
 import json
+import os
 import re
+import signal
 import subprocess
 import sys
 import urllib.error
 import urllib.request
+from pathlib import Path
 
 import pytest
 
@@ -30,9 +34,9 @@ def ask(url: str, method: str = "GET", body: object = None) -> tuple[int, dict]:
             return error.code, json.load(error)
 
 
-@pytest.fixture
-def admin_urls(tool_url, monkeypatch):
-    """The admin APIs of two workers."""
+@contextlib.contextmanager
+def running_workers(tool_url, monkeypatch):
+    """Run two workers; give the process of their supervisor and the URLs of their admin APIs."""
     monkeypatch.setenv("EARTHWIRE_ADMIN_TOKEN", TOKEN)
     command = "from earthwire.cli.main import main; main()"
     arguments = ("serve", "-u", tool_url, "--port", "0", "--workers", str(WORKER_COUNT), "--admin-port", "0")
@@ -47,10 +51,24 @@ def admin_urls(tool_url, monkeypatch):
         line = process.stderr.readline()
         assert line, "it did not start"
         urls += re.findall(r"admin API of a worker: (http://127\.0\.0\.1:\d+)/", line)
-    yield urls
-    process.terminate()
-    process.communicate(timeout=TIMEOUT_S)
+    try:
+        yield process, urls
+    finally:
+        process.terminate()
+        process.communicate(timeout=TIMEOUT_S)
     assert process.returncode == 0
+
+
+def workers_of(supervisor: int) -> list[int]:
+    """Return the processes of the workers, in the order of their start."""
+    return sorted(map(int, Path(f"/proc/{supervisor}/task/{supervisor}/children").read_text().split()))
+
+
+@pytest.fixture
+def admin_urls(tool_url, monkeypatch):
+    """The admin APIs of two workers."""
+    with running_workers(tool_url, monkeypatch) as (_, urls):
+        yield urls
 
 
 def test_an_episode_is_served_and_counted_by_the_worker_that_declared_it(admin_urls):
@@ -74,6 +92,37 @@ def test_an_id_that_another_worker_serves_is_refused_with_its_port(admin_urls):
         assert [status for status, _ in answers] == [201 if worker == owner else 421 for worker in range(2)]
         refusal = answers[1 - owner][1]
         assert admin_urls[owner].rsplit(":", 1)[1] in json.dumps(refusal)
+
+
+def test_any_worker_tells_the_dashboard_of_all_of_them(admin_urls):
+    for admin_url in admin_urls:
+        _, created = ask(f"{admin_url}/_earthwire/episodes", "POST", {})
+        for _ in range(3):
+            assert ask(f"{created['base_url']}/x")[0] == 200
+    for asked, admin_url in enumerate(admin_urls):
+        status, live = ask(f"{admin_url}/_earthwire/live")
+        assert status == 200
+        assert [worker["index"] for worker in live["workers"]] == [0, 1]
+        assert live["silent_workers"] == []
+        assert (live["calls"], live["episode_count"]) == (6, 2)
+        assert {episode["worker"] for episode in live["episodes"]} == {0, 1}
+        assert sum(live["latency"]["achieved"]["counts"]) == 6
+        _, own = ask(f"{admin_url}/_earthwire/live?scope=own")
+        assert [worker["index"] for worker in own["workers"]] == [asked]
+        assert own["calls"] == 3
+
+
+def test_a_worker_that_does_not_answer_is_named(monkeypatch, tool_url):
+    """One that is stopped keeps its port and takes connections: only time tells."""
+    with running_workers(tool_url, monkeypatch) as (process, urls):
+        victim = workers_of(process.pid)[1]
+        os.kill(victim, signal.SIGSTOP)
+        try:
+            _, live = ask(f"{urls[0]}/_earthwire/live")
+        finally:
+            os.kill(victim, signal.SIGCONT)
+        assert [worker["index"] for worker in live["workers"]] == [0]
+        assert live["silent_workers"] == [1]
 
 
 def test_the_client_finds_the_worker_of_an_episode_from_any_of_them(admin_urls):
