@@ -201,7 +201,7 @@ def _settings(
         episode=episode or "default",
         time_scale=scale,
         patience=Patience(recipe.client_timeout_s),
-        channels=channels_of(recipe, name) if has_channels(recipe) else None,
+        channels=channels_of(recipe, name) if has_channels(recipe.channels) else None,
     )
 
 

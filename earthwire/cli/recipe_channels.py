@@ -23,7 +23,7 @@ def with_channels(config: ServeConfig, recipe: RecipeFile) -> ServeConfig:
     from earthwire.proxy.spending import Spending
 
     clock = recipe.clock
-    if has_channels(recipe):
+    if has_channels(recipe.channels):
         config = msgspec.structs.replace(config, channels=partial(channels_of, recipe))
     if has_ledger(recipe):
         status = REFUSAL_STATUS if recipe.budget is None else recipe.budget.refusal_status

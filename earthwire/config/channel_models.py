@@ -2,7 +2,12 @@
 
 from collections.abc import Iterator
 
-from earthwire.config.channel_sections import ActionSection, ObservationSection, ShieldSection
+from earthwire.config.channel_sections import (
+    ActionSection,
+    ChannelsSection,
+    ObservationSection,
+    ShieldSection,
+)
 from earthwire.config.cost_sections import BudgetSection, CostsSection, PriceSection, RewardSection
 from earthwire.config.recipe import RecipeFile
 from earthwire.fault_models.action.decoys import DecoySettings
@@ -24,9 +29,9 @@ OBSERVATION_STEPS = ("paraphrase", "language", "typos", "casing", "whitespace", 
 """Steps of the observation channel, in the order in which they are applied."""
 
 
-def has_channels(recipe: RecipeFile) -> bool:
+def has_channels(sections: ChannelsSection) -> bool:
     """Tell whether any channel beside transition is on."""
-    return any(section is not None for _, section in recipe.channels)
+    return any(section is not None for _, section in sections)
 
 
 def channels_of(recipe: RecipeFile, server: str) -> Channels:
@@ -36,11 +41,21 @@ def channels_of(recipe: RecipeFile, server: str) -> Channels:
         recipe: as read.
         server: name of the route or of the MCP server.
     """
-    sections = recipe.channels
+    return server_channels(recipe.channels, server, recipe.seed)
+
+
+def server_channels(sections: ChannelsSection, server: str, seed: int) -> Channels:
+    """Return new channels before one server.
+
+    Args:
+        sections: which ones, and how.
+        server: its name.
+        seed: of all noise and all decoys.
+    """
     return Channels(
         server,
-        None if sections.observation is None else observation_channel(sections.observation, recipe.seed),
-        None if sections.action is None else _decoy_settings(sections.action, recipe.seed),
+        None if sections.observation is None else observation_channel(sections.observation, seed),
+        None if sections.action is None else _decoy_settings(sections.action, seed),
         None if sections.shield is None else Shield(_policy(sections.shield)),
     )
 

@@ -1,20 +1,22 @@
-"""What of a recipe one episode of a running proxy can have of its own: laws, clock, patience, prices and budget.
+"""What of a recipe one episode of a running proxy can have of its own: laws, channels, clock, prices and budget.
 
 A recipe from the network names only what is shipped: nothing in it is a path, an address or a command.
 """
 
-from collections.abc import Mapping
-from functools import lru_cache
+from collections.abc import Callable, Mapping
+from functools import lru_cache, partial
 from typing import Annotated, Literal
 
 from pydantic import Field, ValidationError, field_validator
 
-from earthwire.config.channel_models import has_channels
+from earthwire.config.channel_models import has_channels, server_channels
+from earthwire.config.channel_sections import ChannelsSection
 from earthwire.config.cost_sections import BudgetSection, CostsSection, RewardSection
 from earthwire.config.located_yaml import Section
 from earthwire.config.profile_file import read_profile
 from earthwire.config.recipe import ClockSection, FaultsSection, RecipeFile, Seed, Severity, read_recipe
 from earthwire.config.shipped import is_shipped_name, shipped_profile_path, shipped_recipe_path
+from earthwire.fault_models.channels import Channels
 from earthwire.fault_models.outcome_path import FaultRules, RegimeClock
 from earthwire.fault_models.simulation import Simulation
 
@@ -34,6 +36,7 @@ class EpisodeRecipe(Section):
     regime_clock: RegimeClock = "calls"
     clock: ClockSection = ClockSection()
     client_timeout_s: Annotated[float | None, Field(gt=0.0, le=1e6)] = None
+    channels: ChannelsSection = ChannelsSection()
     costs: CostsSection | None = None
     budget: BudgetSection | None = None
     reward: RewardSection = RewardSection()
@@ -48,6 +51,19 @@ class EpisodeRecipe(Section):
         shipped_profile_path(value)
         return value
 
+    @field_validator("channels")
+    @classmethod
+    def _channels_ask_nobody(cls, value: ChannelsSection) -> ChannelsSection:
+        observation = value.observation
+        for name in () if observation is None else ("paraphrase", "language"):
+            step = getattr(observation, name)
+            if step is not None and step.url is not None:
+                raise ValueError(
+                    f"observation.{name}.url: addresses are not taken from the network; leave it out for the "
+                    "built-in way"
+                )
+        return value
+
 
 class EpisodeRecipeError(ValueError):
     """A recipe that no episode can have; the text says what in it, and what to do."""
@@ -59,7 +75,7 @@ def shipped_episode_recipe(name: str) -> EpisodeRecipe:
     Its routes only stand for a server and are left out, as is what belongs to a whole run.
 
     Raises:
-        EpisodeRecipeError: if there is none of that name, or it has channels, which belong to the proxy's servers.
+        EpisodeRecipeError: if there is none of that name, or its channels ask an endpoint.
     """
     try:
         if not is_shipped_name(name):
@@ -67,10 +83,7 @@ def shipped_episode_recipe(name: str) -> EpisodeRecipe:
         recipe = read_recipe(shipped_recipe_path(name))
     except ValueError as error:
         raise EpisodeRecipeError(f"recipe: {_shown(name)}: {error}") from error
-    if has_channels(recipe):
-        raise EpisodeRecipeError(f"recipe: {name!r}: has `channels`; {_of_the_proxy()}")
-    kept = recipe.model_dump(include=set(EpisodeRecipe.model_fields), exclude_unset=True)
-    return EpisodeRecipe.model_validate(kept)
+    return _validated(recipe.model_dump(include=set(EpisodeRecipe.model_fields), exclude_unset=True))
 
 
 def inline_episode_recipe(values: Mapping[str, object]) -> EpisodeRecipe:
@@ -86,14 +99,7 @@ def inline_episode_recipe(values: Mapping[str, object]) -> EpisodeRecipe:
         raise EpisodeRecipeError(
             f"recipe: has {', '.join(f'`{name}`' for name in foreign)}; {_of_the_proxy()}"
         )
-    try:
-        return EpisodeRecipe.model_validate(dict(values))
-    except ValidationError as error:
-        problems = [
-            f"recipe.{'.'.join(map(str, one['loc']))}: {_shown(one['input'])}: {one['msg']}"
-            for one in error.errors(include_url=False)[:20]
-        ]
-        raise EpisodeRecipeError("; ".join(problems)) from error
+    return _validated(dict(values))
 
 
 def episode_laws(recipe: EpisodeRecipe) -> Simulation | None:
@@ -107,9 +113,25 @@ def episode_laws(recipe: EpisodeRecipe) -> Simulation | None:
     return _laws(recipe.profile, recipe.regime_clock, rules)
 
 
+def episode_channels(recipe: EpisodeRecipe) -> Callable[[str, int], Channels] | None:
+    """Return what makes the channels of an episode, of a server's name and a seed; None if its recipe has none."""
+    return partial(server_channels, recipe.channels) if has_channels(recipe.channels) else None
+
+
 @lru_cache(_LAWS_REMEMBERED)
 def _laws(profile: str, regime_clock: RegimeClock, rules: FaultRules) -> Simulation:
     return Simulation(read_profile(shipped_profile_path(profile)), 0, regime_clock=regime_clock, rules=rules)
+
+
+def _validated(values: dict[str, object]) -> EpisodeRecipe:
+    try:
+        return EpisodeRecipe.model_validate(values)
+    except ValidationError as error:
+        problems = [
+            f"recipe.{'.'.join(map(str, one['loc']))}: {_shown(one['input'])}: {one['msg']}"
+            for one in error.errors(include_url=False)[:20]
+        ]
+        raise EpisodeRecipeError("; ".join(problems)) from error
 
 
 def _of_the_proxy() -> str:

@@ -183,6 +183,11 @@ class Channels:
         verdict = self._judged(ShieldedCall(episode, tool, at_s, method in READ_METHODS))
         return verdict, verdict is not None and self._blocks
 
+    def forget(self, episode: str) -> None:
+        """Count the calls of an episode from 0 again."""
+        if self._shield is not None:
+            self._shield.forget(episode)
+
     @property
     def _blocks(self) -> bool:
         return self._shield is not None and self._shield.policy.mode == "block"

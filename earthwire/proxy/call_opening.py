@@ -74,7 +74,7 @@ class CallOpening:
         self._implied_episodes = implied_episodes
         self._known: dict[str, _Episode] = {}
         self.placement = placement
-        self.episodes = Episodes(limits.declared_episodes_max, self.forget)
+        self.episodes = Episodes(limits, self.forget)
         self.inflight_count = 0
         self.serve_from(routes, planner)
 

@@ -3,8 +3,10 @@
 Only servers whose recipe has a channel on get one. Without channels nothing is read whole, decoded or written anew.
 """
 
+import copy
 import json
 from collections import OrderedDict
+from collections.abc import Callable
 
 import msgspec
 
@@ -47,6 +49,24 @@ class ChannelSource:
         self._limits = limits
         self._rewriter = rewriter
         self._indexes: OrderedDict[str, dict[str, int]] = OrderedDict()
+        self._draws_as: str | None = None
+        self._time_of: Callable[[Request], float] = _arrival_s
+
+    def for_episode(
+        self, draws_as: str, time_of: Callable[[Request], float], channels: Channels | None = None
+    ) -> "ChannelSource":
+        """Return the same source for the calls of one episode that has a name, a clock or channels of its own.
+
+        Args:
+            draws_as: name that its noise is drawn under.
+            time_of: tells when a request came, in seconds on a clock that all calls of the episode share.
+            channels: its own ones, instead of those of the server; None if it has none.
+        """
+        own = copy.copy(self)
+        own._draws_as, own._time_of = draws_as, time_of
+        if channels is not None:
+            own._channels, own._indexes = channels, OrderedDict()
+        return own
 
     @property
     def server_address(self) -> str | None:
@@ -66,7 +86,7 @@ class ChannelSource:
             return await self._forward_rpc(request, target, episode, data, document)
         if is_chat_request(document):
             passing = await self._rewriter.until_known(
-                lambda: self._channels.chat_request(document, episode, self._rewriter.answers)
+                lambda: self._channels.chat_request(document, self._name_of(episode), self._rewriter.answers)
             )
             exchange = await self._inner.forward(
                 _request_with(request, _bytes_of(passing, data)), target, episode
@@ -77,6 +97,7 @@ class ChannelSource:
     def forget(self, episode: str) -> None:
         """Start an episode anew."""
         self._indexes.pop(episode, None)
+        self._channels.forget(episode)
         if isinstance(self._inner, ReplaySource):
             self._inner.forget(episode)
 
@@ -93,13 +114,12 @@ class ChannelSource:
     ) -> Exchange:
         """Forward a call of a plain HTTP tool."""
         tool = f"{request.line.method} {path}"
-        verdict, is_blocked = self._channels.http_verdict(
-            request.line.method, tool, episode, request.arrival_s
-        )
+        at_s = self._time_of(request)
+        verdict, is_blocked = self._channels.http_verdict(request.line.method, tool, episode, at_s)
         changes = {} if verdict is None else {f"shield_{verdict.rule}": 1}
         if verdict is not None and is_blocked:
             return _refused(refused_over_http(verdict), changes)
-        scope = (episode, tool, self._next_index(episode, tool))
+        scope = (self._name_of(episode), tool, self._next_index(episode, tool))
         exchange = await self._inner.forward(_request_with(request, data), target, episode)
 
         async def change(body: bytes) -> tuple[bytes, dict[str, int]]:
@@ -117,12 +137,12 @@ class ChannelSource:
         self, request: Request, target: str, episode: str, data: bytes, message: object
     ) -> Exchange:
         """Forward a message to an MCP server."""
-        asked = self._channels.mcp_request(_plain(data), episode, request.arrival_s)
+        asked = self._channels.mcp_request(_plain(data), episode, self._time_of(request))
         if isinstance(asked, Answered):
             answer_bytes = write_json(asked.value)
             return AnsweredExchange(own_head(200, _JSON, (), answer_bytes), answer_bytes, asked.changes)
-        name = _name_of(message)
-        scope = (episode, name, self._next_index(episode, name))
+        name = _called_by(message)
+        scope = (self._name_of(episode), name, self._next_index(episode, name))
         # Numbers are sent on as they are written; only a call that was led elsewhere is written anew.
         sent = write_json(redirected(message, asked.value)) if "decoys_called" in asked.changes else data
         exchange = await self._inner.forward(_request_with(request, sent), target, episode)
@@ -146,6 +166,10 @@ class ChannelSource:
                 413, "body_too_long", f"a request that channels look into has at most {most} bytes"
             )
         return data
+
+    def _name_of(self, episode: str) -> str:
+        """Return the name that the noise of an episode is drawn under."""
+        return episode if self._draws_as is None else self._draws_as
 
     def _next_index(self, episode: str, tool: str) -> str:
         """Return the number of a call among those of its tool in its episode that were forwarded."""
@@ -199,7 +223,11 @@ def _is_rpc(document: object) -> bool:
     return isinstance(document, dict) and document.get("jsonrpc") == "2.0" and "method" in document
 
 
-def _name_of(message: object) -> str:
+def _arrival_s(request: Request) -> float:
+    return request.arrival_s
+
+
+def _called_by(message: object) -> str:
     """Return what a message calls: its tool, else its method."""
     assert isinstance(message, dict), "it was told to be a message"
     params = message.get("params")

@@ -8,14 +8,20 @@ from collections.abc import Callable, Iterator
 
 import msgspec
 
+from earthwire.fault_models.channels import Channels
 from earthwire.fault_models.grounded import GroundedSimulation
 from earthwire.fault_models.plan import Plan
 from earthwire.fault_models.reward.ledger import Budget, Ledger
 from earthwire.fault_models.simulation import Simulation
 from earthwire.fault_models.virtual_time import EpisodeClock, Patience, given_up
+from earthwire.proxy.channel_source import ChannelSource
 from earthwire.proxy.clock import Clock
 from earthwire.proxy.episode_account import EpisodeAccount
+from earthwire.proxy.exchange import Source
+from earthwire.proxy.limits import Limits
 from earthwire.proxy.planner import Planner
+from earthwire.proxy.request import Request
+from earthwire.proxy.rewriter import Rewriter
 from earthwire.proxy.routes import DEFAULT_EPISODE, Route
 from earthwire.proxy.simulated_clocks import VIRTUAL_CLOCK, ScaledClock
 
@@ -40,6 +46,7 @@ class EpisodeSettings(msgspec.Struct, frozen=True, kw_only=True):
         budget: what it may spend.
         laws: that its plans are drawn from.
         open_ledger: makes its ledger, where its prices are its own.
+        channels: makes its own channels before one server, of the server's name and a seed. They ask no endpoint.
     """
 
     draws_as: str = DEFAULT_EPISODE
@@ -52,6 +59,7 @@ class EpisodeSettings(msgspec.Struct, frozen=True, kw_only=True):
     budget: Budget | None = None
     laws: Simulation | None = None
     open_ledger: Callable[[], Ledger] | None = None
+    channels: Callable[[str, int], Channels] | None = None
 
 
 class EpisodeRun:
@@ -69,9 +77,12 @@ class EpisodeRun:
         episode: its id.
         settings: what it has of its own.
         started_unix_s: when it was declared.
+        limits: bounds.
     """
 
     __slots__ = (
+        "_limits",
+        "_opened_s",
         "_planners",
         "_routes",
         "_virtual_s",
@@ -83,7 +94,9 @@ class EpisodeRun:
         "started_unix_s",
     )
 
-    def __init__(self, episode: str, settings: EpisodeSettings, started_unix_s: float) -> None:
+    def __init__(
+        self, episode: str, settings: EpisodeSettings, started_unix_s: float, limits: Limits
+    ) -> None:
         self.episode = episode
         self.settings = settings
         self.is_simulated = settings.clock != "real"
@@ -93,13 +106,17 @@ class EpisodeRun:
         self._routes: dict[str, tuple[Route, Route]] = {}
         self._planners: dict[Planner, Planner] = {}
         self._virtual_s = 0.0
+        self._opened_s = 0.0
+        self._limits = limits
 
     def route(self, route: Route) -> Route:
-        """Return a route whose plans are drawn as this episode's."""
+        """Return a route whose plans are drawn, and whose channels are, as this episode's."""
         found = self._routes.get(route.name)
         # A proxy that reads its recipe anew has new routes of the same names.
         if found is None or found[0] is not route:
-            own = msgspec.structs.replace(route, planner=self._own_planner(route.planner))
+            own = msgspec.structs.replace(
+                route, planner=self._own_planner(route.planner), source=self._own_source(route)
+            )
             found = self._routes[route.name] = (route, own)
         return found[1]
 
@@ -140,6 +157,7 @@ class EpisodeRun:
     def advance(self, plan: Plan) -> None:
         """Let virtual time pass by what a call takes: nothing else takes any."""
         if self.settings.clock == "virtual":
+            self._opened_s = self._virtual_s
             self._virtual_s += self.performed(plan).last_byte_s
 
     def performed(self, plan: Plan) -> Plan:
@@ -149,6 +167,29 @@ class EpisodeRun:
         patience = self.settings.patience
         limit_s = patience.limit_s(plan)
         return plan if limit_s is None else given_up(plan, limit_s, patience.shape)
+
+    def _time_of(self, request: Request) -> float:
+        """Return when a request came, on this episode's clock; it is of the call that was opened last."""
+        match self.settings.clock:
+            case "virtual":
+                return self._opened_s
+            case "scaled":
+                return request.arrival_s * self.settings.speed
+            case _:
+                return request.arrival_s
+
+    def _own_source(self, route: Route) -> Source:
+        """Return the source of a route, with the channels that this episode has before it."""
+        settings, source = self.settings, route.source
+        channels = None
+        if settings.channels is not None:
+            seed = route.planner.seed if settings.seed is None else settings.seed
+            channels = settings.channels(route.name, seed)
+            if not isinstance(source, ChannelSource):
+                source = ChannelSource(source, channels, self._limits, Rewriter(_never_warn))
+        if not isinstance(source, ChannelSource):
+            return source
+        return source.for_episode(settings.draws_as, self._time_of, channels)
 
     def _own_planner(self, planner: Planner) -> Planner:
         """Return the planner of this episode: one for all routes that share one, so that call indexes go on."""
@@ -173,12 +214,12 @@ class Episodes:
     """All declared episodes of one proxy.
 
     Args:
-        count_max: bound on them.
+        limits: bound on them, and on what passes.
         forget: called with the id of each episode that begins or ends: calls under that id start at 0 again.
     """
 
-    def __init__(self, count_max: int, forget: Callable[[str], None]) -> None:
-        self._count_max = count_max
+    def __init__(self, limits: Limits, forget: Callable[[str], None]) -> None:
+        self._limits = limits
         self._forget = forget
         self._runs: dict[str, EpisodeRun] = {}
 
@@ -203,11 +244,12 @@ class Episodes:
             raise EpisodeExistsError(
                 f"episode {episode!r} is declared already; end it first, or choose another id"
             )
-        if len(self._runs) >= self._count_max:
+        count_max = self._limits.declared_episodes_max
+        if len(self._runs) >= count_max:
             raise TooManyEpisodesError(
-                f"{self._count_max} episodes are declared, which is the most at once; end those that are over"
+                f"{count_max} episodes are declared, which is the most at once; end those that are over"
             )
-        run = self._runs[episode] = EpisodeRun(episode, settings, now_unix_s)
+        run = self._runs[episode] = EpisodeRun(episode, settings, now_unix_s, self._limits)
         self._forget(episode)
         return run
 
@@ -217,3 +259,7 @@ class Episodes:
         if run is not None:
             self._forget(episode)
         return run
+
+
+def _never_warn(text: str) -> None:
+    raise AssertionError(f"an episode's own channels ask no endpoint: {text}")

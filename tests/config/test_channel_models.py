@@ -68,8 +68,8 @@ def test_an_endpoint_takes_the_place_of_the_built_in_way(name: str) -> None:
 
 
 def test_a_recipe_without_channels_has_none() -> None:
-    assert not has_channels(recipe())
-    assert has_channels(recipe(channels={"shield": {}}))
+    assert not has_channels(recipe().channels)
+    assert has_channels(recipe(channels={"shield": {}}).channels)
     assert not has_ledger(recipe())
     assert has_ledger(recipe(budget={"calls_max": 1}))
 

@@ -22,6 +22,7 @@ from earthwire.proxy.episodes import (
     EpisodeSettings,
     TooManyEpisodesError,
 )
+from earthwire.proxy.limits import Limits
 from earthwire.proxy.pass_through import PassThrough
 from earthwire.proxy.routes import Route
 from earthwire.proxy.simulated_clocks import VIRTUAL_CLOCK, ScaledClock
@@ -43,7 +44,7 @@ class StoppedClock:
 
 
 def run_of(**settings: object) -> EpisodeRun:
-    return EpisodeRun("e", EpisodeSettings(**settings), 0.0)
+    return EpisodeRun("e", EpisodeSettings(**settings), 0.0, Limits())
 
 
 def route_of(planner: object, name: str = "tool") -> Route:
@@ -135,7 +136,7 @@ def test_silence_ends_in_virtual_time_even_for_a_patient_client() -> None:
 
 def test_ids_are_unique_until_they_end_and_counted_from_the_start() -> None:
     forgotten: list[str] = []
-    episodes = Episodes(2, forgotten.append)
+    episodes = Episodes(Limits(declared_episodes_max=2), forgotten.append)
     run = episodes.declare("a", EpisodeSettings(), 1.0)
     assert episodes.get("a") is run
     with pytest.raises(EpisodeExistsError):
@@ -147,7 +148,7 @@ def test_ids_are_unique_until_they_end_and_counted_from_the_start() -> None:
 
 
 def test_there_is_room_for_so_many_episodes_and_room_again_when_one_ends() -> None:
-    episodes = Episodes(2, lambda _: None)
+    episodes = Episodes(Limits(declared_episodes_max=2), lambda _: None)
     for name in "ab":
         episodes.declare(name, EpisodeSettings(), 1.0)
     with pytest.raises(TooManyEpisodesError, match="2 episodes"):

@@ -6,6 +6,7 @@ episode, calls in a minute. Only calls that pass are counted.
 
 import contextlib
 from collections import OrderedDict, deque
+from collections.abc import Callable
 from fnmatch import fnmatchcase
 from typing import Final, Literal, TypeVar
 
@@ -17,11 +18,13 @@ ShieldRule = Literal["denied", "not_allowed", "read_only", "arguments", "calls",
 ShieldMode = Literal["block", "shadow"]
 
 WINDOW_S = 60.0
-STREAMS_MAX = 100_000
-"""Bound on the (episode, tool) pairs whose calls are counted; beyond, the oldest one starts at 0 again."""
+EPISODES_MAX = 20_000
+TOOLS_MAX = 1_000
+"""Bounds on the episodes, and on the tools of each, whose calls are counted; beyond, the oldest starts at 0 again."""
 SCHEMAS_MAX = 1_000
 """Bound on the tools whose schemas are kept."""
 MESSAGE_CHARACTERS_MAX = 300
+_Key = TypeVar("_Key")
 _Value = TypeVar("_Value")
 
 READ_METHODS: Final = frozenset(("GET", "HEAD", "OPTIONS"))
@@ -81,6 +84,21 @@ class Verdict(msgspec.Struct, frozen=True):
     retry_after_s: float | None = None
 
 
+class _PassedCalls:
+    """Calls of one tool in one episode that passed.
+
+    Attributes:
+        count: of all of them.
+        times_s: when the last ones came.
+    """
+
+    __slots__ = ("count", "times_s")
+
+    def __init__(self, policy: ShieldPolicy) -> None:
+        self.count = 0
+        self.times_s: deque[float] = deque(maxlen=policy.calls_per_minute_max or 0)
+
+
 class Shield:
     """Judges calls, and remembers how many passed.
 
@@ -91,8 +109,7 @@ class Shield:
     def __init__(self, policy: ShieldPolicy) -> None:
         self.policy = policy
         self._schemas: OrderedDict[str, DeclaredSchema] = OrderedDict()
-        self._passed: OrderedDict[tuple[str, str], int] = OrderedDict()
-        self._recent: OrderedDict[tuple[str, str], deque[float]] = OrderedDict()
+        self._passed: OrderedDict[str, OrderedDict[str, _PassedCalls]] = OrderedDict()
 
     def learn(self, tool: str, schema: dict[str, object] | None) -> None:
         """Take note of the declared schema of a tool's arguments; one that cannot be checked is not."""
@@ -110,6 +127,10 @@ class Shield:
         if verdict is None or self.policy.mode == "shadow":
             self._count(call)
         return verdict
+
+    def forget(self, episode: str) -> None:
+        """Count the calls of an episode from 0 again."""
+        self._passed.pop(episode, None)
 
     def _of_policy(self, call: ShieldedCall) -> Verdict | None:
         policy = self.policy
@@ -136,30 +157,36 @@ class Shield:
         return Verdict("arguments", f"Invalid arguments{where}: {error.message[:MESSAGE_CHARACTERS_MAX]}")
 
     def _of_counts(self, call: ShieldedCall) -> Verdict | None:
-        key, policy = (call.episode, call.tool), self.policy
-        if policy.calls_max is not None and self._passed.get(key, 0) >= policy.calls_max:
+        policy, tools = self.policy, self._passed.get(call.episode)
+        passed = None if tools is None else tools.get(call.tool)
+        if passed is None:
+            return None
+        if policy.calls_max is not None and passed.count >= policy.calls_max:
             return Verdict("calls", f"The quota of {policy.calls_max} calls is used up.")
         if policy.calls_per_minute_max is None:
             return None
-        recent = self._recent.get(key, deque())
-        while recent and recent[0] <= call.at_s - WINDOW_S:
-            recent.popleft()
-        if len(recent) < policy.calls_per_minute_max:
+        times_s = passed.times_s
+        while times_s and times_s[0] <= call.at_s - WINDOW_S:
+            times_s.popleft()
+        if len(times_s) < policy.calls_per_minute_max:
             return None
         message = f"Rate limit of {policy.calls_per_minute_max} calls per minute exceeded."
-        return Verdict("rate", message, recent[0] + WINDOW_S - call.at_s)
+        return Verdict("rate", message, times_s[0] + WINDOW_S - call.at_s)
 
     def _count(self, call: ShieldedCall) -> None:
-        key = (call.episode, call.tool)
-        if self.policy.calls_max is not None:
-            self._passed[key] = self._passed.get(key, 0) + 1
-            _bounded(self._passed)
-        if self.policy.calls_per_minute_max is not None:
-            recent = self._recent.setdefault(key, deque(maxlen=self.policy.calls_per_minute_max))
-            recent.append(call.at_s)
-            _bounded(self._recent)
+        if self.policy.calls_max is None and self.policy.calls_per_minute_max is None:
+            return
+        tools = _kept(self._passed, call.episode, OrderedDict, EPISODES_MAX)
+        passed = _kept(tools, call.tool, lambda: _PassedCalls(self.policy), TOOLS_MAX)
+        passed.count += 1
+        passed.times_s.append(call.at_s)
 
 
-def _bounded(table: OrderedDict[tuple[str, str], _Value]) -> None:
-    if len(table) > STREAMS_MAX:
-        table.popitem(last=False)
+def _kept(table: OrderedDict[_Key, _Value], key: _Key, make: Callable[[], _Value], count_max: int) -> _Value:
+    """Return what a table holds under a key, made if it is new; of more than `count_max` the oldest one is dropped."""
+    value = table.get(key)
+    if value is None:
+        value = table[key] = make()
+        if len(table) > count_max:
+            table.popitem(last=False)
+    return value

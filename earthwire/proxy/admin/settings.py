@@ -5,6 +5,7 @@ from functools import partial
 from earthwire.config.channel_models import ledger_of
 from earthwire.config.episode_recipe import (
     EpisodeRecipe,
+    episode_channels,
     episode_laws,
     inline_episode_recipe,
     shipped_episode_recipe,
@@ -36,6 +37,7 @@ def settings_of(request: EpisodeRequest) -> EpisodeSettings:
         patience=Patience(timeout_s, request.timeout_shape),
         budget=None if request.budget is None else Budget(**request.budget.model_dump()),
         laws=episode_laws(recipe),
+        channels=episode_channels(recipe),
         open_ledger=partial(ledger_of, recipe.costs, recipe.budget, recipe.reward) if has_costs else None,
     )
 

@@ -431,7 +431,11 @@ def test_an_episode_can_have_a_recipe_of_its_own(harness) -> None:
         ("no-such-recipe", "no-such-recipe"),
         ("/etc/passwd", "paths are not taken"),
         ("../six-faults.yaml", "paths are not taken"),
-        ("all-channels", "`channels`"),
+        (
+            {"channels": {"observation": {"paraphrase": {"rate": 1, "url": "http://127.0.0.1:1"}}}},
+            "paraphrase.url",
+        ),
+        ({"channels": {"observation": {"feilds": []}}}, "recipe.channels.observation.feilds"),
         ({"routes": {"a": {"upstream": "http://127.0.0.1:1"}}, "listen": {}}, "`routes`, `listen`"),
         ({"profile": "./a.yaml"}, "recipe.profile"),
         ({"severity": -1}, "recipe.severity"),
