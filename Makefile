@@ -4,8 +4,6 @@ VENV := .venv
 BIN := $(VENV)/bin
 # Tests of latencies over real sockets: a machine that runs others beside them would be what they measure.
 ALONE := tests/test_end_to_end.py
-# The official suites wait for each other's messages in real time; `make conformance` runs them by themselves.
-ELSEWHERE := tests/foreign/test_conformance.py
 
 .PHONY: help demo test check format bench conformance clean
 
@@ -17,7 +15,7 @@ demo: $(VENV)/.runtime ## Installs earthwire and runs the demo (offline, under a
 
 test: $(VENV)/.dev ## Installs earthwire with the test extras and runs all tests.
 	$(BIN)/python -m pytest $(ALONE)
-	$(BIN)/python -m pytest -n auto $(addprefix --ignore=,$(ALONE) $(ELSEWHERE))
+	$(BIN)/python -m pytest -n auto $(addprefix --ignore=,$(ALONE))
 
 check: $(VENV)/.dev ## Format, lint and types.
 	$(BIN)/ruff format --check .

@@ -112,7 +112,11 @@ async def test_tool_with_progress(ctx: Context) -> str:
 async def test_sampling(prompt: str, ctx: Context) -> str:
     """Ask the client's model."""
     message = types.SamplingMessage(role="user", content=text(prompt))
-    answer = await ctx.session.create_message(messages=[message], max_tokens=100)
+    # On the stream of this call. Without its id the SDK takes the session's own stream, which the client opens while
+    # it calls already: a question that comes first is never sent.
+    answer = await ctx.session.create_message(
+        messages=[message], max_tokens=100, related_request_id=ctx.request_id
+    )
     return f"LLM response: {answer.content.text}"
 
 
