@@ -347,6 +347,47 @@ def test_a_server_that_waits_for_the_client_in_the_middle_of_a_call_is_not_kept_
     assert b'"result"' in play(scenario())
 
 
+def test_a_question_on_the_stream_of_the_session_passes_while_a_call_waits_for_its_answer(harness, play):
+    """The head of that stream passes before there is an event, and each event as it comes."""
+    head, question = events({"jsonrpc": "2.0", "id": 0, "method": "sampling/createMessage", "params": {}})
+    called, answered = asyncio.Event(), asyncio.Event()
+
+    async def serve(reader, writer):
+        request = await reader.readuntil(b"\r\n\r\n")
+        if request.startswith(b"GET"):
+            writer.write(head)
+            await called.wait()
+            writer.write(question)
+            await answered.wait()
+            writer.write(b"0\r\n\r\n")
+            return
+        length = int(request.lower().split(b"content-length:")[1].split(b"\r\n")[0])
+        if b'"method": "tools/call"' in await reader.readexactly(length):
+            called.set()
+            await answered.wait()
+            writer.write(json_answer())
+        else:
+            answered.set()
+            writer.write(b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n")
+
+    async def scenario():
+        async with harness.server(serve) as port:
+            server = McpConfig(url=f"http://127.0.0.1:{port}/mcp")
+            async with harness.proxy(port, planned("ok", 0.0), upstreams={}, mcp={"s": server}) as running:
+                stream, stream_writer = await harness.connect(running.port)
+                stream_writer.write(
+                    b"GET /m/s/mcp HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n\r\n"
+                )
+                await stream.readuntil(b"\r\n\r\n")
+                call, call_writer = await harness.connect(running.port)
+                call_writer.write(post(message()))
+                await stream.readuntil(b"sampling/createMessage")
+                await harness.talk(running.port, post(b'{"jsonrpc":"2.0","id":0,"result":{}}'))
+                return await call.read()
+
+    assert b'"result"' in play(scenario())
+
+
 def test_after_a_stream_our_own_answers_are_events_too(harness, play):
     head, last = events({"jsonrpc": "2.0", "id": 1, "result": {}})
 
