@@ -15,7 +15,7 @@ from earthwire.proxy.request_head import RequestHeadReader
 from earthwire.proxy.request_parser import RequestParser
 from earthwire.proxy.watchdog import Watchdog
 
-_INTERIM = b"HTTP/1.1 100 Continue\r\n\r\n"
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _FIRST_LOOK_S = 0.005
 _LOOKS_MAX = 10
 """A reset that answers what was sent comes within a round trip: it is looked for at doubling intervals, 5 s in all."""
@@ -130,7 +130,7 @@ class ClientConnection(Connection):
         if not self._sent_all:
             self._sent_all = True
             if self._knows_interim:
-                self.transport.write(_INTERIM)
+                self.transport.write(CONTINUE)
                 self._look_for_reset(_FIRST_LOOK_S, _LOOKS_MAX)
         return True
 

@@ -7,7 +7,7 @@ from earthwire.proxy.call_context import CallContext
 from earthwire.proxy.call_failure import ending_of_failure, refused_record, send_error
 from earthwire.proxy.call_opening import CallOpening
 from earthwire.proxy.call_record import CLASSIFIED_BYTES_MAX, Ending, FinishedCall
-from earthwire.proxy.client_side import ClientConnection, ClientLeftError
+from earthwire.proxy.client_side import CONTINUE, ClientConnection, ClientLeftError
 from earthwire.proxy.clock import Clock, RealClock
 from earthwire.proxy.kept_bodies import with_bodies
 from earthwire.proxy.limits import Limits
@@ -19,8 +19,6 @@ from earthwire.proxy.refusal import RequestRefusedError, UpstreamError
 from earthwire.proxy.request import Request
 from earthwire.proxy.response_writer import response_writer
 from earthwire.proxy.spending import Spending
-
-_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 class Handler:
@@ -179,7 +177,7 @@ class Handler:
 def _invite_body(client: ClientConnection, request: Request) -> None:
     """Tell a client that waits for it to send its body, unless it did not wait after all."""
     if not request.body.received_bytes:
-        client.transport.write(_CONTINUE)
+        client.transport.write(CONTINUE)
 
 
 def _outlived_its_bytes(performance: Performance, ending: Ending | None) -> bool:
