@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from earthwire.cli.children import own_program
-from earthwire.cli.console import fail
+from earthwire.cli.console import fail, messages
 from earthwire.config.recipe import McpServerSection, RecipeFile
 from earthwire.fault_models.layer import LAYERS, Layer
 
@@ -73,11 +73,13 @@ def wrap(
     """Run a stdio MCP server with simulated latency and faults, in place of the server itself.
 
     Put it in front of the command in a host's configuration (earthwire mcp wrap-config does it). Standard output holds
-    the protocol and nothing else; messages go to standard error. It ends with the server's own status.
+    the protocol and nothing else; messages go to standard error, what episodes spent at the end among them, where the
+    recipe has prices or a budget. It ends with the server's own status.
 
     Example: earthwire mcp wrap -p tools.yaml -- npx -y @modelcontextprotocol/server-everything
     """
     from earthwire.cli.recipe_planner import planner_of
+    from earthwire.cli.run_report import print_ledgers
     from earthwire.proxy.mcp.wrap import wrap as run_wrapped
 
     given = _recipe(recipe, command, {"profile": profile, "seed": seed, "severity": severity})
@@ -90,7 +92,11 @@ def wrap(
         import msgspec
 
         settings = msgspec.structs.replace(settings, keep_bodies=True)
-    sys.exit(run_wrapped(argv, settings, planner, record_path))
+    status = run_wrapped(argv, settings, planner, record_path)
+    if settings.spending is not None:
+        unit = "cost" if given.costs is None else given.costs.unit
+        print_ledgers(settings.spending.all(), unit, 0.0, messages())
+    sys.exit(status)
 
 
 @app.command("wrap-config")
@@ -186,6 +192,7 @@ def _settings(
     layers: str | None,
     episode: str | None,
 ) -> "StdioSettings":
+    from earthwire.cli.recipe_channels import spending_of
     from earthwire.cli.recipe_planner import tool_keys
     from earthwire.config.channel_models import channels_of, has_channels
     from earthwire.fault_models.virtual_time import Patience
@@ -202,6 +209,7 @@ def _settings(
         time_scale=scale,
         patience=Patience(recipe.client_timeout_s),
         channels=channels_of(recipe, name) if has_channels(recipe.channels) else None,
+        spending=spending_of(recipe),
     )
 
 

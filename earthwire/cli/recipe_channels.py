@@ -4,6 +4,7 @@ import sys
 import time
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -11,29 +12,44 @@ from earthwire.cli.console import EXIT_INVALID, messages
 from earthwire.config.recipe import RecipeFile
 from earthwire.proxy.serve_config import ServeConfig
 
+if TYPE_CHECKING:
+    from earthwire.proxy.spending import Spending
+
 REFUSAL_STATUS = 429
 """HTTP status of calls beyond a budget, where the recipe does not say."""
 
 
 def with_channels(config: ServeConfig, recipe: RecipeFile) -> ServeConfig:
     """Return what is served with the channels of a recipe, its prices and its clock; nothing where all are off."""
-    from earthwire.config.channel_models import channels_of, has_channels, has_ledger, open_ledger
+    from earthwire.config.channel_models import channels_of, has_channels, has_ledger
     from earthwire.fault_models.virtual_time import Patience
     from earthwire.proxy.episodes import EpisodeSettings
-    from earthwire.proxy.spending import Spending
 
     clock = recipe.clock
     if has_channels(recipe.channels):
         config = msgspec.structs.replace(config, channels=partial(channels_of, recipe))
     if has_ledger(recipe):
-        status = REFUSAL_STATUS if recipe.budget is None else recipe.budget.refusal_status
-        spending = partial(Spending, partial(open_ledger, recipe), status)
-        config = msgspec.structs.replace(config, spending=spending)
+        config = msgspec.structs.replace(config, spending=partial(_spending, recipe))
     if clock.mode != "real":
         patience = Patience(recipe.client_timeout_s)
         implied = EpisodeSettings(clock=clock.mode, speed=clock.speed, patience=patience)
         config = msgspec.structs.replace(config, implied_episodes=implied)
     return config
+
+
+def spending_of(recipe: RecipeFile) -> "Spending | None":
+    """Return empty accounts of what episodes spend; None where a recipe has neither prices nor a budget."""
+    from earthwire.config.channel_models import has_ledger
+
+    return _spending(recipe) if has_ledger(recipe) else None
+
+
+def _spending(recipe: RecipeFile) -> "Spending":
+    from earthwire.config.channel_models import open_ledger
+    from earthwire.proxy.spending import Spending
+
+    status = REFUSAL_STATUS if recipe.budget is None else recipe.budget.refusal_status
+    return Spending(partial(open_ledger, recipe), status)
 
 
 class RunEnd:

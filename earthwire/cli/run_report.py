@@ -89,11 +89,19 @@ def print_run(
     console.print(f"{check.calls:,} calls; injected: {_counts(check.injected)}", markup=False, soft_wrap=True)
     if check.changes:
         console.print(f"channels: {_counts(check.changes)}", markup=False, soft_wrap=True)
-    for episode, ledger in () if ledgers is None else ledgers.all():
-        console.print(_ledger_line(episode, ledger, unit, task_reward), markup=False, soft_wrap=True)
+    if ledgers is not None:
+        print_ledgers(ledgers.all(), unit, task_reward, console)
     for reason in check.reasons:
         console.print(f"  {reason}", markup=False, soft_wrap=True)
     console.print(f"verdict: {'valid' if check.is_valid else 'INVALID'}")
+
+
+def print_ledgers(
+    ledgers: "Iterable[tuple[str, Ledger]]", unit: str, task_reward: float, console: Console
+) -> None:
+    """Print what each episode has spent, a line each."""
+    for episode, ledger in ledgers:
+        console.print(_ledger_line(episode, ledger, unit, task_reward), markup=False, soft_wrap=True)
 
 
 def _counts(counts: dict[str, int]) -> str:
@@ -104,6 +112,9 @@ def _ledger_line(episode: str, ledger: "Ledger", unit: str, task_reward: float) 
     reward = ledger.reward(task_reward)
     terms = "".join(f" - {value:g} {name.replace('_', ' ')}" for name, value in reward.costs.items())
     shaping = f" + {reward.shaping:g} shaping" if reward.shaping else ""
+    spent, refused = ledger.exceeded(), ledger.spending.refused
+    budget = "" if spent is None else f"; the budget of {spent} is spent, {refused:,} calls were refused"
     return (
         f"{episode}: {ledger.spending.cost:g} {unit}; R' = {task_reward:g}{terms}{shaping} = {reward.total:g}"
+        f"{budget}"
     )

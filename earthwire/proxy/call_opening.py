@@ -133,7 +133,8 @@ class CallOpening:
         spending = self._spending
         if spending is None and run is not None and run.ledger is not None:
             spending = self.own_budgets
-        refusal = None if spending is None else spending.refusal(episode)
+        may_refuse = spending is not None and (mcp is None or mcp.is_drawn)
+        refusal = spending.refusal(episode) if spending is not None and may_refuse else None
         if refusal is not None:
             drawn = refusal
         elif mcp is None:

@@ -53,19 +53,19 @@ class ChannelSource:
         self._time_of: Callable[[Request], float] = _arrival_s
 
     def for_episode(
-        self, draws_as: str, time_of: Callable[[Request], float], channels: Channels | None = None
+        self, time_of: Callable[[Request], float], channels: Channels | None, draws_as: str
     ) -> "ChannelSource":
-        """Return the same source for the calls of one episode that has a name, a clock or channels of its own.
+        """Return the same source for the calls of one episode that has a clock, and perhaps channels, of its own.
 
         Args:
-            draws_as: name that its noise is drawn under.
             time_of: tells when a request came, in seconds on a clock that all calls of the episode share.
             channels: its own ones, instead of those of the server; None if it has none.
+            draws_as: name that the noise of its own channels is drawn under.
         """
         own = copy.copy(self)
-        own._draws_as, own._time_of = draws_as, time_of
+        own._time_of = time_of
         if channels is not None:
-            own._channels, own._indexes = channels, OrderedDict()
+            own._channels, own._indexes, own._draws_as = channels, OrderedDict(), draws_as
         return own
 
     @property

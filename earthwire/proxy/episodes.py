@@ -189,7 +189,7 @@ class EpisodeRun:
                 source = ChannelSource(source, channels, self._limits, Rewriter(_never_warn))
         if not isinstance(source, ChannelSource):
             return source
-        return source.for_episode(settings.draws_as, self._time_of, channels)
+        return source.for_episode(self._time_of, channels, settings.draws_as)
 
     def _own_planner(self, planner: Planner) -> Planner:
         """Return the planner of this episode: one for all routes that share one, so that call indexes go on."""

@@ -6,6 +6,7 @@ from earthwire.proxy.call_counters import CallCounters
 from earthwire.proxy.call_record import FinishedCall
 from earthwire.proxy.episodes import Episodes
 from earthwire.proxy.headers import first_value
+from earthwire.proxy.mcp.message import arguments_key
 from earthwire.proxy.recorder import BATCH_COUNT_MAX, BATCH_PERIOD_S, Recorder
 from earthwire.proxy.served_record import ServedRecord
 from earthwire.traces.record import TraceRecord
@@ -110,5 +111,8 @@ def arguments_of(call: FinishedCall) -> str | None:
     body = request.body.kept() if request.body.received_bytes else b""
     if body is None:
         return None
+    if context.mcp is not None:
+        # Every attempt has an id of its own.
+        return arguments_key(body)
     content_type = first_value(request.headers.fields, b"content-type")
     return request_key(request.line.method, context.target, body, content_type)

@@ -1,6 +1,6 @@
 """What episodes spend while they run, and the refusal of calls once a budget is spent."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Final, Self
 
@@ -13,6 +13,7 @@ from earthwire.fault_models.reward.ledger import Budget, Ledger
 from earthwire.fault_models.reward.prices import Price, PriceTable
 from earthwire.proxy.call_record import FinishedCall
 from earthwire.proxy.observed_calls import arguments_of
+from earthwire.traces.record import TraceRecord
 
 _MESSAGES: Final = {
     402: ("payment_required", "Your credit is used up. Add credit to continue."),
@@ -67,6 +68,19 @@ class Spending:
         plan = Plan(f"http_4xx:{status}", 0.0, 0.0, (head, Body(body)), "assumed")
         return Drawn(0, plan, msgspec.json.encode({BUDGET_SPENT_ATTRIBUTE: bound}).decode())
 
+    def all(self) -> Iterable[tuple[str, Ledger]]:
+        """Yield episodes and their ledgers, the oldest first."""
+        return self._ledgers.all()
+
     def add(self, call: FinishedCall) -> None:
         """Take a call that is over; one that was refused for the budget costs nothing."""
-        self._ledgers.add(call.record().trace_record(), arguments_of(call))
+        self.add_record(call.record().trace_record(), arguments_of(call))
+
+    def add_record(self, record: TraceRecord, arguments: str | None) -> None:
+        """Take the record of a call that is over, as `add` does.
+
+        Args:
+            record: of the call.
+            arguments: equal for equal arguments; None if they are not known.
+        """
+        self._ledgers.add(record, arguments)

@@ -44,6 +44,12 @@ class McpCall(msgspec.Struct, eq=False):
             return f"{self.server.name}/{self.received.request.line.method.lower()}"
         return self.server.tool_key(message)
 
+    @property
+    def is_drawn(self) -> bool:
+        """Whether anything but forwarding may become of it: not of what holds a session together."""
+        message = self.message
+        return message is not None and self.server.is_drawn(message)
+
     def note_reply(self, reply: Reply | None) -> None:
         """Take note of the answer that the client got from the server."""
         self.reply = reply
@@ -52,10 +58,7 @@ class McpCall(msgspec.Struct, eq=False):
 
     def draw(self, planner: Planner, call: Call) -> Drawn:
         """Return what is planned: for most messages, nothing but forwarding, which uses up no call index."""
-        message = self.message
-        if message is not None and self.server.is_drawn(message):
-            return planner.draw(call)
-        return Drawn(0, PASS_THROUGH)
+        return planner.draw(call) if self.is_drawn else Drawn(0, PASS_THROUGH)
 
     def steps(self, plan: Plan) -> tuple[Step, ...]:
         """Return what is performed for a plan."""

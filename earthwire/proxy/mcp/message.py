@@ -9,6 +9,7 @@ from typing import Literal
 import msgspec
 
 from earthwire.proxy.baggage import episode_in_baggage
+from earthwire.traces.request_key import request_key
 
 MessageKind = Literal["request", "notification", "response"]
 RequestId = str | int
@@ -90,6 +91,20 @@ def episode_of(message: ClientMessage) -> str | None:
     if named is not None or baggage is None:
         return named
     return episode_in_baggage([baggage.encode("latin-1", "replace")])
+
+
+def arguments_key(data: bytes) -> str | None:
+    """Return what is equal for equal requests, whatever their ids and their ``_meta``; None for what is no request."""
+    try:
+        envelope = _ENVELOPE.decode(data)
+        params = msgspec.json.decode(envelope.params) if envelope.params else None
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        return None
+    if envelope.method is None:
+        return None
+    if isinstance(params, dict):
+        params.pop("_meta", None)
+    return request_key("POST", f"/{envelope.method}", msgspec.json.encode(params), "application/json")
 
 
 def is_batch(data: bytes) -> bool:

@@ -53,6 +53,9 @@ class StdioCall(msgspec.Struct, eq=False):
         seq: number of the call in its episode, from 0.
         arrival_s: when it came (monotonic).
         met: what the host is to meet.
+        at_s: when it came, on its episode's clock.
+        performed_s: what it takes as it is performed, in simulated seconds.
+        arguments: equal for equal calls; None where nobody wants to know.
     """
 
     message: ClientMessage
@@ -62,6 +65,9 @@ class StdioCall(msgspec.Struct, eq=False):
     seq: int
     arrival_s: float
     met: Surfaced
+    at_s: float = 0.0
+    performed_s: float = 0.0
+    arguments: str | None = None
 
     @property
     def is_forwarded(self) -> bool:

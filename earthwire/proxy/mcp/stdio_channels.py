@@ -53,7 +53,7 @@ class StdioChannels:
         if message is None:
             return line
         # Schemas are held against numbers, while what is sent on keeps them as they are written.
-        asked = self._channels.mcp_request(json.loads(line), call.episode, call.arrival_s)
+        asked = self._channels.mcp_request(json.loads(line), call.episode, call.at_s)
         name = call.message.name or call.message.method or ""
         scope = (call.episode, name, str(self._next_index(call.episode, name)))
         self._asked[request_id] = _Asked(message, scope, dict(asked.changes))

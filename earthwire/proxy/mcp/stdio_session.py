@@ -14,6 +14,7 @@ from earthwire.fault_models.virtual_time import Patience, given_up
 from earthwire.proxy.mcp.message import (
     ClientMessage,
     RequestId,
+    arguments_key,
     cancelled_id,
     episode_of,
     is_batch,
@@ -24,11 +25,13 @@ from earthwire.proxy.mcp.reply import read_reply
 from earthwire.proxy.mcp.schemas import OutputSchemas
 from earthwire.proxy.mcp.stdio_call import Line, StdioCall, met_over_stdio
 from earthwire.proxy.mcp.stdio_channels import StdioChannels
+from earthwire.proxy.mcp.stdio_clock import StdioEpisode, on_its_clock
 from earthwire.proxy.mcp.stdio_record import stdio_record
 from earthwire.proxy.mcp.surface import TOOL_CALL
 from earthwire.proxy.mcp.tool_names import ToolNames, tool_key
 from earthwire.proxy.planner import Planner
 from earthwire.proxy.routes import DEFAULT_EPISODE
+from earthwire.proxy.spending import Spending
 from earthwire.traces.record import TraceRecord
 
 PENDING_MAX = 10_000
@@ -54,6 +57,7 @@ class StdioSettings(msgspec.Struct, frozen=True, kw_only=True):
         patience: of the host, which ends calls where nothing is waited for.
         keep_bodies: records hold the answers, redacted.
         channels: what is done to what passes, or None.
+        spending: what episodes spend, and the refusal of calls beyond a budget; None for neither.
     """
 
     server: str
@@ -66,6 +70,7 @@ class StdioSettings(msgspec.Struct, frozen=True, kw_only=True):
     patience: Patience = Patience()
     keep_bodies: bool = False
     channels: Channels | None = None
+    spending: Spending | None = None
 
 
 class StdioSession:
@@ -102,8 +107,7 @@ class StdioSession:
         self._schemas = OutputSchemas()
         self._pending: dict[RequestId, StdioCall] = {}
         self._deliveries: dict[RequestId, asyncio.Task[None]] = {}
-        self._call_counts: dict[str, int] = {}
-        self._started_s = time.monotonic()
+        self._episodes: dict[str, StdioEpisode] = {}
         self._epoch_ns = time.time_ns() - time.monotonic_ns()
         self._has_warned = False
         self.broken = asyncio.Event()
@@ -117,7 +121,7 @@ class StdioSession:
             if not self._cancel(line):
                 return
         elif message.kind == "request" and message.id not in self._pending and self._has_room:
-            call = self._call(message, time.monotonic())
+            call = self._call(message, line, time.monotonic())
             assert message.id is not None, "a request has an id"
             self._pending[message.id] = call
             if not call.is_forwarded:
@@ -153,26 +157,36 @@ class StdioSession:
     def _has_room(self) -> bool:
         return len(self._pending) < PENDING_MAX
 
-    def _call(self, message: ClientMessage, arrival_s: float) -> StdioCall:
-        settings = self._settings
-        episode = episode_of(message) or settings.episode
-        is_new = episode not in self._call_counts
-        if len(episode) > EPISODE_CHARACTERS_MAX or (is_new and len(self._call_counts) >= EPISODES_MAX):
-            episode = settings.episode
-        seq = self._call_counts.get(episode, 0)
-        self._call_counts[episode] = seq + 1
+    def _call(self, message: ClientMessage, line: bytes, arrival_s: float) -> StdioCall:
+        settings, spending = self._settings, self._settings.spending
+        name, episode = self._episode(message, arrival_s)
+        seq, at_s = episode.call_count, episode.at_s(arrival_s)
+        episode.call_count = seq + 1
         tool = tool_key(message, self._names)
         drawn = Drawn(0, PASS_THROUGH)
         if message.method in settings.methods:
-            drawn = self._planner.draw(Call(episode, tool, at_s=arrival_s - self._started_s))
+            refusal = None if spending is None else spending.refusal(name)
+            drawn = refusal or self._planner.draw(Call(name, tool, at_s=at_s))
         plan, layers = drawn.plan, settings.layers
         limit_s = settings.patience.limit_s(plan) if settings.time_scale == 0.0 else None
         if limit_s is not None:
             # Nobody waits on a virtual clock: what outlasts the host's patience has to say so itself.
             plan = given_up(plan, limit_s, settings.patience.shape)
             layers = tuple(layer for layer in layers if layer != "transport")
+        episode.advance(plan.last_byte_s)
         met = met_over_stdio(plan, message, layers)
-        return StdioCall(message, tool, episode, drawn, seq, arrival_s, met)
+        arguments = None if spending is None else arguments_key(line)
+        return StdioCall(message, tool, name, drawn, seq, arrival_s, met, at_s, plan.last_byte_s, arguments)
+
+    def _episode(self, message: ClientMessage, arrival_s: float) -> tuple[str, StdioEpisode]:
+        """Return the episode that a request belongs to, with its name; there is a bound on them."""
+        name = episode_of(message) or self._settings.episode
+        is_new = name not in self._episodes
+        if len(name) > EPISODE_CHARACTERS_MAX or (is_new and len(self._episodes) >= EPISODES_MAX):
+            name = self._settings.episode
+        if name not in self._episodes:
+            self._episodes[name] = StdioEpisode(arrival_s, self._settings.time_scale)
+        return name, self._episodes[name]
 
     def _deliver_later(self, call: StdioCall, line: Line | bytes) -> None:
         assert call.message.id is not None, "only requests are answered"
@@ -223,7 +237,12 @@ class StdioSession:
         if changes:
             notes[CHANNELS_ATTRIBUTE] = changes
         record = stdio_record(call, line, self._planner, time.monotonic(), self._epoch_ns)
-        self._record(with_reply(record, call.message, reply, notes, keep_bodies=keep_bodies))
+        scale = self._settings.time_scale
+        record = on_its_clock(record, scale, call.performed_s, is_over=line is not None)
+        record = with_reply(record, call.message, reply, notes, keep_bodies=keep_bodies)
+        if self._settings.spending is not None:
+            self._settings.spending.add_record(record, call.arguments)
+        self._record(record)
 
     def _warn_of_batch(self, line: bytes) -> None:
         if is_batch(line) and not self._has_warned:

@@ -13,6 +13,7 @@ from earthwire.fault_models.reward import Budget, Ledger, Potential, Price, Pric
 from earthwire.proxy.admin_config import AdminConfig
 from earthwire.proxy.admin_token import check_token, new_token, read_token, write_token
 from earthwire.proxy.limits import Limits
+from earthwire.proxy.mcp.server import McpConfig
 from earthwire.proxy.pass_through import PassThrough
 from earthwire.proxy.server import ServeConfig, ServeError, running_proxy
 from earthwire.proxy.spending import Spending
@@ -249,6 +250,36 @@ def _refusal():
     from earthwire.fault_models.plan import Head
 
     return (Head(503),)
+
+
+def test_a_spent_budget_refuses_tools_of_mcp_and_never_the_session(harness) -> None:
+    async def scenario(admin):
+        wanted = {"budget": {"calls_max": 0}}
+        created = (await admin.ask("POST", EPISODES, wanted)).json
+        target = created["mcp_urls"]["files"].split(str(admin.proxy.port))[1]
+        found = []
+        for method in ("initialize", "tools/list", "tools/call"):
+            message = {"jsonrpc": "2.0", "id": 1, "method": method, "params": {"name": "get"}}
+            body = json.dumps(message).encode()
+            head = f"POST {target} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n"
+            head += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+            found.append(await harness.talk(admin.proxy.port, head.encode() + body))
+        return found
+
+    async def run():
+        async with harness.upstream(harness.response()) as upstream:
+            config = ServeConfig(
+                upstreams={},
+                mcp={"files": McpConfig(url=f"http://127.0.0.1:{upstream.port}/mcp")},
+                port=0,
+                admin=AdminConfig(TOKEN),
+            )
+            async with running_proxy(config, PassThrough()) as proxy:
+                return await scenario(Admin(harness, proxy))
+
+    initialized, listed, called = asyncio.run(_closing(harness, run()))
+    assert b"status code 429" not in initialized + listed
+    assert b"status code 429" in called
 
 
 def test_without_files_there_is_nothing_to_read_anew(harness) -> None:

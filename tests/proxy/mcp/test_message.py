@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from earthwire.proxy.mcp.message import cancelled_id, is_batch, read_client_message
+from earthwire.proxy.mcp.message import arguments_key, cancelled_id, is_batch, read_client_message
 
 
 def message(**members):
@@ -74,3 +74,17 @@ def test_a_cancellation_names_its_request():
     data = b'{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":"a"}}'
     assert cancelled_id(data) == "a"
     assert cancelled_id(b'{"jsonrpc":"2.0","method":"notifications/cancelled"}') is None
+
+
+def test_equal_calls_have_equal_keys_whatever_their_ids_and_meta():
+    def call(request_id, **params):
+        return json.dumps(
+            {"jsonrpc": "2.0", "id": request_id, "method": "tools/call", "params": params}
+        ).encode()
+
+    key = arguments_key(call(1, name="get", arguments={"a": 1, "b": 2}, _meta={"progressToken": 1}))
+    assert arguments_key(call("x", arguments={"b": 2, "a": 1}, name="get")) == key
+    assert arguments_key(call(1, name="get", arguments={"a": 2, "b": 2})) != key
+    assert arguments_key(call(1, name="put", arguments={"a": 1, "b": 2})) != key
+    assert key is not None
+    assert arguments_key(b"{}") is arguments_key(b"[") is None
