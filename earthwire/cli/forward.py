@@ -109,13 +109,10 @@ def forward(
 def _written(name: str) -> "RecipeFile":
     """Read the recipe, and say what of it is not performed here."""
     from earthwire.config.recipe import read_recipe
-    from earthwire.config.shipped import UnknownNameError, recipe_path
+    from earthwire.config.shipped import recipe_path
     from earthwire.proxy.forward.settings import left_out
 
-    try:
-        recipe = read_recipe(recipe_path(name))
-    except UnknownNameError as error:
-        fail(str(error))
+    recipe = read_recipe(recipe_path(name))
     if parts := left_out(recipe):
         text = (
             f"earthwire: warning: {name}: only `earthwire serve` performs {', '.join(parts)}; left out here"

@@ -27,6 +27,7 @@ from earthwire.cli import (
 )
 from earthwire.cli.console import fail
 from earthwire.config.located_yaml import FileError
+from earthwire.config.shipped import UnknownNameError
 from earthwire.traces.errors import TraceFileError
 
 app = typer.Typer(
@@ -88,7 +89,7 @@ def main() -> None:
     """Run the command line; a user's mistake ends with one message and exit code 2, never with a stack trace."""
     try:
         app()
-    except TraceFileError as error:
+    except (TraceFileError, UnknownNameError) as error:
         fail(str(error))
     except FileError as error:
         fail(error.illustrated)

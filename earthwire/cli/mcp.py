@@ -153,7 +153,7 @@ def _recipe(path: Path | None, command: list[str] | None, options: dict[str, obj
     from pydantic import ValidationError
 
     from earthwire.config.recipe import read_recipe
-    from earthwire.config.shipped import UnknownNameError, recipe_path
+    from earthwire.config.shipped import recipe_path
 
     if path is None and not command:
         fail("no server to run: give its command after --, or a recipe whose `mcp` section has one")
@@ -163,8 +163,6 @@ def _recipe(path: Path | None, command: list[str] | None, options: dict[str, obj
         if path is not None:
             values = read_recipe(recipe_path(str(path))).model_dump(exclude_unset=True)
         return RecipeFile.model_validate({**values, **given})
-    except UnknownNameError as error:
-        fail(str(error))
     except ValidationError as error:
         problems = (
             f"--{one['loc'][0]}: {one['msg'].removeprefix('Value error, ')}" for one in error.errors()

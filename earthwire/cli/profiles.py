@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from earthwire.cli.console import fail, output
+from earthwire.cli.console import output
 from earthwire.cli.show import show as show_profile
 
 if TYPE_CHECKING:
@@ -41,13 +41,9 @@ def show(
     ] = False,
 ) -> None:
     """Print a shipped profile: its laws, the counts that they rest on, its provenance and its licence."""
-    from earthwire.config.shipped import UnknownNameError, shipped_profile_path
+    from earthwire.config.shipped import shipped_profile_path
 
-    try:
-        path = shipped_profile_path(name)
-    except UnknownNameError as error:
-        fail(str(error))
-    show_profile(path, tool=None, rows=rows, as_json=as_json)
+    show_profile(shipped_profile_path(name), tool=None, rows=rows, as_json=as_json)
 
 
 def _values(profile: "Profile") -> dict[str, object]:

@@ -9,15 +9,11 @@ from earthwire.config.recipe import RecipeFile
 def written_recipe(recipe: Path | None) -> dict[str, object]:
     """Return what a recipe file says, or an empty recipe where there is none."""
     from earthwire.config.recipe import read_recipe
-    from earthwire.config.shipped import UnknownNameError, recipe_path
+    from earthwire.config.shipped import recipe_path
 
     if recipe is None:
         return {"earthwire_recipe": 1}
-    try:
-        path = recipe_path(str(recipe))
-    except UnknownNameError as error:
-        fail(str(error))
-    return read_recipe(path).model_dump(exclude_unset=True)
+    return read_recipe(recipe_path(str(recipe))).model_dump(exclude_unset=True)
 
 
 def routes_of(upstreams: list[str]) -> dict[str, dict[str, str]]:

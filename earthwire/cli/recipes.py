@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from earthwire.cli.console import EXIT_INVALID, EXIT_OK, fail, output
+from earthwire.cli.console import EXIT_INVALID, EXIT_OK, output
 
 if TYPE_CHECKING:
     from earthwire.config.recipe import RecipeFile
@@ -89,12 +89,9 @@ def check(
 
 def _read(recipe: str) -> "tuple[Path, RecipeFile]":
     from earthwire.config.recipe import read_recipe
-    from earthwire.config.shipped import UnknownNameError, recipe_path
+    from earthwire.config.shipped import recipe_path
 
-    try:
-        path = recipe_path(recipe)
-    except UnknownNameError as error:
-        fail(str(error))
+    path = recipe_path(recipe)
     return path, read_recipe(path)
 
 

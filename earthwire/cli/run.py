@@ -96,14 +96,9 @@ def run(
 def _section(recipe: str | None) -> "RunSection":
     from earthwire.config.recipe import read_recipe
     from earthwire.config.run_section import RunSection
-    from earthwire.config.shipped import UnknownNameError, recipe_path
+    from earthwire.config.shipped import recipe_path
 
-    if recipe is None:
-        return RunSection()
-    try:
-        return read_recipe(recipe_path(recipe)).run
-    except UnknownNameError as error:
-        fail(str(error))
+    return RunSection() if recipe is None else read_recipe(recipe_path(recipe)).run
 
 
 def _options(**values: object) -> list[str]:

@@ -55,12 +55,9 @@ def show(
 ) -> None:
     """Print a profile: what each tool does, on how many calls that rests, and what the traces could not tell."""
     from earthwire.config.profile_file import read_profile
-    from earthwire.config.shipped import UnknownNameError, profile_path
+    from earthwire.config.shipped import profile_path
 
-    try:
-        read = read_profile(profile_path(str(profile)))
-    except UnknownNameError as error:
-        fail(str(error))
+    read = read_profile(profile_path(str(profile)))
     if upstream_recording is not None:
         _print_upstream_fit(read, upstream_recording, as_json)
         return

@@ -119,13 +119,10 @@ def _plan(
     from earthwire.cli.recipes import hash_of
     from earthwire.cli.stress_test import StressPlan
     from earthwire.config.recipe import read_recipe
-    from earthwire.config.shipped import UnknownNameError, recipe_path
+    from earthwire.config.shipped import recipe_path
     from earthwire.grounding.stress import RandomisationSettings, Subject
 
-    try:
-        path = recipe_path(recipe)
-    except UnknownNameError as error:
-        fail(str(error))
+    path = recipe_path(recipe)
     read = read_recipe(path)
     plan = StressPlan(
         subject=Subject(recipe=read.name or path.name, recipe_hash=hash_of(read), agent=agent),

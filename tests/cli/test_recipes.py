@@ -61,6 +61,11 @@ def test_a_difference_is_exit_code_1_and_none_is_0(run: Run, tmp_path: Path) -> 
         (("profiles", "show", "cloud"), "did you mean 'cloud-api'?"),
         (("serve", "six-fault"), "did you mean 'six-faults'?"),
         (("serve", "--profile", "cloud", "--upstream", "http://127.0.0.1:1"), "did you mean 'cloud-api'?"),
+        (("show", "cloud"), "did you mean 'cloud-api'?"),
+        (("run", "--recipe", "six-fault", "--", "true"), "did you mean 'six-faults'?"),
+        (("forward", "--recipe", "six-fault"), "did you mean 'six-faults'?"),
+        (("mcp", "wrap", "--recipe", "six-fault"), "did you mean 'six-faults'?"),
+        (("stress", "--recipe", "six-fault", "--agent", "true"), "did you mean 'six-faults'?"),
     ],
 )
 def test_an_unknown_name_is_exit_code_2_and_names_the_nearest(

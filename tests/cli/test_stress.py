@@ -180,7 +180,6 @@ def test_a_built_in_agent_brings_its_tool_along(stress: Stress) -> None:
         ((), "unclosed 'quote", "is no command"),
         (("--severity=0",), None, "a multiple lies above 0"),
         (("--upstream=ftp://x",), None, "is not an http:// or https:// URL"),
-        (("--recipe=no-such-recipe",), None, "no recipe of the name"),
     ],
 )
 def test_mistakes_are_told(stress: Stress, options: tuple[str, ...], agent: str | None, message: str) -> None:
