@@ -37,6 +37,20 @@ def forward_program() -> str | None:
     return own_program() if importlib.util.find_spec("mitmproxy") is not None else None
 
 
+def without_mitmproxy(what: str, then: str) -> str:
+    """Return the message that something needs mitmproxy, and how to get it.
+
+    Args:
+        what: needs it.
+        then: the command line that works once it is there, in the environment ``earthwire-forward``.
+    """
+    return (
+        f"{what} needs mitmproxy, in an environment of its own:\n"
+        "  python3 -m venv earthwire-forward && earthwire-forward/bin/pip install 'earthwire[mitm]'\n"
+        f"  {then}"
+    )
+
+
 @contextlib.contextmanager
 def serving(arguments: list[str]) -> Iterator[str]:
     """Run ``earthwire serve`` for the length of a block; yield its base URL."""

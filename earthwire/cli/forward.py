@@ -6,16 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from earthwire.cli.children import without_mitmproxy
 from earthwire.cli.console import fail, messages
 
 if TYPE_CHECKING:
     from earthwire.config.recipe import RecipeFile
-
-_INSTALL = (
-    "the forward proxy needs mitmproxy, in an environment of its own:\n"
-    "  python3 -m venv earthwire-forward && earthwire-forward/bin/pip install 'earthwire[mitm]'\n"
-    "  earthwire-forward/bin/earthwire forward …"
-)
 
 
 def forward(
@@ -84,7 +79,7 @@ def forward(
     if host not in ("127.0.0.1", "::1", "localhost") and not allow_public:
         fail(f"--host: {host} can be reached from other machines; listen on 127.0.0.1, or add --allow-public")
     if importlib.util.find_spec("mitmproxy") is None:
-        fail(_INSTALL)
+        fail(without_mitmproxy("the forward proxy", "earthwire-forward/bin/earthwire forward …"))
     prepare_authority(folder)
     settings = ForwardSettings(
         hosts=tuple(hosts),

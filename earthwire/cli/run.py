@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from earthwire.cli.children import MITM_PYTHON_VARIABLE, forward_program, forwarding, serving
+from earthwire.cli.children import (
+    MITM_PYTHON_VARIABLE,
+    forward_program,
+    forwarding,
+    serving,
+    without_mitmproxy,
+)
 from earthwire.cli.console import fail, messages
 
 if TYPE_CHECKING:
@@ -124,11 +130,8 @@ def _forward(
 
     program = forward_program()
     if program is None:
-        fail(
-            "--intercept needs mitmproxy, in an environment of its own:\n"
-            "  python3 -m venv earthwire-forward && earthwire-forward/bin/pip install 'earthwire[mitm]'\n"
-            f"  {MITM_PYTHON_VARIABLE}=earthwire-forward/bin/python earthwire run …"
-        )
+        then = f"{MITM_PYTHON_VARIABLE}=earthwire-forward/bin/python earthwire run …"
+        fail(without_mitmproxy("--intercept", then))
     url = running.enter_context(forwarding(program, [*(f"--intercept={host}" for host in hosts), *options]))
     bundle = folder / "trusted.pem"
     write_bundle(bundle, authority_certificate(AUTHORITY_FOLDER))
