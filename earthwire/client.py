@@ -55,6 +55,7 @@ class EpisodeReport:
         faults_by_kind, faults_by_layer: those of them that are faults.
         injected: faults that a plan made.
         intended_s, achieved_s, virtual_s: latencies added up: as drawn, as they were, on the episode's own clock.
+        waited_s: virtual time that was let pass between calls.
         logical_calls, retries, recovered, gave_up: what attempts were made for, and what became of it.
         duplicate_effects, possible_duplicate_effects: work that was, or may have been, done twice.
         costs: what it has spent, by charge, and what that makes of its reward; None where nothing is counted.
@@ -70,6 +71,7 @@ class EpisodeReport:
     intended_s: float
     achieved_s: float
     virtual_s: float
+    waited_s: float
     logical_calls: int
     retries: int
     recovered: int
@@ -117,6 +119,17 @@ class Episode:
     def report(self) -> EpisodeReport:
         """Return what became of it so far."""
         return self._client.report(self.id)
+
+    def advance(self, seconds: float) -> EpisodeReport:
+        """Let virtual time pass without a call, where an agent would wait: a ``time.sleep`` of this episode.
+
+        Args:
+            seconds: on its clock, which has to be ``virtual``.
+
+        Raises:
+            EarthwireError: if its clock is another: there time passes by itself.
+        """
+        return self._client.advance(self.id, seconds)
 
     def end(self) -> EpisodeReport:
         """End it and return its last report."""
@@ -199,6 +212,15 @@ class EarthwireClient:
         """
         return _report(self._request("GET", f"{_EPISODES_PATH}/{quote(episode, safe='')}"))
 
+    def advance(self, episode: str, seconds: float) -> EpisodeReport:
+        """Let virtual time of an episode pass without a call; see `Episode.advance`.
+
+        Raises:
+            EarthwireError: if no such episode is declared, or its clock is not virtual.
+        """
+        path = f"{_EPISODES_PATH}/{quote(episode, safe='')}/advance"
+        return _report(self._request("POST", path, {"seconds": seconds}))
+
     def end(self, episode: str) -> EpisodeReport:
         """End an episode and return its last report.
 
@@ -262,6 +284,7 @@ def _report(answer: Mapping[str, Any]) -> EpisodeReport:
         intended_s=latency["intended_s"],
         achieved_s=latency["achieved_s"],
         virtual_s=latency["virtual_s"],
+        waited_s=latency["waited_s"],
         logical_calls=attempts["logical_calls"],
         retries=attempts["retries"],
         recovered=attempts["recovered"],

@@ -110,6 +110,23 @@ def test_an_episode_has_urls_of_mcp_servers_and_a_budget_of_its_own(tmp_path: Pa
     assert (costs["refused"], costs["budget_spent"]) == (1, "calls")
 
 
+def test_an_agent_lets_virtual_time_pass_and_no_other(tmp_path: Path) -> None:
+    with served(tmp_path, EARTHWIRE_ADMIN_TOKEN=TOKEN) as (url, _):
+        client = EarthwireClient(url, TOKEN)
+        with client.episode(clock="virtual") as episode:
+            assert episode.advance(12.5).waited_s == 12.5
+            assert episode.advance(0.5).waited_s == episode.report().waited_s == 13.0
+            with pytest.raises(EarthwireError, match="seconds") as caught:
+                episode.advance(-1.0)
+            assert caught.value.status == 400
+        with client.episode(clock="scaled", speed=5.0) as episode:
+            with pytest.raises(EarthwireError, match="wait instead") as caught:
+                episode.advance(1.0)
+            assert (caught.value.status, caught.value.code) == (409, "clock_runs")
+        with pytest.raises(EarthwireError, match="no episode 'gone'"):
+            client.advance("gone", 1.0)
+
+
 def test_a_token_file_is_written_for_its_owner_and_read_the_next_time(tmp_path: Path, monkeypatch) -> None:
     path = tmp_path / "token"
     tokens = []

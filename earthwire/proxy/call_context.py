@@ -24,6 +24,7 @@ class CallContext(msgspec.Struct, frozen=True):
         lag_s: how late the proxy's own loop was at its start.
         run: its episode, if that was declared, else None.
         mcp: what it says where it calls an MCP server, else None.
+        waited_s: virtual time that its client let pass before it.
     """
 
     request: Request
@@ -37,3 +38,4 @@ class CallContext(msgspec.Struct, frozen=True):
     lag_s: float = 0.0
     run: EpisodeRun | None = None
     mcp: McpCall | None = None
+    waited_s: float = 0.0

@@ -141,8 +141,7 @@ class CallOpening:
             drawn = route.planner.draw(Call(draws_as, tool, request.line.method, destination.target, at_s))
         else:
             drawn = mcp.draw(route.planner, Call(draws_as, tool, at_s=at_s))
-        if run is not None:
-            run.advance(drawn.plan)
+        waited_s = 0.0 if run is None else run.advance(drawn.plan)
         return CallContext(
             request,
             episode,
@@ -155,6 +154,7 @@ class CallOpening:
             self._clock.lag_s,
             run,
             mcp,
+            waited_s,
         )
 
     def _lead(self, method: str, target: str) -> tuple[Destination, str]:

@@ -8,7 +8,7 @@ from earthwire.fault_models.plan import Plan, plan_digest
 from earthwire.fault_models.virtual_time import EpisodeClock
 from earthwire.proxy.call_context import CallContext
 from earthwire.proxy.served_record import ServedRecord
-from earthwire.traces.episode_times import CLOCK_ATTRIBUTE, SPEED_ATTRIBUTE
+from earthwire.traces.episode_times import CLOCK_ATTRIBUTE, SPEED_ATTRIBUTE, WAITED_ATTRIBUTE
 
 _NANOSECONDS_PER_SECOND = 1_000_000_000
 
@@ -26,7 +26,7 @@ def in_episode_time(record: ServedRecord, context: CallContext, performed: Plan)
     run, drawn = context.run, context.drawn
     assert run is not None, "only a declared episode has a time of its own"
     settings = run.settings
-    attributes = _attributes(record.attributes, settings.clock, settings.speed)
+    attributes = _attributes(record.attributes, settings.clock, settings.speed, context.waited_s)
     if settings.clock == "scaled":
         return _scaled(record, settings.speed, attributes)
     if performed.outcome == "timeout" and performed is not drawn.plan:
@@ -50,7 +50,7 @@ def broken_off_in_episode_time(record: ServedRecord, context: CallContext) -> Se
     run = context.run
     assert run is not None, "only a declared episode has a time of its own"
     settings = run.settings
-    attributes = _attributes(record.attributes, settings.clock, settings.speed)
+    attributes = _attributes(record.attributes, settings.clock, settings.speed, context.waited_s)
     if settings.clock == "scaled":
         return _scaled(record, settings.speed, attributes)
     return msgspec.structs.replace(
@@ -100,11 +100,13 @@ def _scaled(record: ServedRecord, speed: float, attributes: str) -> ServedRecord
 
 
 @lru_cache(256)
-def _attributes(known: str | None, clock: EpisodeClock, speed: float) -> str:
+def _attributes(known: str | None, clock: EpisodeClock, speed: float, waited_s: float) -> str:
     values = msgspec.json.decode(known, type=dict[str, object]) if known else {}
     values[CLOCK_ATTRIBUTE] = clock
     if clock == "scaled":
         values[SPEED_ATTRIBUTE] = speed
+    if waited_s:
+        values[WAITED_ATTRIBUTE] = waited_s
     return msgspec.json.encode(values).decode()
 
 

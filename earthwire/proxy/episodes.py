@@ -34,6 +34,10 @@ class EpisodeExistsError(ValueError):
     """An episode of that id is declared already."""
 
 
+class ClockRunsError(ValueError):
+    """Time was to be let pass on a clock on which it passes by itself."""
+
+
 class EpisodeSettings(msgspec.Struct, frozen=True, kw_only=True):
     """What an episode may have of its own; None stands for what the recipe says.
 
@@ -72,6 +76,7 @@ class EpisodeRun:
         account: of its calls.
         ledger: of its costs, once it had a call, where the recipe has prices or a budget.
         started_unix_s: when it was declared, seconds since 1970.
+        waited_s: virtual time that its client let pass between calls.
 
     Args:
         episode: its id.
@@ -83,6 +88,7 @@ class EpisodeRun:
     __slots__ = (
         "_limits",
         "_opened_s",
+        "_pending_wait_s",
         "_planners",
         "_routes",
         "_virtual_s",
@@ -92,6 +98,7 @@ class EpisodeRun:
         "ledger",
         "settings",
         "started_unix_s",
+        "waited_s",
     )
 
     def __init__(
@@ -107,6 +114,8 @@ class EpisodeRun:
         self._planners: dict[Planner, Planner] = {}
         self._virtual_s = 0.0
         self._opened_s = 0.0
+        self._pending_wait_s = 0.0
+        self.waited_s = 0.0
         self._limits = limits
 
     def route(self, route: Route) -> Route:
@@ -154,11 +163,26 @@ class EpisodeRun:
             case _:
                 return since_first_s
 
-    def advance(self, plan: Plan) -> None:
-        """Let virtual time pass by what a call takes: nothing else takes any."""
-        if self.settings.clock == "virtual":
-            self._opened_s = self._virtual_s
-            self._virtual_s += self.performed(plan).last_byte_s
+    def advance(self, plan: Plan) -> float:
+        """Let virtual time pass by what a call takes, which opens now; return what its client waited before it."""
+        if self.settings.clock != "virtual":
+            return 0.0
+        waited_s, self._pending_wait_s = self._pending_wait_s, 0.0
+        self._opened_s = self._virtual_s
+        self._virtual_s += self.performed(plan).last_byte_s
+        return waited_s
+
+    def wait(self, duration_s: float) -> None:
+        """Let virtual time pass in which the client makes no call.
+
+        Raises:
+            ClockRunsError: if the episode's clock is another: its time passes by itself.
+        """
+        if self.settings.clock != "virtual":
+            raise ClockRunsError(f"the clock of episode {self.episode!r} is {self.settings.clock}")
+        self._virtual_s += duration_s
+        self._pending_wait_s += duration_s
+        self.waited_s += duration_s
 
     def performed(self, plan: Plan) -> Plan:
         """Return what is performed of a plan: in virtual time the client's patience ends without anybody waiting."""

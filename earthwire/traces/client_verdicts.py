@@ -133,7 +133,8 @@ def _rules_of(attempts: list[TraceRecord], ended_well: bool | None) -> Iterable[
 
 def _pacing_rules_of(pairs: Sequence[tuple[TraceRecord, TraceRecord]]) -> Iterable[Rule]:
     """Yield what the waits between attempts show, where a client can be seen to wait."""
-    if any(own_clock(one.attributes).clock == "virtual" for one, _ in pairs):
+    clocks = [own_clock(later.attributes) for _, later in pairs]
+    if any(one.clock == "virtual" for one in clocks) and not any(one.waited_s for one in clocks):
         return
     gaps_s = [_start_s(later) - _end_s(earlier) for earlier, later in pairs]
     if any(gap_s < BACK_OFF_S_MIN for gap_s in gaps_s[1:]):

@@ -3,7 +3,8 @@
 1. On the real clock a call began and ended when its record says.
 2. On a scaled clock the time between calls passes as many times faster as the calls themselves.
 3. On a virtual clock only calls take time: each begins when the one before it has ended, and what a client does in
-   between takes none. Nothing of real time goes in, so that equal calls have equal times in every run.
+   between takes none, but what the record says that it waited. Nothing of real time goes in, so that equal calls have
+   equal times in every run.
 """
 
 from collections.abc import Iterable
@@ -18,6 +19,9 @@ CLOCK_ATTRIBUTE = "earthwire.clock"
 SPEED_ATTRIBUTE = "earthwire.speed"
 """Attribute of the record of a call on a scaled clock: simulated seconds in a real one."""
 
+WAITED_ATTRIBUTE = "earthwire.waited_s"
+"""Attribute of the record of a call on a virtual clock: seconds of it that its client let pass before the call."""
+
 _NANOSECONDS_PER_SECOND = 1e9
 
 
@@ -27,10 +31,12 @@ class OwnClock(msgspec.Struct, frozen=True):
     Attributes:
         clock: ``scaled`` or ``virtual``; None for the real one.
         speed: simulated seconds in a real one.
+        waited_s: what the client let pass before the call, on a virtual clock.
     """
 
     clock: str | None = msgspec.field(default=None, name=CLOCK_ATTRIBUTE)
     speed: float = msgspec.field(default=1.0, name=SPEED_ATTRIBUTE)
+    waited_s: float = msgspec.field(default=0.0, name=WAITED_ATTRIBUTE)
 
 
 _REAL = OwnClock()
@@ -69,7 +75,7 @@ class EpisodeTimes:
         own = own_clock(attributes)
         match own.clock:
             case "virtual":
-                start_s = self._elapsed_s
+                start_s = self._elapsed_s + own.waited_s
                 self._elapsed_s = start_s + duration_ns / _NANOSECONDS_PER_SECOND
                 return start_s, self._elapsed_s
             case "scaled":

@@ -194,6 +194,20 @@ def test_a_shipped_recipe_brings_its_channels(recipe: str) -> None:
     assert len(one) > len(other) == 1
 
 
+def test_in_virtual_time_a_minute_is_over_once_it_was_let_pass() -> None:
+    shielded = {"clock": "virtual", "recipe": {"channels": {"shield": {"calls_per_minute_max": 2}}}}
+
+    def scenario(client: EarthwireClient) -> list[list[int]]:
+        with client.episode(**shielded) as episode:
+            found = [statuses(episode.base_url, 3)]
+            for seconds in (59.0, 1.0):
+                episode.advance(seconds)
+                found.append(statuses(episode.base_url, 1))
+            return found
+
+    assert with_episodes(scenario) == [[200, 200, 429], [429], [200]]
+
+
 @pytest.mark.parametrize(("clock", "passes"), [({}, False), ({"clock": "scaled", "speed": 1e6}, True)])
 def test_calls_a_minute_are_counted_on_the_episodes_clock(clock: dict, passes: bool) -> None:
     """At a million seconds a second, a minute is over long before the next call comes."""

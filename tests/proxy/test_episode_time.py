@@ -18,7 +18,7 @@ RECORD = ServedRecord("t", duration_ns=2_100, plan_last_byte_ns=2_000, lateness_
 
 
 def in_time_of(settings: EpisodeSettings) -> ServedRecord:
-    context = SimpleNamespace(run=SimpleNamespace(settings=settings), drawn=Drawn(0, PLAN))
+    context = SimpleNamespace(run=SimpleNamespace(settings=settings), drawn=Drawn(0, PLAN), waited_s=0.0)
     return in_episode_time(RECORD, context, PLAN)  # type: ignore[arg-type]  # What it asks of a context.
 
 
@@ -39,7 +39,7 @@ def test_scaled_time_stretches_lag_as_it_does_latency(speed: float) -> None:
 def test_what_channels_did_stays_in_the_record(clock: EpisodeClock) -> None:
     noted = msgspec.structs.replace(RECORD, attributes='{"earthwire.channels":{"typos":2}}')
     context = SimpleNamespace(
-        run=SimpleNamespace(settings=EpisodeSettings(clock=clock)), drawn=Drawn(0, PLAN)
+        run=SimpleNamespace(settings=EpisodeSettings(clock=clock)), drawn=Drawn(0, PLAN), waited_s=0.0
     )
     record = in_episode_time(noted, context, PLAN)  # type: ignore[arg-type]  # What it asks of a context.
     assert msgspec.json.decode(record.attributes or "") == {
@@ -53,7 +53,7 @@ def test_what_channels_did_stays_in_the_record(clock: EpisodeClock) -> None:
     ("settings", "duration_ns"), [({"clock": "virtual"}, 0), ({"clock": "scaled", "speed": 3.0}, 6_300)]
 )
 def test_a_call_that_was_broken_off_is_on_the_episodes_clock_too(settings, duration_ns) -> None:
-    context = SimpleNamespace(run=SimpleNamespace(settings=EpisodeSettings(**settings)))
+    context = SimpleNamespace(run=SimpleNamespace(settings=EpisodeSettings(**settings)), waited_s=0.0)
     record = broken_off_in_episode_time(RECORD, context)  # type: ignore[arg-type]  # What it asks of a context.
     assert record.duration_ns == duration_ns
     assert own_clock(record.attributes).clock == settings["clock"]

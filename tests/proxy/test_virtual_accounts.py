@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 import msgspec
@@ -52,11 +52,19 @@ def open_ledger() -> Ledger:
     return Ledger(prices, Penalties(duplicate_effect=5.0, ignored_retry_after=3.0))
 
 
-def accounts(harness, planner, targets: Sequence[str], name: str, pause_before: int | None = None):
+def accounts(
+    harness,
+    planner,
+    targets: Sequence[str],
+    name: str,
+    pause_before: int | None = None,
+    waits_s: Mapping[int, float] | None = None,
+):
     """Return what one scripted agent spent, its reward and its attempts, as the proxy and as the recording tell them.
 
     Args:
         pause_before: index of the call before which the agent really waits.
+        waits_s: virtual time that it lets pass, by the index of the call before which it does so.
     """
     path = harness.folder / f"{name}.jsonl"
 
@@ -73,6 +81,8 @@ def accounts(harness, planner, targets: Sequence[str], name: str, pause_before: 
                 for i, target in enumerate(targets):
                     if i == pause_before:
                         await asyncio.sleep(PAUSE_S)
+                    if waits_s is not None and i in waits_s:
+                        proxy.episodes.get("e").wait(waits_s[i])
                     # Some plans end the connection.
                     with contextlib.suppress(ConnectionError):
                         await harness.talk(proxy.port, harness.get(f"/e/e/{target}"))
@@ -110,6 +120,21 @@ def test_only_what_calls_take_lets_a_retry_after_pass(harness) -> None:
         found = accounts(harness, BusyPlanner(), targets, f"busy-{pause_before}", pause_before)
         # The second call at once, the third after 0.75 s of other calls; the fourth after a whole second of them.
         assert found["spending"]["charges"]["ignored_retry_after"] == 2 * 3.0
+
+
+def test_a_wait_that_the_agent_tells_lets_a_retry_after_pass_in_the_account_and_in_the_recording(
+    harness,
+) -> None:
+    for waited_s, ignored_count in ((0.9 * WAIT_S, 1), (1.0 * WAIT_S, 0)):
+        found = accounts(harness, BusyPlanner(), ["busy", "busy"], f"told-{waited_s}", waits_s={1: waited_s})
+        # `accounts` compares what the proxy counted with what its recording shows.
+        assert found["spending"]["charges"].get("ignored_retry_after", 0.0) == 3.0 * ignored_count
+
+
+def test_laws_on_the_clock_see_waits_too(harness) -> None:
+    planner = BusyPlanner()
+    accounts(harness, planner, ["other", "other", "busy", "other"], "waits", waits_s={1: 10.0, 3: 5.0})
+    assert planner.times_s == [0.0, 10.25, 10.5, 15.5]
 
 
 def test_laws_on_the_clock_see_the_episodes_time(harness) -> None:

@@ -18,6 +18,16 @@ def test_virtual_calls_follow_one_another_whatever_real_time_says() -> None:
         assert found == [(0.0, 2.0), (2.0, 4.0), (4.0, 6.0)]
 
 
+def test_a_virtual_call_begins_after_what_its_client_waited() -> None:
+    waited = '{"earthwire.clock":"virtual","earthwire.waited_s":5.0}'
+    times = EpisodeTimes()
+    assert [times.of(0, 2 * SECOND, attributes) for attributes in (VIRTUAL, waited, VIRTUAL)] == [
+        (0.0, 2.0),
+        (7.0, 9.0),
+        (9.0, 11.0),
+    ]
+
+
 def test_scaled_gaps_pass_as_fast_as_scaled_calls() -> None:
     times = EpisodeTimes()
     assert times.of(10**18, 2 * SECOND, SCALED) == (0.0, 2.0)
@@ -71,3 +81,25 @@ def test_nothing_is_said_of_pacing_that_nobody_can_see(attributes: str | None, i
     ]
     rules = {verdict.rule for verdict in client_verdicts(records)}
     assert ({"no_back_off", "retry_after_ignored"} <= rules) is is_judged
+
+
+@pytest.mark.parametrize(("waited_s", "is_ignored"), [(1.0, True), (3.0, False)])
+def test_pacing_is_judged_in_virtual_time_where_the_client_tells_its_waits(
+    waited_s: float, is_ignored: bool
+) -> None:
+    waited = f'{{"earthwire.clock":"virtual","earthwire.waited_s":{waited_s}}}'
+    records = [
+        TraceRecord(
+            tool="t",
+            session_id="s",
+            request_key="k",
+            start_time_unix_nano=10**18 + i,
+            duration_ns=SECOND,
+            outcome="ok" if i else "http_error",
+            retry_after_s=3.0,
+            attributes=waited if i else VIRTUAL,
+        )
+        for i in range(2)
+    ]
+    rules = {verdict.rule for verdict in client_verdicts(records)}
+    assert ("retry_after_ignored" in rules) is is_ignored

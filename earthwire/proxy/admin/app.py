@@ -3,9 +3,10 @@
 import asyncio
 import secrets
 import time
+from typing import TypeVar
 
 from aiohttp import web
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from earthwire.config.episode_recipe import EpisodeRecipeError
 from earthwire.proxy.admin.answers import (
@@ -23,6 +24,7 @@ from earthwire.proxy.admin.models import (
     EpisodeList,
     EpisodeQuery,
     EpisodeRequest,
+    EpisodeWait,
     Health,
     Reloaded,
 )
@@ -31,13 +33,15 @@ from earthwire.proxy.admin.peers import Peers
 from earthwire.proxy.admin.reports import created, report
 from earthwire.proxy.admin.settings import settings_of
 from earthwire.proxy.admin.subject import NothingToReadError, ReloadFailedError, Subject
-from earthwire.proxy.episodes import EpisodeExistsError, EpisodeRun, TooManyEpisodesError
+from earthwire.proxy.episodes import ClockRunsError, EpisodeExistsError, EpisodeRun, TooManyEpisodesError
 
 BODY_BYTES_MAX = 64 * 1024
 EPISODES_PATH = "/_earthwire/episodes"
 RELOAD_PATH = "/_earthwire/reload"
 
 _ID_BYTES = 9
+
+_Model = TypeVar("_Model", bound=BaseModel)
 
 
 class AdminApi:
@@ -62,6 +66,7 @@ class AdminApi:
             web.post(EPISODES_PATH, self.declare),
             web.get(one, self.read, allow_head=False),
             web.delete(one, self.end),
+            web.post(one + "/advance", self.advance),
             web.post(RELOAD_PATH, self.reload),
         ]
 
@@ -97,14 +102,9 @@ class AdminApi:
 
     async def declare(self, request: web.Request) -> web.Response:
         """Begin an episode."""
-        if request.content_type != "application/json":
-            return error_answer(
-                415, "not_json", f"Content-Type is {request.content_type!r}; send application/json"
-            )
-        try:
-            wanted = EpisodeRequest.model_validate_json(await request.read())
-        except ValidationError as error:
-            return invalid_answer(error)
+        wanted = await _taken(request, EpisodeRequest)
+        if isinstance(wanted, web.Response):
+            return wanted
         episode = wanted.id or self._fresh_id()
         if elsewhere := self._elsewhere(episode):
             return elsewhere
@@ -137,6 +137,23 @@ class AdminApi:
         if elsewhere := self._elsewhere(episode):
             return elsewhere
         return _answer_of(self._subject.episodes.end(episode), episode)
+
+    async def advance(self, request: web.Request) -> web.Response:
+        """Let time of an episode pass in which its agent makes no call."""
+        wait = await _taken(request, EpisodeWait)
+        if isinstance(wait, web.Response):
+            return wait
+        episode = request.match_info["episode"]
+        if elsewhere := self._elsewhere(episode):
+            return elsewhere
+        run = self._subject.episodes.get(episode)
+        try:
+            if run is not None:
+                run.wait(wait.seconds)
+        except ClockRunsError as error:
+            return error_answer(409, "clock_runs", f"{error}: its time passes by itself, so wait instead")
+        self._subject.calls.settle()
+        return _answer_of(run, episode)
 
     async def reload(self, _: web.Request) -> web.Response:
         """Have recipe and profile read anew; a body means nothing."""
@@ -187,6 +204,18 @@ def make_app(subject: Subject, guard: Guard, peers: Peers | None) -> web.Applica
     app.add_routes(AdminApi(subject).routes())
     app.add_routes(LiveApi(subject, peers).routes())
     return app
+
+
+async def _taken(request: web.Request, model: type[_Model]) -> _Model | web.Response:
+    """Return the body of a request; where it is wrong, the answer that says so."""
+    if request.content_type != "application/json":
+        return error_answer(
+            415, "not_json", f"Content-Type is {request.content_type!r}; send application/json"
+        )
+    try:
+        return model.model_validate_json(await request.read())
+    except ValidationError as error:
+        return invalid_answer(error)
 
 
 def _answer_of(run: EpisodeRun | None, episode: str) -> web.Response:

@@ -103,6 +103,14 @@ class EpisodeRequest(_Taken):
     ] = None
 
 
+class EpisodeWait(_Taken):
+    """Time that an agent lets pass without a call."""
+
+    seconds: Annotated[
+        float, Field(ge=0.0, le=1e9, description="On the episode's clock, which has to be `virtual`.")
+    ]
+
+
 class EpisodeQuery(_Taken):
     """Which episodes to list."""
 
@@ -139,6 +147,7 @@ class Latency(_Given):
     intended_s: Annotated[Seconds, Field(description="As drawn.")]
     achieved_s: Annotated[Seconds, Field(description="That really passed.")]
     virtual_s: Annotated[Seconds, Field(description="On the episode's clock, no longer than its patience.")]
+    waited_s: Annotated[Seconds, Field(description="Virtual time that was let pass between calls.")]
 
 
 class Attempts(_Given):

@@ -15,6 +15,7 @@ from earthwire.proxy.admin.models import (
     EpisodeList,
     EpisodeReport,
     EpisodeRequest,
+    EpisodeWait,
     Error,
     Health,
     Reloaded,
@@ -27,8 +28,8 @@ _ERRORS = {
     "401": "The token is missing or wrong.",
     "403": "The request comes from a page of somebody else's.",
     "404": "There is no such episode.",
-    "409": "An episode of that id is declared already, its recipe cannot be that of an episode, or there is no file to "
-    "read anew.",
+    "409": "An episode of that id is declared already, its recipe cannot be that of an episode, its clock runs by "
+    "itself, or there is no file to read anew.",
     "413": "The body is too large.",
     "415": "The body is not JSON.",
     "421": "The Host header names another listener, or another worker serves the episode of that id.",
@@ -80,6 +81,7 @@ def _paths() -> Json:
         "/_earthwire/reload": {
             "post": _operation("reload", "Read recipe and profile anew.", {"200": Reloaded}, ("409", "422"))
         },
+        "/_earthwire/episodes/{episode}/advance": {"parameters": [_EPISODE_PARAMETER], "post": _advance()},
         "/_earthwire/episodes/{episode}": {
             "parameters": [_EPISODE_PARAMETER],
             "get": _operation(
@@ -125,8 +127,16 @@ def _declare() -> Json:
     # What is made can be read and ended under its id.
     operation["responses"]["201"]["links"] = {
         name: {"operationId": name, "parameters": {"episode": "$response.body#/id"}}
-        for name in ("readEpisode", "endEpisode")
+        for name in ("readEpisode", "endEpisode", "advanceEpisode")
     }
+    return operation
+
+
+def _advance() -> Json:
+    problems = ("400", "404", "409", "413", "415")
+    summary = "Let virtual time pass without a call; what became of the episode so far."
+    operation = _operation("advanceEpisode", summary, {"200": EpisodeReport}, problems)
+    operation["requestBody"] = {"required": True, "content": _content(EpisodeWait)}
     return operation
 
 
@@ -178,7 +188,9 @@ def _content(model: type[BaseModel]) -> Json:
 
 
 def _schemas() -> Json:
-    _, taken = models_json_schema([(EpisodeRequest, "validation")], ref_template=_REFERENCE)
+    _, taken = models_json_schema(
+        [(EpisodeRequest, "validation"), (EpisodeWait, "validation")], ref_template=_REFERENCE
+    )
     given = [
         (model, "serialization")
         for model in (EpisodeCreated, EpisodeList, EpisodeReport, Error, Health, LiveState, Reloaded)

@@ -53,7 +53,10 @@ def report(run: EpisodeRun) -> EpisodeReport:
         tools=dict(account.tools),
         faults=_faults(account),
         latency=Latency(
-            intended_s=latency.intended_s, achieved_s=latency.achieved_s, virtual_s=latency.virtual_s
+            intended_s=latency.intended_s,
+            achieved_s=latency.achieved_s,
+            virtual_s=latency.virtual_s,
+            waited_s=run.waited_s,
         ),
         attempts=_attempts(account),
         costs=None if run.ledger is None else _costs(run.ledger),

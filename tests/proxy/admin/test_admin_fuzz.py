@@ -16,7 +16,7 @@ from foreign.environments import EnvironmentUnavailableError, python_environment
 TOKEN = "a-token-of-the-tests-alone"
 FUZZ_TIMEOUT_S = 120.0
 REQUESTS_MIN = 300
-OPERATION_COUNT = 10
+OPERATION_COUNT = 11
 
 
 async def fuzz(schemathesis: Path, folder: Path) -> tuple[int, str]:
