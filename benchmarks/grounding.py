@@ -13,8 +13,6 @@ import asyncio
 import json
 import math
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 import aiohttp
 import numpy as np
@@ -31,6 +29,7 @@ from earthwire.fault_models import (
     ToolLaws,
     normal_quantile,
 )
+from earthwire.proxy.local_server import LocalServer
 from earthwire.proxy.server import ServeConfig, running_proxy
 
 TOOL = "GET api.example.com/t0"
@@ -54,8 +53,7 @@ def profile() -> Profile:
     return Profile({TOOL: laws}, laws)
 
 
-@asynccontextmanager
-async def slow_upstream(mean_s: float) -> AsyncIterator[str]:
+def slow_upstream(mean_s: float) -> LocalServer:
     rng = np.random.default_rng(5)
 
     async def answer(_: web.Request) -> web.Response:
@@ -64,14 +62,7 @@ async def slow_upstream(mean_s: float) -> AsyncIterator[str]:
 
     application = web.Application()
     application.router.add_get("/{name}", answer)
-    runner = web.AppRunner(application, access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    host, port = runner.addresses[0][:2]
-    try:
-        yield f"http://{host}:{port}"
-    finally:
-        await runner.cleanup()
+    return LocalServer(application)
 
 
 async def achieved_s(
@@ -82,7 +73,7 @@ async def achieved_s(
     left = iter(range(calls))
     async with (
         slow_upstream(upstream_mean_s) as upstream,
-        running_proxy(ServeConfig(upstreams={"tool": upstream}, port=0), planner) as proxy,
+        running_proxy(ServeConfig(upstreams={"tool": upstream.url}, port=0), planner) as proxy,
     ):
 
         async def worker() -> None:

@@ -7,6 +7,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from aiohttp import web
 
+from earthwire.proxy.local_server import LocalServer
+
 
 class ToolHandler(BaseHTTPRequestHandler):
     """Answers every GET and POST at once, with the same body; subclasses say how else.
@@ -65,11 +67,5 @@ async def serving_in_loop(
     """Serve GET of every path in the running loop for the length of a block; give the base URL."""
     application = web.Application()
     application.router.add_get("/{name}", answer)
-    runner = web.AppRunner(application, access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    host, port = runner.addresses[0][:2]
-    try:
-        yield f"http://{host}:{port}"
-    finally:
-        await runner.cleanup()
+    async with LocalServer(application) as server:
+        yield server.url
