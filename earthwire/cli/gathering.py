@@ -243,7 +243,7 @@ class _Reading:
             store.add(piece)
             return
         counted = count_piece(piece, self._census, self._sampled_buckets, store.measure)
-        store.add(piece, counted.kept)
+        store.add(piece, counted.kept, counted.answering)
         if counted.counts is not None:
             self._counted.append(counted.counts)
 

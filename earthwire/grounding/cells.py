@@ -1,8 +1,10 @@
 """Integer sums by integer keys: how counts are kept, made and added up.
 
-A row of keys is packed into one whole number, since sorting numbers is many times as fast as sorting rows.
+A row of keys is packed into one whole number, since sorting numbers is many times as fast as sorting rows, and where
+few numbers are possible they need no sorting at all.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,10 +13,9 @@ import numpy.typing as npt
 
 from earthwire.traces.calls import BoolArray, IntArray
 
-_KEY_BITS = 62
+_NUMBERS_MAX = 1 << 62
 _DENSE_MIN = 1 << 12
 _DENSE_FACTOR = 4
-"""Numbers are counted in an array of all possible ones while that is not many times as long as the column."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +42,13 @@ def count_cells(*columns: npt.NDArray[np.integer], where: BoolArray | None = Non
         return _sum_rows(keys, np.ones(len(keys), dtype=np.int64))
     packed = packing.pack(columns)
     packed = packed if where is None else packed[where]
-    found, counts = count_numbers(packed, 1 << sum(packing.bits))
+    found, counts = count_numbers(packed, packing.end)
     return Cells(packing.unpack(found), counts)
 
 
 def count_numbers(numbers: IntArray, end: int) -> tuple[IntArray, IntArray]:
     """Count the distinct values of whole numbers from 0 to before `end`: (values, rising; how often each comes)."""
-    if end <= max(_DENSE_MIN, _DENSE_FACTOR * len(numbers)):
+    if _are_few(end, len(numbers)):
         all_counts = np.bincount(numbers)
         found = np.flatnonzero(all_counts)
         return found, all_counts[found]
@@ -63,6 +64,8 @@ def sum_cells(keys: IntArray, counts: IntArray) -> Cells:
     if packing is None:
         return _sum_rows(keys, counts)
     packed = packing.pack(columns)
+    if counts.ndim == 1 and _are_few(packing.end, len(packed)):
+        return Cells(*_sum_numbers(packing, packed, counts))
     order = np.argsort(packed)
     packed = packed[order]
     starts = starts_of(packed)
@@ -91,17 +94,22 @@ class Packing:
 
     Attributes:
         low: least value of each column.
-        bits: that the values of each column need above it.
+        size: how many values each column may have from there on.
     """
 
     low: tuple[int, ...]
-    bits: tuple[int, ...]
+    size: tuple[int, ...]
+
+    @property
+    def end(self) -> int:
+        """The number after the greatest one."""
+        return math.prod(self.size)
 
     def pack(self, columns: Sequence[npt.NDArray[np.integer]]) -> IntArray:
         """Return the number of each row, shape (n,)."""
-        packed = np.zeros(len(columns[0]), dtype=np.int64)
-        for column, low, bits in zip(columns, self.low, self.bits, strict=True):
-            packed <<= bits
+        packed = columns[0] - np.int64(self.low[0])
+        for column, low, size in zip(columns[1:], self.low[1:], self.size[1:], strict=True):
+            packed *= size
             packed += column
             if low:
                 packed -= low
@@ -111,18 +119,31 @@ class Packing:
         """Return the rows of numbers, shape (n, n_columns)."""
         rows = np.empty((len(packed), len(self.low)), dtype=np.int64)
         for i in reversed(range(len(self.low))):
-            rows[:, i] = (packed & ((1 << self.bits[i]) - 1)) + self.low[i]
-            packed = packed >> self.bits[i]
+            packed, rows[:, i] = np.divmod(packed, self.size[i])
+            rows[:, i] += self.low[i]
         return rows
 
 
 def packing_of(columns: Sequence[npt.NDArray[np.integer]]) -> Packing | None:
     """Return how rows of these columns fit into one whole number; None where they do not."""
     if not len(columns[0]):
-        return Packing((0,) * len(columns), (0,) * len(columns))
+        return Packing((0,) * len(columns), (1,) * len(columns))
     low = tuple(int(column.min()) for column in columns)
-    bits = tuple((int(column.max()) - least).bit_length() for column, least in zip(columns, low, strict=True))
-    return Packing(low, bits) if sum(bits) <= _KEY_BITS else None
+    size = tuple(int(column.max()) - least + 1 for column, least in zip(columns, low, strict=True))
+    packing = Packing(low, size)
+    return packing if packing.end <= _NUMBERS_MAX else None
+
+
+def _are_few(end: int, count: int) -> bool:
+    """Tell whether an array of all possible numbers is not many times as long as the column."""
+    return end <= max(_DENSE_MIN, _DENSE_FACTOR * count)
+
+
+def _sum_numbers(packing: Packing, packed: IntArray, counts: IntArray) -> tuple[IntArray, IntArray]:
+    """Add up the counts of equal numbers; as floats, which hold them exactly up to 2⁵³."""
+    found = np.flatnonzero(np.bincount(packed))
+    totals = np.bincount(packed, weights=counts).take(found)
+    return packing.unpack(found), totals.astype(np.int64)
 
 
 def _sum_rows(keys: IntArray, counts: IntArray) -> Cells:

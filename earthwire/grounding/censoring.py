@@ -11,6 +11,7 @@ which callers see a time-out follows from their own patience. Only time-outs wit
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 from scipy import special
@@ -19,6 +20,9 @@ from earthwire.fault_models.latency import Extrapolation
 from earthwire.grounding.moments import Moments
 from earthwire.grounding.tally import BIN_WIDTH, Tally, bin_log_s
 from earthwire.traces.calls import Calls, FloatArray, IntArray
+from earthwire.traces.tool_sequences import ToolSequences
+
+CallsT = TypeVar("CallsT", Calls, ToolSequences)
 
 LIMIT_KINDS = ("timeout", "cancelled")
 """Outcome kinds of a call whose caller did not wait for its end."""
@@ -77,7 +81,7 @@ class Completed:
     extrapolation: Extrapolation | None
 
 
-def limits_as_latencies(calls: Calls, answering: Collection[str] | None = None) -> Calls:
+def limits_as_latencies(calls: CallsT, answering: Collection[str] | None = None) -> CallsT:
     """Turn time-outs with a known limit into ``ok`` calls that last longer than it.
 
     A tool without any ``ok`` call that ended keeps its time-outs: nothing tells that it would ever have answered.
@@ -87,16 +91,18 @@ def limits_as_latencies(calls: Calls, answering: Collection[str] | None = None) 
         answering: tools that did answer, where `calls` are not all there are.
     """
     of_kind = np.isin(calls.kind_names, LIMIT_KINDS)
-    cut = calls.censored & (calls.latency_s > 0)
-    if "ok" not in calls.kind_names or not (cut & of_kind[calls.kind]).any():
+    cut = np.flatnonzero(calls.censored)
+    cut = cut[(calls.latency_s[cut] > 0) & of_kind[calls.kind[cut]]]
+    if "ok" not in calls.kind_names or not len(cut):
         return calls
     ok = calls.kind_names.index("ok")
     if answering is None:
         codes = np.unique(calls.tool[(calls.kind == ok) & (calls.latency_s > 0) & ~calls.censored])
         answering = {calls.tool_names[code] for code in codes}
     answers = np.array([name in answering for name in calls.tool_names], dtype=bool)
-    slow = cut & of_kind[calls.kind] & answers[calls.tool]
-    return replace(calls, kind=np.where(slow, ok, calls.kind))
+    kind = calls.kind.copy()
+    kind[cut[answers[calls.tool[cut]]]] = ok
+    return replace(calls, kind=kind)
 
 
 def kaplan_meier(bins: IntArray, ended: IntArray, cut: IntArray) -> Survival:

@@ -98,4 +98,6 @@ class _Trial:
         """Return how well an engine's simulation is told from the recorded half, at least 0.5."""
         simulated = simulate(with_engine(self.profile, engine), self.held_out, _SEED)
         x, session = yardstick.features(simulated, self.base), self.held_out.session
-        return max(yardstick.two_sample_auc(self.real, session, x, session, _SEED, trees=yardstick.COARSE), 0.5)
+        return max(
+            yardstick.two_sample_auc(self.real, session, x, session, _SEED, trees=yardstick.COARSE), 0.5
+        )

@@ -11,9 +11,10 @@ import numpy as np
 
 from earthwire.fault_models.outcome import START
 from earthwire.fault_models.regime import AGE_BINS
-from earthwire.grounding.cells import Cells, add_groups, count_cells, packing_of, starts_of, sum_cells
+from earthwire.grounding.cells import Cells, add_groups, count_cells, starts_of, sum_cells
 from earthwire.traces.calls import BoolArray, Calls, FloatArray, IntArray
 from earthwire.traces.outcome_kind import is_fault
+from earthwire.traces.tool_sequences import ToolSequences, sequences_of
 
 BIN_WIDTH = 0.01
 """Width of a bin in log latency: at most 0.5 % error on any one latency."""
@@ -63,21 +64,26 @@ class Tally:
 
 def tally(calls: Calls) -> Tally:
     """Count one shard of calls, which holds whole sessions."""
+    return tally_of(sequences_of(calls))
+
+
+def tally_of(calls: ToolSequences) -> Tally:
+    """Count one shard of calls, which holds whole sessions, in the order in which they are counted."""
     kind_names = (*calls.kind_names, START)
     not_drawn = [i for i, name in enumerate(kind_names) if name in NOT_DRAWN]
     drawn = calls.select(~np.isin(calls.kind, not_drawn)) if not_drawn else calls
-    full, cut = _latencies(drawn, ~drawn.censored), _latencies(drawn, drawn.censored)
-    sequences = _sequences(drawn)
+    begins, latencies = drawn.begins, _Latencies.of(drawn)
+    cut = np.flatnonzero(latencies.cut)
     return Tally(
         tool_names=calls.tool_names,
         kind_names=kind_names,
-        latency=count_cells(full.tool, full.kind, full.bins),
-        session_sums=_session_sums(full),
-        censored=count_cells(cut.tool, cut.kind, cut.bins),
-        transitions=_transitions(sequences, start=len(kind_names) - 1),
-        hazards=_hazards(sequences, calls.kind_names),
-        sessions=count_cells(sequences.tool, where=~sequences.follows),
-        on_step=_on_clock_steps(full.latency_s, full.tool),
+        latency=count_cells(drawn.tool, drawn.kind, latencies.bins, where=latencies.full),
+        session_sums=_session_sums(drawn, latencies),
+        censored=count_cells(*(column.take(cut) for column in (drawn.tool, drawn.kind, latencies.bins))),
+        transitions=_transitions(drawn, begins, start=len(kind_names) - 1),
+        hazards=_hazards(drawn, begins),
+        sessions=count_cells(drawn.tool[begins]),
+        on_step=_on_clock_steps(drawn, latencies.full),
         calls=len(calls),
         session_count=calls.session_count,
     )
@@ -127,105 +133,82 @@ def bin_log_s(bins: IntArray) -> FloatArray:
 
 @dataclass(frozen=True, slots=True)
 class _Latencies:
-    """Known latencies, shape (n,)."""
+    """Latencies in bins, shape (n_calls,); calls are not picked out before they are counted, which costs more.
 
-    tool: IntArray
-    kind: IntArray
-    session: IntArray
-    latency_s: FloatArray
+    Attributes:
+        bins: of each call; meaningless where its latency is not known.
+        full: calls whose latency is known in full.
+        cut: calls that are known to have outlived a limit.
+    """
+
     bins: IntArray
+    full: BoolArray
+    cut: BoolArray
+
+    @classmethod
+    def of(cls, calls: ToolSequences) -> "_Latencies":
+        """Sort latencies into bins."""
+        known = calls.latency_s > 0
+        bins = latency_bin(np.where(known, calls.latency_s, 1.0))
+        return cls(bins, known & ~calls.censored, known & calls.censored)
 
 
-def _latencies(calls: Calls, where: BoolArray) -> _Latencies:
-    rows = np.flatnonzero((calls.latency_s > 0) & where)
-    latency_s = calls.latency_s.take(rows)
-    tool, kind, session = (column.take(rows) for column in (calls.tool, calls.kind, calls.session))
-    return _Latencies(tool, kind, session, latency_s, latency_bin(latency_s))
-
-
-@dataclass(frozen=True, slots=True)
-class _Sequences:
-    """Calls sorted by session and tool, shape (n,); `follows` where the one before is of the same session and tool."""
-
-    tool: IntArray
-    kind: IntArray
-    follows: BoolArray
-
-
-def _sequences(calls: Calls) -> _Sequences:
-    packing = packing_of((calls.session, calls.tool, np.array([0, len(calls)])))
-    if packing is None:
-        order = calls.by_tool_in_session
-        tool, session = calls.tool.take(order), calls.session.take(order)
-        follows = np.ones(len(order), dtype=bool)
-        follows[starts_of(tool, session)] = False
-        return _Sequences(tool, calls.kind.take(order), follows)
-    # One sort of whole numbers that hold their own positions is ten times as fast as a sort of positions.
-    _, tool_bits, place_bits = packing.bits
-    keys = np.sort(packing.pack((calls.session, calls.tool, np.arange(len(calls)))))
-    kind = calls.kind.take(keys & ((1 << place_bits) - 1))
-    keys >>= place_bits
-    follows = np.zeros(len(keys), dtype=bool)
-    np.equal(keys[1:], keys[:-1], out=follows[1:])
-    keys &= (1 << tool_bits) - 1
-    keys += packing.low[1]
-    return _Sequences(keys, kind, follows)
-
-
-def _transitions(calls: _Sequences, start: int) -> Cells:
+def _transitions(calls: ToolSequences, begins: BoolArray, start: int) -> Cells:
     """Count outcome kinds by that of the same tool's previous call in the session; `start` where there is none."""
-    previous = np.full(len(calls.kind), start, dtype=np.int64)
-    np.copyto(previous[1:], calls.kind[:-1], where=calls.follows[1:])
+    previous = np.empty(len(calls), dtype=np.int64)
+    previous[1:] = calls.kind[:-1]
+    previous[begins] = start
     return count_cells(calls.tool, previous, calls.kind)
 
 
-def _hazards(calls: _Sequences, kind_names: Sequence[str]) -> Cells:
+def _hazards(calls: ToolSequences, begins: BoolArray) -> Cells:
     """Count how runs of faults, and of other calls, go on or end."""
-    is_bad = np.array([is_fault(name) for name in kind_names], dtype=bool)
+    is_bad = np.array([is_fault(name) for name in calls.kind_names], dtype=bool)
     bad = is_bad.take(calls.kind)
-    leaves, follows = bad[1:] != bad[:-1], calls.follows[1:]
-    starts = np.flatnonzero(np.concatenate(([True], leaves | ~follows))[: len(bad)])
+    leaves = bad[1:] != bad[:-1]
+    starts = np.flatnonzero(np.concatenate(([True], leaves | begins[1:]))[: len(bad)])
     lengths = np.diff(np.append(starts, len(bad)))
     age = np.arange(1, len(bad) + 1) - np.repeat(starts, lengths)
-    asked = np.flatnonzero(follows)
-    bins = _AGE_BIN.take(age.take(asked), mode="clip")
+    bins = _AGE_BIN.take(age[:-1], mode="clip")
     # The last column says whether the run ends, so that calls and ends come from one count.
-    seen = count_cells(calls.tool.take(asked), calls.kind.take(asked), bins, leaves.take(asked))
+    seen = count_cells(calls.tool[:-1], calls.kind[:-1], bins, leaves, where=~begins[1:])
     return sum_cells(seen.keys[:, :3], np.column_stack((seen.counts, seen.counts * seen.keys[:, 3])))
 
 
-def _session_sums(calls: _Latencies) -> Cells:
-    columns = (calls.tool, calls.kind, calls.session, calls.bins)
-    packing = packing_of(columns)
-    if packing is None:
-        rows = np.column_stack(columns)[np.lexsort(columns[::-1])]
-        cells, binned = rows[:, :3], rows[:, 3]
-        starts = starts_of(*cells.T)
-        keys = cells[starts, :2]
-    else:
-        # The bins come along in the lowest bits of what is sorted, so that nothing has to be put in order after it.
-        packed = np.sort(packing.pack(columns))
-        starts = starts_of(packed >> packing.bits[-1])
-        keys = packing.unpack(packed[starts])[:, :2]
-        binned = (packed & ((1 << packing.bits[-1]) - 1)) + packing.low[-1]
-    n = np.diff(np.append(starts, len(binned)))
-    total, squares = add_groups(binned, starts), add_groups(binned * binned, starts)
-    between = np.rint(total.astype(float) ** 2 / np.maximum(n, 1)).astype(np.int64)
-    groups = starts_of(*keys.T)
-    sums = [add_groups(column, groups) for column in (n, total, squares, between, n**2, np.ones_like(n))]
-    return Cells(keys[groups], np.column_stack(sums))
+def _session_sums(calls: ToolSequences, latencies: _Latencies) -> Cells:
+    """Add up bins over sessions, tool by tool: one kind after the other, whose calls lie session by session."""
+    tools = len(calls.tool_names)
+    keys, sums = [np.zeros((0, 2), dtype=np.int64)], [np.zeros((0, 6), dtype=np.int64)]
+    for kind in range(len(calls.kind_names)):
+        rows = np.flatnonzero((calls.kind == kind) & latencies.full)
+        starts = starts_of(calls.sequence.take(rows))
+        bins, tool = latencies.bins.take(rows), calls.tool.take(rows.take(starts))
+        n = np.diff(np.append(starts, len(rows)))
+        total, squares = add_groups(bins, starts), add_groups(bins * bins, starts)
+        between = np.rint(total.astype(float) ** 2 / n)
+        found = np.flatnonzero(np.bincount(tool, minlength=tools))
+        columns = (n, total, squares, between, n * n, np.ones(len(n)))
+        # Floats hold these sums exactly: they stay far below 2⁵³.
+        of_tool = [np.bincount(tool, weights=column).take(found) for column in columns]
+        keys.append(np.column_stack((found, np.full(len(found), kind))))
+        sums.append(np.column_stack(of_tool).astype(np.int64))
+    return sum_cells(np.concatenate(keys), np.concatenate(sums))
 
 
-def _on_clock_steps(latency_s: FloatArray, tool: IntArray) -> Cells:
+def _on_clock_steps(calls: ToolSequences, full: BoolArray) -> Cells:
     """Count the whole multiples of each step; what is a multiple of a coarse step is one of the finer ones too."""
-    parts = []
+    keys, counts = [np.zeros((0, 2), dtype=np.int64)], [np.zeros(0, dtype=np.int64)]
+    latency_s, tool = np.where(full, calls.latency_s, 0.0), calls.tool
     for i in reversed(range(len(CLOCK_STEPS_S))):
         in_steps = latency_s / CLOCK_STEPS_S[i]
-        on_step = (np.abs(in_steps - np.round(in_steps)) < _STEP_TOLERANCE) & (in_steps > 0.5)
-        latency_s, tool = latency_s[on_step], tool[on_step]
-        parts.append(np.column_stack((tool, np.full(len(tool), i))))
-    keys = np.concatenate(parts)
-    return sum_cells(keys, np.ones(len(keys), dtype=np.int64))
+        on_step = np.abs(in_steps - np.rint(in_steps)) < _STEP_TOLERANCE
+        on_step &= in_steps > 0.5
+        rows = np.flatnonzero(on_step)
+        latency_s, tool = latency_s.take(rows), tool.take(rows)
+        cells = count_cells(tool)
+        keys.append(np.column_stack((cells.keys, np.full(len(cells.counts), i))))
+        counts.append(cells.counts)
+    return sum_cells(np.concatenate(keys), np.concatenate(counts))
 
 
 def _positions(names: tuple[str, ...], among: tuple[str, ...]) -> IntArray:

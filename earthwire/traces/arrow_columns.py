@@ -3,14 +3,17 @@
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
-from earthwire.traces.call_columns import FloatArray, IntArray
+from earthwire.traces.call_columns import FloatArray
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+CodeArray = npt.NDArray[np.integer]
 
-def names_and_codes(batch: "pa.RecordBatch", name: str, unknown: str) -> tuple[tuple[str, ...], IntArray]:
+
+def names_and_codes(batch: "pa.RecordBatch", name: str, unknown: str) -> tuple[tuple[str, ...], CodeArray]:
     """Return a string column as names and codes; where it is null, or not there, it is `unknown`."""
     codes, dictionary = coded(batch, name)
     names = tuple(dictionary.to_pylist())
@@ -21,7 +24,7 @@ def _are_known(batch: "pa.RecordBatch", name: str) -> bool:
     return name in batch.schema.names and batch.column(name).null_count == 0
 
 
-def coded(batch: "pa.RecordBatch", name: str) -> tuple[IntArray, "pa.Array"]:
+def coded(batch: "pa.RecordBatch", name: str) -> tuple[CodeArray, "pa.Array"]:
     """Return a string column as codes into a dictionary; where it is null, or not there, its code lies beyond it."""
     import pyarrow as arrow
 
@@ -31,9 +34,17 @@ def coded(batch: "pa.RecordBatch", name: str) -> tuple[IntArray, "pa.Array"]:
     if not hasattr(column, "indices"):
         column = column.dictionary_encode()
     indices = column.indices
-    if indices.null_count:
-        indices = indices.fill_null(len(column.dictionary))
-    return indices.to_numpy(), column.dictionary
+    if not indices.null_count:
+        return indices.to_numpy(), column.dictionary
+    return _with_unknown(indices, len(column.dictionary)), column.dictionary
+
+
+def _with_unknown(indices: "pa.Array", unknown: int) -> CodeArray:
+    """Return codes with `unknown` for null; Arrow's own way of it would load pandas, where that is installed."""
+    codes = np.full(len(indices), unknown, dtype=np.int32)
+    known = indices.is_valid().to_numpy(zero_copy_only=False)
+    codes[known] = indices.drop_null().to_numpy()
+    return codes
 
 
 def numbers(batch: "pa.RecordBatch", name: str) -> FloatArray:

@@ -7,7 +7,7 @@
    them that no one else's presence changes.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from itertools import pairwise
@@ -149,14 +149,18 @@ class CallStore:
         """Return the name of a session of the leading buckets that have names."""
         return self._sessions.name(hashed)
 
-    def add(self, columns: CallColumns, rows: IntArray | None = None) -> None:
+    def add(
+        self, columns: CallColumns, rows: IntArray | None = None, answering: Set[str] | None = None
+    ) -> None:
         """Add calls. What is handed out does not depend on how they are split and in which order they come.
 
         Args:
             columns: the calls.
             rows: positions of those to keep, by default all; of the others, names, times and answers are noted.
+            answering: tools that answer, of all these calls, where that is known.
         """
-        answering = answering_tools(columns, self.measure)
+        if answering is None:
+            answering = answering_tools(columns, latency_ns(columns, self.measure))
         with self._lock:
             tool = _registered(columns.tool.names, self._tools)
             kind = _registered(columns.kind.names, self._kinds)
@@ -297,14 +301,14 @@ def bucket_of(hashes: HashArray) -> npt.NDArray[np.uint8]:
     return (hashes >> np.uint64(64 - BUCKET_BITS)).astype(np.uint8)
 
 
-def answering_tools(columns: CallColumns, measure: LatencyMeasure) -> set[str]:
-    """Return the tools that have an ``ok`` call that was seen to its end."""
+def answering_tools(columns: CallColumns, latency: FloatArray) -> set[str]:
+    """Return the tools that have an ``ok`` call that was seen to its end, given the latency of each call."""
     if "ok" not in columns.kind.names:
         return set()
     ended = columns.kind.codes == columns.kind.names.index("ok")
-    ended &= latency_ns(columns, measure) > 0
+    ended &= latency > 0
     ended &= ~columns.censored
-    answers = np.bincount(columns.tool.codes[ended], minlength=len(columns.tool.names)) > 0
+    answers = np.bincount(columns.tool.codes, weights=ended, minlength=len(columns.tool.names)) > 0
     return {name for name, answered in zip(columns.tool.names, answers.tolist(), strict=False) if answered}
 
 

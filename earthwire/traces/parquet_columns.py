@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, get_args
 
 import numpy as np
 
-from earthwire.traces.arrow_columns import coded, names_and_codes, numbers, plain
+from earthwire.traces.arrow_columns import CodeArray, coded, names_and_codes, numbers, plain
 from earthwire.traces.call_columns import (
     CUT_OFF,
     NO_SESSION,
@@ -239,7 +239,8 @@ def _good_rows(
 def _looks_bad(batch: "pa.RecordBatch") -> BoolArray:
     bad = np.zeros(len(batch), dtype=bool)
     names, tool = names_and_codes(batch, "tool", "")
-    bad |= np.array([not name for name in names], dtype=bool).take(tool)
+    if not all(names):
+        bad |= np.array([not name for name in names], dtype=bool).take(tool)
     for field, allowed in _ALLOWED.items():
         names, codes = names_and_codes(batch, field, allowed[0])
         wrong = np.array([name not in allowed for name in names], dtype=bool)
@@ -291,7 +292,7 @@ def _kinds(batch: "pa.RecordBatch") -> Coded:
     if not len(rows):
         return Coded(tuple(kinds), kind)
     status = numbers(batch, _STATUS)[rows]
-    columns = [outcome[rows], np.where(status >= STATUS_MIN, status, 0).astype(np.int64)]
+    columns: list[CodeArray] = [outcome[rows], np.where(status >= STATUS_MIN, status, 0).astype(np.int64)]
     names: list[tuple[str, ...]] = []
     for field in ("body_class", "rpc_response_status_code", "error_type"):
         of_field, codes = names_and_codes(batch, field, "")

@@ -1,10 +1,11 @@
 """Cuts rows, read one batch after the other, into pieces by row numbers alone: every pass finds the same pieces."""
 
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
 
 import numpy as np
 
-from earthwire.traces.call_columns import CallColumns, CodedSessions, join_columns
+from earthwire.traces.call_columns import CallColumns, CodedSessions, FloatArray, join_columns
 
 PIECE_ROWS = 1 << 18
 """Rows of a piece: what is made of one meanwhile is small beside what is held of all."""
@@ -19,17 +20,22 @@ def in_pieces(blocks: Iterable[CallColumns], first_position: int) -> Iterator[Ca
     """
     held: list[CallColumns] = []
     for block in blocks:
-        number = (block.position - first_position) // PIECE_ROWS
-        bounds = np.flatnonzero(number[1:] != number[:-1]) + 1
-        for rows in np.split(np.arange(len(block)), bounds):
-            if not len(rows):
-                continue
-            if held and (held[0].position[0] - first_position) // PIECE_ROWS != number[rows[0]]:
+        for first, last in pairwise(_bounds(block.position - first_position)):
+            number = (block.position[first] - first_position) // PIECE_ROWS
+            if held and (held[0].position[0] - first_position) // PIECE_ROWS != number:
                 yield join_columns(held)
                 held = []
-            held.append(block if len(rows) == len(block) else block.take(rows))
+            held.append(block if last - first == len(block) else block.take(np.arange(first, last)))
     if held:
         yield join_columns(held)
+
+
+def _bounds(place: FloatArray) -> list[int]:
+    """Return where pieces begin among rising places, and the end of them."""
+    if not len(place):
+        return []
+    ends = np.arange(place[0] // PIECE_ROWS + 1, place[-1] // PIECE_ROWS + 1) * PIECE_ROWS
+    return [0, *np.unique(np.searchsorted(place, ends)).tolist(), len(place)]
 
 
 def sessions_in_pieces(parts: Iterable[CodedSessions]) -> Iterator[list[CodedSessions]]:

@@ -21,8 +21,8 @@ def ordered_calls(columns: CallColumns, rows: IntArray, measure: LatencyMeasure)
         rows: positions of the calls to return, all calls of each of their sessions; rising.
         measure: which of the two times is the latency.
     """
-    tool_names, tool = _ranked(columns.tool)
-    kind_names, kind = _ranked(columns.kind)
+    tool_names, tool = ranked(columns.tool)
+    kind_names, kind = ranked(columns.kind)
     _, by_hash = np.unique(columns.session.hashes, return_inverse=True)
     bits = len(columns).bit_length()
     # One sort of numbers that hold their own positions is ten times as fast as a sort of positions.
@@ -72,7 +72,7 @@ def mended_order(
     return order
 
 
-def _ranked(column: Coded) -> tuple[tuple[str, ...], IntArray]:
+def ranked(column: Coded) -> tuple[tuple[str, ...], IntArray]:
     """Return the sorted names, and the place of each name of the column among them."""
     names = sorted(set(column.names))
     place = {name: i for i, name in enumerate(names)}

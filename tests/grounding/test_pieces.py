@@ -3,10 +3,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from earthwire.grounding import pieces
 from earthwire.grounding.gathered import gather
 from earthwire.grounding.pieces import count_piece
-from earthwire.grounding.tally import merge
 from earthwire.traces.call_columns import CallColumns, columns_from_records
 from earthwire.traces.call_store import CallStore
 from earthwire.traces.record import TraceRecord
@@ -33,12 +31,10 @@ def counted_in(folder: Path, records: list[TraceRecord], parts: list[np.ndarray]
     return gather(store, sample_calls_max=10, counted=early, sampled_buckets=sampled).counts, kept
 
 
-@pytest.mark.parametrize("block_calls", [1 << 16, 7])
 @pytest.mark.parametrize("sampled", [0, 32])
 def test_counts_are_the_same_whether_sessions_are_counted_at_once_or_kept(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block_calls: int, sampled: int
+    tmp_path: Path, sampled: int
 ) -> None:
-    monkeypatch.setattr(pieces, "BLOCK_CALLS", block_calls)
     records = made_records(600)
     whole, _ = counted_in(tmp_path / "all kept", records, [np.arange(600)], sampled=64)
     at_once, kept = counted_in(tmp_path / "at once", records, [np.arange(600)], sampled)
@@ -74,11 +70,10 @@ def test_a_time_out_of_a_tool_that_may_answer_elsewhere_is_kept_with_its_session
         assert_same(counts, counted_in(tmp_path / f"whole {i}", records, [np.arange(4)], sampled=64)[0])
 
 
-def test_blocks_hold_whole_sessions(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pieces, "BLOCK_CALLS", 10)
-    columns = columns_from_records(made_records(300))
+def test_sessions_are_those_that_have_calls_in_the_piece() -> None:
+    columns = columns_from_records(made_records(300)).take(np.arange(10))
     counted = count_piece(columns, census_of(columns), 0, "duration").counts
     assert counted is not None
     sessions = len(np.unique(columns.session.codes))
+    assert sessions < len(columns.session.names)
     assert counted.session_count == sessions
-    assert_same(counted, merge([counted]))
