@@ -53,8 +53,9 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """Silence of the upstream while a response is due (504 above it)."""
     abandoned_s_max: float = 60.0
     """Time that the upstream has to end a response nobody waits for; beyond, its connection is closed."""
-    upstream_idle_s_max: float = 15.0
-    """Age at which an idle upstream connection is not used again."""
+    upstream_idle_s_max: float = 4.0
+    """Age at which an idle upstream connection is not used again. Many servers close theirs after 5 s: a request that
+    meets the close on its way is lost, and unless it is idempotent nobody may send it again."""
     hang_s_max: float = 3600.0
     """Silence of a planned hang; beyond, the connection is closed."""
     linger_s_max: float = 2.0

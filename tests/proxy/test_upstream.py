@@ -9,6 +9,10 @@ import pytest
 
 from earthwire.fault_models.plan import Forward, RelayBody, RelayHead, Wait
 from earthwire.proxy.limits import Limits
+from earthwire.proxy.watchdog import SWEEP_PERIOD_S
+
+COMMON_SERVER_IDLE_S = 5.0
+"""After which uvicorn, Node's own server and Apache close an idle connection, unless they are told otherwise."""
 
 
 def test_base_path_is_put_before_the_target(harness, play):
@@ -80,6 +84,32 @@ def test_idle_connection_that_the_upstream_closed_is_not_used_again(harness, pla
             return statuses
 
     assert play(scenario()) == [b"200"] * 5
+
+
+@pytest.mark.parametrize(("idle_s_max", "connection_count"), [(60.0, 1), (0.0, 3)])
+def test_a_connection_that_was_idle_for_too_long_is_not_used_again(
+    harness, play, idle_s_max, connection_count
+):
+    async def scenario():
+        ports = set()
+
+        async def serve(reader, writer):
+            while await reader.read(1 << 16):
+                ports.add(writer.get_extra_info("peername")[1])
+                writer.write(harness.response())
+
+        limits = Limits(upstream_idle_s_max=idle_s_max)
+        async with harness.server(serve) as port, harness.proxy(port, limits=limits) as running:
+            for _ in range(3):
+                assert (await harness.talk(running.port, harness.get())).startswith(b"HTTP/1.1 200 ")
+        return ports
+
+    assert len(play(scenario())) == connection_count
+
+
+def test_idle_connections_are_given_up_before_common_servers_close_theirs():
+    """The age is counted in sweeps of the watchdog, so that a connection may be one of them older."""
+    assert Limits().upstream_idle_s_max + SWEEP_PERIOD_S < COMMON_SERVER_IDLE_S
 
 
 def test_connections_that_the_upstream_closes_at_once_leave_nothing_behind(harness, play):
