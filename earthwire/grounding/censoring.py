@@ -51,6 +51,7 @@ class Survival:
         limit_log_s: the largest limit; meaningless where `beyond` is 0.
         beyond: probability of outliving it.
         count: calls, ended or cut off.
+        total: probability of each and all before it, shape (n_atoms,).
     """
 
     log_s: FloatArray
@@ -58,10 +59,11 @@ class Survival:
     limit_log_s: float
     beyond: float
     count: int
+    total: FloatArray
 
     def quantile(self, level: float) -> float:
         """Return the log latency that a share `level` of the calls does not exceed; the limit beyond it."""
-        i = int(np.searchsorted(np.cumsum(self.mass), level - 1e-12))
+        i = int(np.searchsorted(self.total, level - 1e-12))
         return float(self.log_s[i]) if i < len(self.log_s) else self.limit_log_s
 
 
@@ -123,6 +125,7 @@ def kaplan_meier(bins: IntArray, ended: IntArray, cut: IntArray) -> Survival:
         float(log_s[cut > 0].max()) if cut.any() else float(log_s[-1]),
         float(survival[-1]) if survival[-1] > 1e-12 else 0.0,
         int(at_risk[0]),
+        np.cumsum(mass[has_ends]),
     )
 
 

@@ -116,8 +116,7 @@ def find_limit(sequences: list[Sequence]) -> Finding | None:
     """Return the limit that sequences under one quota support, or None."""
     if _refusals(sequences) < REFUSALS_MIN:
         return None
-    runs = [run_lengths(sequence.refused) for sequence in sequences]
-    in_turn = _Runs.of(runs)
+    in_turn = _Runs.of(sequences)
     longest = int(in_turn.refused.max())
     best: tuple[float, int, int] | None = None
     for interruption in sorted({int(share * longest) for share in _INTERRUPTION_SHARES}):
@@ -130,7 +129,7 @@ def find_limit(sequences: list[Sequence]) -> Finding | None:
     calls = sum(len(sequence.refused) for sequence in sequences)
     if evidence < EVIDENCE_MIN or quota > QUOTA_CALLS_SHARE_MAX * calls:
         return None
-    cycles = [_cycles(sequence, own, interruption) for sequence, own in zip(sequences, runs, strict=True)]
+    cycles = [_cycles(sequence, interruption) for sequence in sequences]
     return Finding(quota, evidence, cycles)
 
 
@@ -262,13 +261,23 @@ class _Runs:
     before: IntArray
 
     @classmethod
-    def of(cls, runs: list[IntArray]) -> "_Runs":
-        """Join the runs of sequences, each as `run_lengths` gives them."""
-        even = np.concatenate([np.append(own, np.zeros(len(own) % 2, dtype=np.int64)) for own in runs])
-        passed, refused = even[::2], even[1::2]
-        pairs = np.array([(len(own) + 1) // 2 for own in runs])
-        begins = np.repeat(np.cumsum(pairs) - pairs, pairs)
-        return cls(passed, refused, (np.cumsum(passed) - passed)[begins])
+    def of(cls, sequences: list[Sequence]) -> "_Runs":
+        """Find the runs of all sequences at once, each sequence as `run_lengths` would: mostly they are short."""
+        is_refused = np.concatenate([sequence.refused for sequence in sequences])
+        sizes = np.array([len(sequence.refused) for sequence in sequences])
+        opens = np.cumsum(sizes) - sizes
+        starts = np.union1d(opens, np.flatnonzero(is_refused[1:] != is_refused[:-1]) + 1)
+        lengths, is_refused = np.diff(starts, append=len(is_refused)), is_refused[starts]
+        first = np.searchsorted(starts, opens)
+        owner = np.repeat(np.arange(len(opens)), np.diff(first, append=len(starts)))
+        # A sequence that begins refused begins with no pass.
+        place = np.arange(len(starts)) - first[owner] + is_refused[first][owner]
+        pairs = (np.bincount(owner) + is_refused[first] + 1) // 2
+        begins = np.cumsum(pairs) - pairs
+        in_turn = np.zeros((int(pairs.sum()), 2), dtype=np.int64)
+        in_turn[begins[owner] + place // 2, is_refused.astype(np.int64)] = lengths
+        passed, refused = in_turn.T
+        return cls(passed, refused, (np.cumsum(passed) - passed)[np.repeat(begins, pairs)])
 
     def passes_of_full(self, interruption: int) -> IntArray:
         """Return how many calls passed in each window that ends with more than so many refusals in a row."""
@@ -279,14 +288,9 @@ class _Runs:
         return np.asarray(passed[passed > 0])
 
 
-def _cycles(sequence: Sequence, runs: IntArray, interruption: int) -> list[Cycle]:
-    """Cut a sequence into windows: where calls pass again after more than `interruption` refused in a row.
-
-    Args:
-        sequence: the calls.
-        runs: their runs, as `run_lengths` gives them.
-        interruption: refused calls in a row that do not end a window.
-    """
+def _cycles(sequence: Sequence, interruption: int) -> list[Cycle]:
+    """Cut a sequence into windows: where calls pass again after more than `interruption` refused in a row."""
+    runs = run_lengths(sequence.refused)
     bounds = np.concatenate(([0], np.cumsum(runs)))
     cycles, opened, passed, refused = [], 0, 0, 0
     for i, length in enumerate(runs.tolist()):
@@ -325,10 +329,10 @@ def _sequences(refused: BoolArray, start_s: FloatArray, session: IntArray) -> It
     if np.isfinite(start_s).all():
         order = np.lexsort((start_s, session))
         refused, start_s, session = refused[order], start_s[order], session[order]
-    bounds = np.flatnonzero(session[1:] != session[:-1]) + 1
-    for part, times in zip(np.split(refused, bounds), np.split(start_s, bounds), strict=True):
-        yield Sequence(part, times)
+    bounds = (np.flatnonzero(session[1:] != session[:-1]) + 1).tolist()
+    for first, last in pairwise([0, *bounds, len(session)]):
+        yield Sequence(refused[first:last], start_s[first:last])
 
 
 def _refusals(sequences: list[Sequence]) -> int:
-    return sum(int(sequence.refused.sum()) for sequence in sequences)
+    return int(np.concatenate([sequence.refused for sequence in sequences]).sum())

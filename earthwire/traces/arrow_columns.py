@@ -34,17 +34,9 @@ def coded(batch: "pa.RecordBatch", name: str) -> tuple[CodeArray, "pa.Array"]:
     if not hasattr(column, "indices"):
         column = column.dictionary_encode()
     indices = column.indices
-    if not indices.null_count:
-        return indices.to_numpy(), column.dictionary
-    return _with_unknown(indices, len(column.dictionary)), column.dictionary
-
-
-def _with_unknown(indices: "pa.Array", unknown: int) -> CodeArray:
-    """Return codes with `unknown` for null; Arrow's own way of it would load pandas, where that is installed."""
-    codes = np.full(len(indices), unknown, dtype=np.int32)
-    known = indices.is_valid().to_numpy(zero_copy_only=False)
-    codes[known] = indices.drop_null().to_numpy()
-    return codes
+    if indices.null_count:
+        indices = indices.fill_null(len(column.dictionary))
+    return indices.to_numpy(), column.dictionary
 
 
 def numbers(batch: "pa.RecordBatch", name: str) -> FloatArray:

@@ -9,7 +9,8 @@ from earthwire.fault_models.call import Call
 from earthwire.fault_models.rate_limit import REFUSED
 from earthwire.fault_models.simulation import Simulation
 from earthwire.grounding.calibrate import calibrate
-from earthwire.grounding.rate_limits import Sequence, find_limit, rate_limits, window_s
+from earthwire.grounding.rate_limits import Sequence, _Runs, find_limit, rate_limits, window_s
+from earthwire.grounding.regimes import run_lengths
 from earthwire.traces.calls import BoolArray
 from tests.grounding.synthetic import calls_of
 
@@ -170,3 +171,19 @@ def test_the_limits_of_recorded_endpoints_are_found_and_reproduced():
         assert sum(simulated) == sum(recorded) == 130
         assert runs(simulated)[:2] == runs(recorded)[:2]
         assert runs(simulated)[2] == (False, 10)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_runs_of_all_sequences_are_those_of_each(seed: int):
+    rng = np.random.default_rng(seed)
+    parts = [rng.random(rng.integers(1, 9)) < 0.5 for _ in range(30)]
+    found = _Runs.of([sequence(part) for part in parts])
+    passed, refused, before = [], [], []
+    for part in parts:
+        runs, passed_so_far = run_lengths(part).tolist(), sum(passed)
+        passed += runs[::2]
+        refused += runs[1::2] + [0] * (len(runs) % 2)
+        before += [passed_so_far] * len(runs[::2])
+    assert found.passed.tolist() == passed
+    assert found.refused.tolist() == refused
+    assert found.before.tolist() == before
