@@ -225,7 +225,7 @@ def start(
     try:
         config = msgspec.structs.replace(serve_config(recipe, planner), admin=admin)
         announce = announcement(config, planner, recipe.profile is not None)
-        reread = None if read is None else _reread(read, recipe, planner)
+        reread = None if read is None else _reread(read, recipe, planner, admin)
         if worker_count > 1 and config.unix_path is not None:
             fail("--unix goes with one worker: several share a port, not a socket file")
         if worker_count == 1:
@@ -295,7 +295,7 @@ def _replay_config(replay: ReplaySection, recipe: RecipeFile) -> "ReplayConfig":
 
 
 def _reread(
-    read: Callable[[], RecipeFile], recipe: RecipeFile, planner: "Planner"
+    read: Callable[[], RecipeFile], recipe: RecipeFile, planner: "Planner", admin: "AdminConfig | None"
 ) -> Callable[[], "tuple[ServeConfig, Planner] | None"]:
     """Return what reads the recipe anew; it returns None where that changes nothing."""
     from earthwire.proxy.serve_config import ServeError
@@ -307,7 +307,7 @@ def _reread(
         try:
             wanted = read()
             new_planner = planner_of(wanted)
-            config = serve_config(wanted, new_planner)
+            config = msgspec.structs.replace(serve_config(wanted, new_planner), admin=admin)
         except SystemExit as ended:
             # What ends a command that starts must not end a proxy that serves; the message is out already.
             raise ServeError("see the error above") from ended

@@ -2,7 +2,8 @@
 
 The supervisor serves nothing itself, and reads no request. What the workers share they inherit from it: the reserved
 ports, the mailboxes for connections that are another's, and the counters of written records. None of it is lost with a
-worker. What is lost with one is what it remembered of its episodes: their calls count from 0 again, which is said.
+worker. What is lost with one is what it remembered of its episodes. The index of their calls is in its recording, from
+which the next worker goes on; without one, or where plans depend on time, they count from 0 again, which is said.
 """
 
 import contextlib
@@ -26,7 +27,15 @@ from earthwire.proxy.replay_upstream import ReplayConfig
 from earthwire.proxy.running import Reread, run, said_of
 from earthwire.proxy.serve_config import ServeConfig, ServeError
 from earthwire.proxy.server import Proxy
-from earthwire.proxy.workers import Mailboxes, Placement, Scoreboard, Worker, open_mailboxes
+from earthwire.proxy.workers import (
+    Mailboxes,
+    Placement,
+    Resuming,
+    Scoreboard,
+    TooManyCallsError,
+    Worker,
+    open_mailboxes,
+)
 
 WORKERS_MAX = 64
 BACKOFF_S_MIN = 0.1
@@ -109,6 +118,7 @@ class Supervisor:
         self._lifeline, self._held_lifeline = socket.socketpair()
         self.scoreboard = Scoreboard(worker_count)
         self._places = [_Place(index) for index in range(worker_count)]
+        self._resuming = Resuming(config.record_path, worker_count)
         self._wake, self._wake_writer = socket.socketpair()
         self._wake_writer.setblocking(False)
         self._stopping = False
@@ -171,6 +181,8 @@ class Supervisor:
                 said.send(None)
 
         try:
+            if said is None:
+                self._resume(index)
             run(self._config, self._planner, started, self._warn, reread=self._reread, worker=worker)
         except (ServeError, ValueError, OSError) as error:
             if said is None:
@@ -178,6 +190,13 @@ class Supervisor:
             else:
                 said.send(str(error))
             raise SystemExit(1) from error
+
+    def _resume(self, index: int) -> None:
+        """Have the planner of a worker that takes another's place go on after the calls that are recorded."""
+        try:
+            self._resuming.resume(index, self._planner)
+        except TooManyCallsError as error:
+            self._warn(f"worker {index}: {error}: its episodes start again at call 0")
 
     def _watch(self) -> None:
         """Wait for the end of a worker or a signal, and do what follows from it."""
@@ -210,10 +229,11 @@ class Supervisor:
         code = process.exitcode or 0
         how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
         written = self.scoreboard.written_count(place.index)
+        goes_on = self._resuming.goes_on(place.index, self._planner)
+        then = "go on after the calls that are recorded" if goes_on else "start again at call 0"
         self._warn(
             f"worker {place.index} (process {process.pid}) {how}; the {written} records it has written are safe, "
-            "its calls in flight are lost, its episodes start again at call 0; the next one starts in "
-            f"{place.backoff_s:g} s"
+            f"its calls in flight are lost, its episodes {then}; the next one starts in {place.backoff_s:g} s"
         )
         process.close()
 
@@ -230,8 +250,12 @@ class Supervisor:
         if served is None:
             return
         config, self._planner = served
-        # Workers that start later get what the others serve; where they listen does not change.
-        self._config = msgspec.structs.replace(config, host=self._config.host, port=self._config.port)
+        self._resuming.begin()
+        # Workers that start later get what the others serve; where they listen and record does not change.
+        old = self._config
+        self._config = msgspec.structs.replace(
+            config, host=old.host, port=old.port, record_path=old.record_path, admin=old.admin
+        )
         for place in self._places:
             if place.process is not None and place.process.pid is not None:
                 os.kill(place.process.pid, signal.SIGHUP)

@@ -150,6 +150,15 @@ def test_new_calls_get_the_new_profile(serving):
     assert hashes[0] != hashes[-1]
 
 
+def test_nothing_is_said_of_what_did_not_change(serving):
+    """It had been: what was read anew knew nothing of the admin side."""
+    write_profile(serving.profile, 0.3)
+    serving.process.send_signal(signal.SIGHUP)
+    line = serving.heard("the recipe was read again|stays as it is").string
+    until_new(serving, lambda took_s: took_s >= 0.3)
+    assert "stays as it is" not in line + serving.stop()
+
+
 def test_a_call_under_way_ends_as_it_began(serving):
     write_profile(serving.profile, 0.8)
     serving.reload("the recipe was read again")

@@ -7,6 +7,7 @@ from earthwire.proxy.workers.placed_client import (
     PlacedRequestParser,
 )
 from earthwire.proxy.workers.placement import Placement, worker_of
+from earthwire.proxy.workers.resuming import Resuming, TooManyCallsError
 from earthwire.proxy.workers.scoreboard import Scoreboard
 from earthwire.proxy.workers.worker import Worker
 
@@ -17,7 +18,9 @@ __all__ = [
     "PlacedClientConnection",
     "PlacedRequestParser",
     "Placement",
+    "Resuming",
     "Scoreboard",
+    "TooManyCallsError",
     "Worker",
     "open_mailboxes",
     "worker_of",
