@@ -38,26 +38,28 @@ def calibrate(
     as_json: Annotated[bool, typer.Option("--json", help="Print a summary as JSON.")] = False,
 ) -> None:
     """Learn from traces how tools behave, and write it as a profile that people can read and review."""
+    from earthwire.cli.choice_process import choice_process
     from earthwire.cli.gathering import gather_traces
     from earthwire.cli.progress import late_progress
     from earthwire.config.profile_file import profile_text
     from earthwire.grounding.calibrate import calibrate as fit
 
     _check_output(profile, traces)
-    with late_progress() as progress:
-        read = gather_traces(traces, skip_bad_lines, progress)
-    with late_status() as status:
-        status("fitting the laws")
-        provenance = msgspec.structs.replace(read.provenance, licence=licence)
-        fitted = fit(
-            read.gathered.calls,
-            provenance,
-            read.payloads,
-            counts=read.gathered.counts,
-            weighs_age=not all_ages_alike,
-        )
-        status("writing the profile")
-        write_whole(profile, profile_text(fitted))
+    with choice_process() as choice:
+        with late_progress() as progress:
+            read = gather_traces(traces, skip_bad_lines, progress, on_many=choice.start)
+        with late_status() as status:
+            status("fitting the laws")
+            fitted = fit(
+                read.gathered.calls,
+                msgspec.structs.replace(read.provenance, licence=licence),
+                read.payloads,
+                counts=read.gathered.counts,
+                weighs_age=not all_ages_alike,
+                begin_choice=choice.begin,
+            )
+            status("writing the profile")
+            write_whole(profile, profile_text(fitted))
     if as_json:
         print(json.dumps(_summary(fitted, profile, client_timeout)))
     else:

@@ -102,13 +102,19 @@ class _Run:
         return self.file.first_position + sum(self.shape.row_counts[: self.groups.start])
 
 
-def gather_traces(paths: Iterable[Path], skip_bad_lines: bool, progress: LateProgress) -> GatheredTraces:
+def gather_traces(
+    paths: Iterable[Path],
+    skip_bad_lines: bool,
+    progress: LateProgress,
+    on_many: Callable[[], None] | None = None,
+) -> GatheredTraces:
     """Read trace files and directories.
 
     Args:
         paths: files in any known format, or directories of them.
         skip_bad_lines: leave bad records out and say so, instead of stopping at the first one.
         progress: is told what is done.
+        on_many: called as soon as it is known that there are more calls than fitting takes one by one.
 
     Raises:
         TraceFileError: if a file, or a record in it, cannot be read, or nothing was read at all.
@@ -119,6 +125,8 @@ def gather_traces(paths: Iterable[Path], skip_bad_lines: bool, progress: LatePro
         digests = [pool.submit(sha256_of, file.path) for file in files]
         reading = _Reading(files, bad_line_reporter() if skip_bad_lines else None, progress, pool)
         reading.read_records()
+        if on_many is not None and sample_size(reading.call_count) < reading.call_count:
+            on_many()
         store = reading.read_columns(Path(folder))
         if not store.call_count:
             raise TraceFileError(files[0].path, "holds no records")

@@ -1,6 +1,6 @@
 """Learns a profile from calls."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Literal, NamedTuple
 
 import msgspec
@@ -31,6 +31,9 @@ from earthwire.grounding.tally import CLOCK_STEPS_S, Tally, tally
 from earthwire.traces.calls import Calls, IntArray
 from earthwire.traces.outcome_kind import is_client_error, is_fault
 
+BeginChoice = Callable[[Calls], Callable[[], Engine]]
+"""Begins to choose an engine from calls with known latencies, and returns what waits for it."""
+
 _CLOCK_CALLS_MIN = 20
 _CLOCK_SHARE_MIN = 0.99
 
@@ -44,6 +47,7 @@ def calibrate(
     counts: Tally | None = None,
     has_intervals: bool = True,
     weighs_age: bool = True,
+    begin_choice: BeginChoice | None = None,
 ) -> Profile:
     """Fit all laws of all tools.
 
@@ -56,6 +60,7 @@ def calibrate(
         counts: of all calls, where `calls` is a sample of them under the same codes.
         has_intervals: whether to state how sure the parameters are.
         weighs_age: whether to look for drift, and to weight sessions by age where it is found.
+        begin_choice: begins what `choose_engine` does elsewhere; by default it is done here, after all else.
 
     Raises:
         ValueError: if there are no calls.
@@ -65,15 +70,27 @@ def calibrate(
     drift = measure_drift(calls) if weighs_age else None
     if drift is not None and drift.half_life_s is not None:
         calls, counts = recent(calls, drift.half_life_s), None
-    if engine == "auto":
-        engine = choose_engine(calls.timed(), fit_laws)
-    profile = with_engine(fit_laws(calls, payloads, counts), engine)
+    chosen = _begun(engine, calls, begin_choice)
+    profile = fit_laws(calls, payloads, counts)
+    intervals = state_intervals(calls, profile) if has_intervals else None
+    profile = with_engine(profile, chosen())
     return msgspec.structs.replace(
         profile,
         provenance=provenance or Provenance(),
-        intervals=state_intervals(calls, profile) if has_intervals else None,
+        intervals=intervals,
         drift=drift,
     )
+
+
+def _begun(
+    engine: Engine | Literal["auto"], calls: Calls, begin_choice: BeginChoice | None
+) -> Callable[[], Engine]:
+    """Begin the choice of the engine, where there is one; return what waits for it."""
+    if engine != "auto":
+        given: Engine = engine
+        return lambda: given
+    timed = calls.timed()
+    return begin_choice(timed) if begin_choice is not None else lambda: choose_engine(timed, fit_laws)
 
 
 def fit_laws(calls: Calls, payloads: PayloadBank | None = None, counts: Tally | None = None) -> Profile:
