@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from earthwire.cli.console import fail
-from earthwire.config.recipe import RecipeFile
+from earthwire.config.recipe import WORKERS_MAX, RecipeFile
 
 
 def written_recipe(recipe: Path | None) -> dict[str, object]:
@@ -86,6 +86,10 @@ def _option_problem(location: tuple[int | str, ...], value: object, message: str
             return f"--profile: {message.removeprefix('Value error, ')}"
         case ("severity",):
             return f"--severity: {value!r} is not in [0, 8]"
+        case ("listen", "workers"):
+            return f"--workers: {value!r} is not in [1, {WORKERS_MAX}]"
+        case ("listen",) if "unix" in message:
+            return "--unix goes with one worker: several share a port, not a socket file"
         case ("listen",):
             return "--tls-key: is that of a --tls-cert; give both"
         case ("upstream_tls",):

@@ -1,5 +1,6 @@
 """``earthwire serve``: put the proxy between an agent and its tools."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -140,11 +141,13 @@ def serve(
     admin_port: AdminPort = None,
     admin_token_file: AdminTokenFile = None,
     workers: Annotated[
-        int,
+        int | None,
         typer.Option(
-            "--workers", min=1, help="Processes; each episode has one of them. Plans do not depend on it."
+            "--workers",
+            min=1,
+            help="Processes; each episode has one of them. Plans do not depend on it. Without a recipe: 1.",
         ),
-    ] = 1,
+    ] = None,
 ) -> None:
     """Serve simulated tools: point the agent's base URL at the address that is printed.
 
@@ -175,14 +178,16 @@ def serve(
         merged = {**written_recipe(recipe), **options}
         update_section(merged, "replay", {"on_miss": on_miss, "timing": timing})
         update_section(merged, "listen", {"host": host, "port": port, "allow_public": allow_public or None})
+        update_section(merged, "listen", {"workers": workers})
         update_section(merged, "listen", paths_as_text(unix=unix, certificate=tls_cert, key=tls_key))
         update_section(
             merged, "upstream_tls", paths_as_text(ca=upstream_ca, certificate=upstream_cert, key=upstream_key)
         )
         return validated_recipe(merged)
 
-    admin = admin_config(admin_port, admin_token_file, workers)
-    start(read(), client_timeout, upstream_recording, read, workers, admin)
+    merged_recipe = read()
+    admin = admin_config(admin_port, admin_token_file, merged_recipe.listen.workers)
+    start(merged_recipe, client_timeout, upstream_recording, read, admin)
 
 
 def start(
@@ -190,7 +195,6 @@ def start(
     client_timeout_s: float | None = None,
     upstream_recording: Path | None = None,
     read: Callable[[], RecipeFile] | None = None,
-    worker_count: int = 1,
     admin: "AdminConfig | None" = None,
 ) -> None:
     """Run the proxy that a recipe describes until it is told to stop.
@@ -200,7 +204,6 @@ def start(
         client_timeout_s: patience of the client, to be told how often it will give up; changes nothing else.
         upstream_recording: tells a grounded simulation what the upstream takes by itself.
         read: reads the recipe anew, on SIGHUP.
-        worker_count: processes that serve it.
         admin: where its admin side listens, or None.
     """
     from earthwire.cli.recipe_channels import RunEnd
@@ -211,6 +214,7 @@ def start(
     from earthwire.proxy.serve_config import ServeError
     from earthwire.proxy.supervisor import run_workers
 
+    worker_count = recipe.listen.workers
     end = RunEnd(recipe, worker_count)
     client_timeout_s = recipe.client_timeout_s if client_timeout_s is None else client_timeout_s
     planner = planner_of(recipe)
@@ -226,8 +230,6 @@ def start(
         config = msgspec.structs.replace(serve_config(recipe, planner), admin=admin)
         announce = announcement(config, planner, recipe.profile is not None)
         reread = None if read is None else _reread(read, recipe, planner, admin)
-        if worker_count > 1 and config.unix_path is not None:
-            fail("--unix goes with one worker: several share a port, not a socket file")
         if worker_count == 1:
             run(config, planner, announce, warn, reread)
         else:
@@ -301,6 +303,7 @@ def _reread(
     from earthwire.proxy.serve_config import ServeError
 
     served = (recipe, planner.profile_hash)
+    spokesman = os.getpid()
 
     def reread() -> "tuple[ServeConfig, Planner] | None":
         nonlocal served
@@ -314,6 +317,8 @@ def _reread(
         if (wanted, new_planner.profile_hash) == served and wanted.replay is None:
             return None
         served = (wanted, new_planner.profile_hash)
+        if wanted.listen.workers != recipe.listen.workers and os.getpid() == spokesman:
+            warn("listen.workers: changed in the recipe, and stays as it is until the next start")
         return config, new_planner
 
     return reread

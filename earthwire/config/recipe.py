@@ -47,6 +47,10 @@ class CertificateSection(Section):
         return self
 
 
+WORKERS_MAX = 64
+"""Most processes that serve together."""
+
+
 class ListenSection(CertificateSection):
     """Where the proxy listens."""
 
@@ -54,6 +58,20 @@ class ListenSection(CertificateSection):
     port: Annotated[Port, Field(description="TCP port; 0: any free one.")] = 8900
     allow_public: Annotated[bool, Field(description="Listen on an address other machines can reach.")] = False
     unix: Annotated[str | None, Field(description="Socket file to listen on instead of a port.")] = None
+    workers: Annotated[
+        int,
+        Field(
+            ge=1,
+            le=WORKERS_MAX,
+            description="Processes of `earthwire serve`; each episode has one of them. Plans do not depend on it.",
+        ),
+    ] = 1
+
+    @model_validator(mode="after")
+    def _workers_share_a_port(self) -> Self:
+        if self.unix is not None and self.workers > 1:
+            raise ValueError("`unix` goes with one worker: several share a port, not a socket file")
+        return self
 
 
 class UpstreamTlsSection(CertificateSection):

@@ -18,6 +18,7 @@ from multiprocessing.context import ForkProcess
 
 import msgspec
 
+from earthwire.config.recipe import WORKERS_MAX
 from earthwire.fault_models.grounded import GroundedSimulation
 from earthwire.proxy.admin_config import AdminConfig
 from earthwire.proxy.listening import check_host, listen_problem, warn_on_stderr
@@ -37,7 +38,6 @@ from earthwire.proxy.workers import (
     open_mailboxes,
 )
 
-WORKERS_MAX = 64
 BACKOFF_S_MIN = 0.1
 BACKOFF_S_MAX = 10.0
 STEADY_S = 10.0

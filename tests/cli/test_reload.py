@@ -41,9 +41,10 @@ class Serving:
     def __init__(self, folder: Path, tool_port: int, worker_count: int) -> None:
         self.profile, self.recipe = folder / "tools.yaml", folder / "recipe.yaml"
         self.record = folder / "calls.jsonl"
+        self.worker_count = worker_count
         self.write_recipe(tool_port)
         command = "from earthwire.cli.main import main; main()"
-        arguments = ["serve", str(self.recipe), "--workers", str(worker_count), "--admin-port", "0"]
+        arguments = ["serve", str(self.recipe), "--admin-port", "0"]
         self.process = subprocess.Popen(
             [sys.executable, "-c", command, *arguments],
             stdout=subprocess.PIPE,
@@ -57,9 +58,10 @@ class Serving:
         self.port = int(found[1])
         self.admin_port = int(self.heard(r"admin API[^:]*: http://127\.0\.0\.1:(\d+)")[1])
 
-    def write_recipe(self, tool_port: int, seed: int = 3) -> None:
+    def write_recipe(self, tool_port: int, seed: int = 3, workers: int | None = None) -> None:
+        workers = self.worker_count if workers is None else workers
         self.recipe.write_text(
-            f"earthwire_recipe: 1\nprofile: tools.yaml\nseed: {seed}\nlisten: {{port: 0}}\n"
+            f"earthwire_recipe: 1\nprofile: tools.yaml\nseed: {seed}\nlisten: {{port: 0, workers: {workers}}}\n"
             f"routes: {{tool: {{upstream: 'http://127.0.0.1:{tool_port}'}}}}\nrecord: {{path: calls.jsonl}}\n"
         )
 
@@ -157,6 +159,13 @@ def test_nothing_is_said_of_what_did_not_change(serving):
     line = serving.heard("the recipe was read again|stays as it is").string
     until_new(serving, lambda took_s: took_s >= 0.3)
     assert "stays as it is" not in line + serving.stop()
+
+
+def test_a_number_of_workers_that_changes_is_said_once(serving, instant_tool):
+    serving.write_recipe(instant_tool, seed=5, workers=3)
+    serving.process.send_signal(signal.SIGHUP)
+    serving.heard("listen.workers: changed in the recipe, and stays as it is")
+    assert "listen.workers" not in serving.stop()
 
 
 def test_a_call_under_way_ends_as_it_began(serving):

@@ -95,6 +95,7 @@ def test_socket_file_is_served_and_taken_away_at_the_end(tool_url: str, tmp_path
     ("options", "problem"),
     [
         (("--unix", "p.sock", "--workers", "2"), "--unix goes with one worker"),
+        (("--workers", "65"), "--workers: 65 is not in [1, 64]"),
         (("--tls-key", "k.pem"), "--tls-key: is that of a --tls-cert; give both"),
         (("--upstream-key", "k.pem"), "--upstream-key: is that of an --upstream-cert; give both"),
         (("--tls-cert", "absent.pem"), "absent.pem: not PEM files of a certificate and its key"),

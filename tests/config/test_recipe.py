@@ -84,6 +84,11 @@ def test_a_recipe_with_nothing_to_answer_with_is_refused(tmp_path: Path, text: s
     ("text", "expected"),
     [
         (SMALL + "sed: 7\n", "3:1: sed: unknown key; did you mean `seed`?"),
+        (
+            SMALL + "listen: {workers: 65}\n",
+            "3:19: listen.workers: 65: input should be less than or equal to 64",
+        ),
+        (SMALL + "listen: {unix: a.sock, workers: 2}\n", "3:1: listen: `unix` goes with one worker"),
         (SMALL + "listen: {prot: 80}\n", "3:10: listen.prot: unknown key; did you mean `port`?"),
         (
             SMALL + "listen: {port: 65536}\n",
