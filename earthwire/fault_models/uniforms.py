@@ -2,16 +2,20 @@
 
 A counter-based generator (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC'11) has no state that
 calls could share: any call's numbers can be computed at any time, in any order, in any process. The keyed function
-here is BLAKE2b (RFC 7693) rather than the Philox of that paper: one hash yields the eight uniforms of a call in
-1 µs of plain Python, where numpy's Philox takes 9 µs to set up for a single call.
+here is SHAKE128 (FIPS 202) rather than the Philox of that paper: it yields the uniforms of `BLOCK_CALLS` calls in
+2 µs of plain Python, where numpy's Philox takes 9 µs to set up alone.
 """
 
 import hashlib
 import struct
 from enum import IntEnum
 
-_UNPACK = struct.Struct("<8I").unpack
 _PACK = struct.Struct("<Q").pack
+_UNPACK = struct.Struct("<8I").unpack_from
+_CALL_BYTES = 32
+BLOCK_CALLS = 8
+"""Calls whose numbers come from one hash."""
+_BLOCK_BYTES = BLOCK_CALLS * _CALL_BYTES
 CELL = 2.0**-32
 """Distance of neighbouring uniforms."""
 
@@ -40,29 +44,30 @@ class UniformStream:
         scope: what the stream belongs to, for example (episode, tool); order matters.
     """
 
-    __slots__ = ("_keyed",)
+    __slots__ = ("_block", "_block_number", "_keyed")
 
     def __init__(self, seed: int, *scope: str) -> None:
         # Lengths go in front of the parts, so that ("ab", "c") and ("a", "bc") are different streams.
         material = b"".join(_PACK(len(part)) + part for part in (str(seed).encode(), *map(str.encode, scope)))
-        key = hashlib.blake2b(material, digest_size=32).digest()
-        self._keyed = hashlib.blake2b(key=key, digest_size=32)
+        self._keyed = hashlib.shake_128(material)
+        # Of the block that was asked for last: calls come in turn.
+        self._block_number = -1
+        self._block = b""
 
     def digests(self, indexes: range) -> bytes:
-        """Return what `at` makes numbers of, for many calls: 8 little-endian 32-bit integers each."""
-        copy, parts = self._keyed.copy, []
-        for packed in map(_PACK, indexes):
-            one = copy()
-            one.update(packed)
-            parts.append(one.digest())
-        return b"".join(parts)
+        """Return what `at` makes numbers of, for many calls in turn: 8 little-endian 32-bit integers each."""
+        first, last = indexes.start // BLOCK_CALLS, (indexes.stop - 1) // BLOCK_CALLS
+        start = (indexes.start - first * BLOCK_CALLS) * _CALL_BYTES
+        blocks = b"".join(map(self._hashed, range(first, last + 1)))
+        return blocks[start : start + len(indexes) * _CALL_BYTES]
 
     def at(self, index: int) -> tuple[float, ...]:
         """Return the 8 uniforms of call `index`, each in the open interval (0, 1), by `Purpose`."""
-        keyed = self._keyed.copy()
-        keyed.update(_PACK(index))
+        number = index // BLOCK_CALLS
+        if number != self._block_number:
+            self._block, self._block_number = self._hashed(number), number
         # 32 bits and a half: the middle of a cell is exact in a double, so neither 0 nor 1 can come out.
-        a, b, c, d, e, f, g, h = _UNPACK(keyed.digest())
+        a, b, c, d, e, f, g, h = _UNPACK(self._block, index % BLOCK_CALLS * _CALL_BYTES)
         return (
             (a + 0.5) * CELL,
             (b + 0.5) * CELL,
@@ -73,3 +78,9 @@ class UniformStream:
             (g + 0.5) * CELL,
             (h + 0.5) * CELL,
         )
+
+    def _hashed(self, number: int) -> bytes:
+        """Return the numbers of a block of calls."""
+        keyed = self._keyed.copy()
+        keyed.update(_PACK(number))
+        return keyed.digest(_BLOCK_BYTES)

@@ -17,6 +17,13 @@ class Flow(Protocol):
         """Read again; may be called while not paused."""
 
 
+class Waiter(Protocol):
+    """Who is to be told of a change."""
+
+    def fire(self) -> None:
+        """Go on."""
+
+
 class Body(msgspec.Struct, eq=False):
     """Buffered bytes of one message body, in order, with a bound that pauses its source.
 
@@ -40,7 +47,7 @@ class Body(msgspec.Struct, eq=False):
     trailers: bytes = b""
     _chunks: list[bytes] = []
     _held_bytes: int = 0
-    _waiter: Signal | None = None
+    _waiter: Waiter | None = None
     _discarding: bool = False
     _kept: list[bytes] | None = None
     _kept_bytes_max: int = 0
@@ -161,8 +168,8 @@ class Body(msgspec.Struct, eq=False):
         self._waiter = waiter = Signal()
         return waiter
 
-    def share_waiter(self, waiter: Signal) -> None:
-        """Have a signal that waits for something else fire at the next change of this body, too."""
+    def share_waiter(self, waiter: Waiter) -> None:
+        """Have what waits for something else, too, fire at the next change of this body."""
         self._waiter = waiter
 
     async def ended(self) -> None:

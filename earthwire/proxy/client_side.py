@@ -4,6 +4,7 @@ import asyncio
 import math
 import socket
 from collections.abc import Callable, Coroutine
+from typing import Protocol
 
 from earthwire.proxy.body import Body
 from earthwire.proxy.connection import Connection
@@ -19,6 +20,13 @@ CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _FIRST_LOOK_S = 0.005
 _LOOKS_MAX = 10
 """A reset that answers what was sent comes within a round trip: it is looked for at doubling intervals, 5 s in all."""
+
+
+class TakenCall(Protocol):
+    """A call that is under way without a fiber."""
+
+    def hand_over(self) -> None:
+        """Have the fiber go on with it."""
 
 
 class ClientLeftError(ConnectionError):
@@ -39,6 +47,9 @@ class ClientConnection(Connection):
         answer_begun: bytes of the present answer have been sent.
         draining: this connection ends after the call that is under way.
         reused: it has served a call before the present one.
+        take: may take a request as soon as it is parsed; one that it takes (True) needs no fiber. None takes none.
+        taken: the call that was taken, while it lasts.
+        begun: what a call has come to that was taken and now needs the fiber after all.
 
     Args:
         loop: the running loop.
@@ -62,9 +73,12 @@ class ClientConnection(Connection):
         "_serve",
         "_watchdog",
         "answer_begun",
+        "begun",
         "draining",
         "left",
         "reused",
+        "take",
+        "taken",
     )
 
     def __init__(
@@ -79,6 +93,9 @@ class ClientConnection(Connection):
         self.left = False
         self.draining = False
         self.reused = False
+        self.take: Callable[[ClientConnection, Request], bool] | None = None
+        self.taken: TakenCall | None = None
+        self.begun: object = None
         self._limits = limits
         self._watchdog = watchdog
         self._serve = serve
@@ -116,7 +133,7 @@ class ClientConnection(Connection):
             return
         parser.pending = parser.pending + data if parser.pending else data
         waiter = self._request_waiter
-        if waiter is not None:
+        if waiter is not None and self.taken is None:
             self._parse(waiter)
         elif len(parser.pending) > self._limits.head_bytes_max:
             self.pause_reading()
@@ -147,6 +164,8 @@ class ClientConnection(Connection):
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop serving (called by the loop)."""
         self.left = True
+        if self.taken is not None:
+            self.taken.hand_over()
         self._watchdog.unwatch(self)
         self._parser.fail_body(ClientLeftError("the client left"))
         self._parser.close()
@@ -205,6 +224,34 @@ class ClientConnection(Connection):
             raise self._refusal
         return request
 
+    def answered(self) -> None:
+        """Go on after a call that was taken and is over."""
+        self.taken = None
+        self.reused = True
+        self._busy = False
+        waiter = self._request_waiter
+        if waiter is None or self.closed or self.draining:
+            self._end_waiting()
+            return
+        if self.reading_paused:
+            self.resume_reading()
+        self.overdue_at_s = self._watchdog.horizon_s + self._limits.client_idle_s_max
+        if self._parser.pending:
+            self._parse(waiter)
+        if self._sent_all and not self._busy:
+            self._end_waiting()
+
+    def hand_over(self, request: Request, begun: object) -> None:
+        """Have the fiber go on with a call that was taken.
+
+        Args:
+            request: of the call.
+            begun: what it has come to.
+        """
+        self.taken = None
+        self.begun = begun
+        self._serve_by_fiber(request)
+
     def begin_tunnel(self) -> Body:
         """Return all that the client says from now on: it speaks another protocol, and no further request comes."""
         body = self._parser.begin_tunnel()
@@ -234,7 +281,7 @@ class ClientConnection(Connection):
     def stop_when_idle(self) -> None:
         """Serve no further request: end now if none is under way."""
         self.draining = True
-        if self._request_waiter is not None:
+        if self._request_waiter is not None and self.taken is None:
             self._end_waiting()
 
     def end(self, has_unread_input: bool) -> None:
@@ -268,10 +315,13 @@ class ClientConnection(Connection):
         if request is None:
             self._head_started()
             return
-        self._request_waiter = None
-        self._request = request
         self._begin(request)
-        waiter.fire()
+        if self.take is None or not self.take(self, request):
+            self._serve_by_fiber(request)
+
+    def _serve_by_fiber(self, request: Request) -> None:
+        self._request = request
+        self._end_waiting()
 
     def _begin(self, request: Request) -> None:
         self._busy = True

@@ -9,6 +9,7 @@ from earthwire.proxy.call_opening import CallOpening
 from earthwire.proxy.call_record import CLASSIFIED_BYTES_MAX, Ending, FinishedCall
 from earthwire.proxy.client_side import CONTINUE, ClientConnection, ClientLeftError
 from earthwire.proxy.clock import Clock, RealClock
+from earthwire.proxy.exchange import ResponseHead
 from earthwire.proxy.kept_bodies import with_bodies
 from earthwire.proxy.limits import Limits
 from earthwire.proxy.mcp.record import mcp_record
@@ -17,8 +18,10 @@ from earthwire.proxy.perform import Performance
 from earthwire.proxy.recorder import Recorder
 from earthwire.proxy.refusal import RequestRefusedError, UpstreamError
 from earthwire.proxy.request import Request
-from earthwire.proxy.response_writer import response_writer
+from earthwire.proxy.response_writer import response_writer, written_whole
 from earthwire.proxy.spending import Spending
+from earthwire.proxy.upstream import LiveSource
+from earthwire.proxy.usual_call import UsualCall, last_byte_of_relay
 
 
 class Handler:
@@ -70,19 +73,20 @@ class Handler:
         """Serve the requests of one connection, in order, until it ends."""
         self.clients.add(client)
         self.no_clients.clear()
+        client.take = self._take
         has_unread_input = False
         try:
             while (request := await client.next_request()) is not None:
+                if client.write_full:
+                    await client.drain()
+                if self._recorder is not None and self._recorder.full:
+                    await self._recorder.room()
                 reusable = await self._answer(client, request)
                 has_unread_input = not request.body.complete
                 if not reusable:
                     break
                 if not request.body.complete and not await client.settle(request):
                     break
-                if client.write_full:
-                    await client.drain()
-                if self._recorder is not None and self._recorder.full:
-                    await self._recorder.room()
         except RequestRefusedError as refusal:
             has_unread_input = True
             self._refuse(client, None, refusal)
@@ -95,8 +99,58 @@ class Handler:
             if not self.clients:
                 self.no_clients.set()
 
+    def _take(self, client: ClientConnection, request: Request) -> bool:
+        """Begin a call where its request was parsed; False leaves that to the fiber of the connection."""
+        recorder, opening = self._recorder, self.opening
+        is_plain = request.headers.plain and request.body.complete and request.line.method != "HEAD"
+        if not is_plain or self._keeps_requests or client.write_full or (recorder and recorder.full):
+            return False
+        try:
+            destination, tool = opening.lead(request.line.method, request.line.target)
+            source = destination.route.source
+            if type(source) is not LiveSource or destination.route.mcp is not None or client.draining:
+                return False
+            context = opening.plain_call(request, destination, tool)
+        except RequestRefusedError:
+            return False
+        last_byte_s = last_byte_of_relay(context.drawn.plan.steps) if context.run is None else None
+        exchange = None if last_byte_s is None else source.forward_at_once(request, context.target)
+        if last_byte_s is None or exchange is None:
+            client.hand_over(request, self._performance(client, context))
+            return True
+        due_s = request.arrival_s + last_byte_s
+        call = UsualCall(client, context, exchange, due_s, self._finish_usual, self._hand_over_usual)
+        opening.inflight_count += 1
+        client.taken = call
+        exchange.body.share_waiter(call)
+        return True
+
+    def _finish_usual(self, call: UsualCall, head: ResponseHead, body: bytes, ended_s: float) -> None:
+        """Record a call that was answered whole."""
+        self.opening.inflight_count -= 1
+        recorder = self._recorder
+        if recorder is None:
+            return
+        client, context = call.client, call.context
+        writer = written_whole(client, head, body, ended_s, self._kept_bytes_max)
+        plan, clock = context.drawn.plan, self._clock
+        performance = Performance(
+            client, context, plan, clock, self._limits, writer, None, head, call.exchange.origin
+        )
+        recorder.add(FinishedCall(performance, None, ended_s, self._epoch_ns, clock.lag_s))
+
+    def _hand_over_usual(self, call: UsualCall) -> None:
+        """Leave the rest of a call to the fiber of its connection."""
+        self.opening.inflight_count -= 1
+        performance = self._performance(call.client, call.context)
+        performance.forwarded(call.exchange)
+        call.client.hand_over(call.context.request, performance)
+
     async def _answer(self, client: ClientConnection, request: Request) -> bool:
         """Answer one request and record it; tell whether the connection can serve another."""
+        begun, client.begun = client.begun, None
+        if isinstance(begun, Performance):
+            return await self._perform(begun)
         opening = self.opening
         try:
             destination, tool = opening.lead(request.line.method, request.line.target)
@@ -110,12 +164,15 @@ class Handler:
         except RequestRefusedError as refusal:
             self._refuse(client, request, refusal)
             return False
-        performance = self._performance(client, context)
-        steps = performance.plan.steps if context.mcp is None else context.mcp.steps(performance.plan)
+        return await self._perform(self._performance(client, context))
+
+    async def _perform(self, performance: Performance) -> bool:
+        """Perform the plan of a call and record it; tell whether its connection can serve another."""
+        client, context, opening = performance.client, performance.context, self.opening
         ending: Ending | None = None
         opening.inflight_count += 1
         try:
-            await performance.run(steps)
+            await performance.run(performance.steps_left())
         except (UpstreamError, RequestRefusedError, ClientLeftError, asyncio.CancelledError) as error:
             ending = ending_of_failure(performance, error, stopping=self.stopping)
         finally:

@@ -84,7 +84,7 @@ class Performance(msgspec.Struct, eq=False):
             elif type(step) is Forward:
                 context = self.context
                 exchange = await context.route.source.forward(request, context.target, context.episode)
-                self.exchange, self.source_origin = exchange, exchange.origin
+                self.forwarded(exchange)
                 if isinstance(exchange, NotedExchange):
                     self.notes = exchange.notes
                 if exchange.recorded_plan is not None:
@@ -116,6 +116,17 @@ class Performance(msgspec.Struct, eq=False):
                 if self.aborted is not None:
                     return
         self.writer.flush()
+
+    def steps_left(self) -> tuple[Step, ...]:
+        """Return the steps that are to be performed: all of the plan but for a request that was forwarded already."""
+        mcp = self.context.mcp
+        if mcp is not None:
+            return mcp.steps(self.plan)
+        return self.plan.steps if self.exchange is None else self.plan.steps[1:]
+
+    def forwarded(self, exchange: Exchange) -> None:
+        """Note that the request was sent on."""
+        self.exchange, self.source_origin = exchange, exchange.origin
 
     def relay_head(self, head: ResponseHead) -> None:
         """Stage a head; if it switches to another protocol, what the client says passes from now on."""

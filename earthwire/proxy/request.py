@@ -34,6 +34,7 @@ class RequestHeaders(msgspec.Struct, frozen=True):
         upgrades: the client wishes to speak WebSocket on this connection.
         own_origin: it named this proxy as its Origin, which is left out of `fields` and `forwarded`: the upstream is to
             see its own.
+        plain: nothing of it asks for more than an answer on a connection that stays open.
     """
 
     fields: Fields
@@ -47,6 +48,7 @@ class RequestHeaders(msgspec.Struct, frozen=True):
     host: bytes | None = None
     upgrades: bool = False
     own_origin: bool = False
+    plain: bool = False
 
 
 class Request(msgspec.Struct, frozen=True):

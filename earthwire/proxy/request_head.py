@@ -104,19 +104,22 @@ class RequestHeadReader:
             fields = [field for field in fields if field[0].lower() != b"origin"]
         upgrades = b"upgrade" in special and _wishes_websocket(special[b"upgrade"], connections, version)
         upgrades = upgrades and not chunked and not content_length
+        keep_alive = keeps_alive(version, connections) if connections else version == "1.1"
+        expects_continue = b"expect" in special and _expects_continue(special[b"expect"], version)
         # By position, in the order of the fields: every head that is new comes through here.
         return RequestHeaders(
             fields,
             _forwarded(fields, content_length, chunked=chunked, upgrades=upgrades),
             content_length,
             chunked,
-            keeps_alive(version, connections) if connections else version == "1.1",
+            keep_alive,
             version == "1.0",
-            b"expect" in special and _expects_continue(special[b"expect"], version),
+            expects_continue,
             episodes[-1].decode("latin-1") if episodes else episode_in_baggage(parsed.baggage),
             special[b"host"][0] if b"host" in special else None,
             upgrades,
             own_origin,
+            keep_alive and version == "1.1" and not expects_continue and not upgrades,
         )
 
     def _refusal(self, error: httptools.HttpParserError, head: bytes) -> RequestRefusedError:

@@ -213,3 +213,36 @@ def response_writer(client: ClientConnection, request: Request, kept_bytes_max: 
         headers.keep_alive and not client.draining,
         kept_bytes_max,
     )
+
+
+def written_whole(
+    client: ClientConnection, head: ResponseHead, body: bytes, written_s: float, kept_bytes_max: int
+) -> ResponseWriter:
+    """Return the writer of a response that was relayed whole, in one piece, as if it had written it.
+
+    Args:
+        client: connection that it was written to.
+        head, body: of the upstream's response.
+        written_s: when (monotonic).
+        kept_bytes_max: how much of the body is kept for the trace record.
+    """
+    body_bytes = len(body)
+    # By position, in the order of the fields: nearly every call comes through here.
+    return ResponseWriter(
+        client,
+        False,
+        False,
+        True,
+        kept_bytes_max,
+        head.status,
+        head.content_type,
+        head.content_length,
+        body_bytes,
+        written_s,
+        written_s,
+        None,
+        0,
+        b"",
+        b"",
+        [body] if body_bytes <= kept_bytes_max else [],
+    )

@@ -81,29 +81,50 @@ class LiveSource:
 
     async def forward(self, request: Request, target: str, episode: str) -> "LiveExchange":
         """Send a request to the upstream (see `earthwire.proxy.exchange.Source`)."""
-        method, headers, body = request.line.method, request.headers, request.body
-        first_line = f"{method}{self._before_target}{target}{self._after_target}"
-        if headers.own_origin:
-            first_line += self._origin
-        data = first_line.encode("ascii") + headers.forwarded
+        headers, body = request.headers, request.body
         whole = body.complete
-        if body.error is not None:
-            # Refused before anything was sent: the upstream need not see the beginning of it.
-            raise body.error
-        if body is not NO_BODY:
-            start = body.take()
-            data += chunk(start) if headers.chunked else start
-            if whole and headers.chunked:
-                data += last_chunk(body.trailers)
+        data = self._request_bytes(request, target)
         connection = self._pop() or await self.connect()
         may_repeat = whole and not headers.upgrades
-        exchange = LiveExchange(self, connection, data if may_repeat else None, method, NO_BODY)
+        exchange = LiveExchange(self, connection, data if may_repeat else None, request.line.method, NO_BODY)
         exchange.begin(data)
         if headers.upgrades:
             connection.parser.upgrade_asked = True
         if not whole:
             await exchange.send_rest(request)
         return exchange
+
+    def forward_at_once(self, request: Request, target: str) -> "LiveExchange | None":
+        """Send a request that is whole, and wishes for no other protocol; None if no connection is idle."""
+        connection = self._pop()
+        if connection is None:
+            return None
+        data = self._request_bytes(request, target)
+        exchange = LiveExchange(self, connection, data, request.line.method, NO_BODY)
+        exchange.begin(data)
+        return exchange
+
+    def _request_bytes(self, request: Request, target: str) -> bytes:
+        """Return the head and as much of the body as is there.
+
+        Raises:
+            RequestRefusedError: if the body was refused before anything was sent: the upstream need not see its
+                beginning.
+        """
+        headers, body = request.headers, request.body
+        first_line = f"{request.line.method}{self._before_target}{target}{self._after_target}"
+        if headers.own_origin:
+            first_line += self._origin
+        data = first_line.encode("ascii") + headers.forwarded
+        if body is NO_BODY:
+            return data
+        if body.error is not None:
+            raise body.error
+        start = body.take()
+        data += chunk(start) if headers.chunked else start
+        if body.complete and headers.chunked:
+            data += last_chunk(body.trailers)
+        return data
 
     async def connect(self) -> UpstreamConnection:
         """Open a connection.
@@ -255,6 +276,11 @@ class LiveExchange(msgspec.Struct, eq=False):
     body: Body
     _head: ResponseHead | None = None
     _uplink: Fiber | None = None
+
+    @property
+    def whole_head(self) -> ResponseHead | None:
+        """Head of a response that is complete; None before."""
+        return self._head
 
     def begin(self, data: bytes) -> None:
         """Send the request, or the first bytes of it."""
