@@ -25,24 +25,24 @@ PieceCut = Literal["events", "parts", "fragments"]
 
 
 @final
-class Forward(msgspec.Struct, frozen=True, tag="forward", gc=False):
+class Forward(msgspec.Struct, frozen=True, array_like=True, tag="forward", gc=False):
     """Send the request upstream now; later `Relay` steps pass on what comes back."""
 
 
 @final
-class Wait(msgspec.Struct, frozen=True, tag="wait", gc=False):
+class Wait(msgspec.Struct, frozen=True, array_like=True, tag="wait", gc=False):
     """Wait until `until_s` seconds after the arrival of the request."""
 
     until_s: float
 
 
 @final
-class RelayHead(msgspec.Struct, frozen=True, tag="relay_head", gc=False):
+class RelayHead(msgspec.Struct, frozen=True, array_like=True, tag="relay_head", gc=False):
     """Pass on the status line and headers of the upstream's response, as soon as they are there."""
 
 
 @final
-class RelayBody(msgspec.Struct, frozen=True, tag="relay_body", gc=False):
+class RelayBody(msgspec.Struct, frozen=True, array_like=True, tag="relay_body", gc=False):
     """Pass on the upstream's body as it comes; its last bytes leave no earlier than `last_byte_s`.
 
     With `fraction` below 1 only that part of the body is sent (rounded down, in bytes), under the unchanged head.
@@ -53,7 +53,7 @@ class RelayBody(msgspec.Struct, frozen=True, tag="relay_body", gc=False):
 
 
 @final
-class RelayFalseHead(msgspec.Struct, frozen=True, tag="relay_false_head"):
+class RelayFalseHead(msgspec.Struct, frozen=True, array_like=True, tag="relay_false_head"):
     """Pass on the upstream's status line and headers, with statements that are not true of the body behind them.
 
     `headers` holds (name, value) pairs in place of the fields of that name, if there are any; fields named in `without`
@@ -68,7 +68,7 @@ class RelayFalseHead(msgspec.Struct, frozen=True, tag="relay_false_head"):
 
 
 @final
-class RelayPart(msgspec.Struct, frozen=True, tag="relay_part", gc=False):
+class RelayPart(msgspec.Struct, frozen=True, array_like=True, tag="relay_part", gc=False):
     """Pass on the next `byte_count` bytes of the upstream's body, or all of them, as they come.
 
     The end of a chunked body is never sent. Later steps pass on the rest.
@@ -78,12 +78,12 @@ class RelayPart(msgspec.Struct, frozen=True, tag="relay_part", gc=False):
 
 
 @final
-class LoseReply(msgspec.Struct, frozen=True, tag="lose_reply", gc=False):
+class LoseReply(msgspec.Struct, frozen=True, array_like=True, tag="lose_reply", gc=False):
     """Read the upstream's whole response and send nothing of it: the upstream has done its work, its answer is lost."""
 
 
 @final
-class RelayPieces(msgspec.Struct, frozen=True, tag="relay_pieces"):
+class RelayPieces(msgspec.Struct, frozen=True, array_like=True, tag="relay_pieces"):
     """Pass on the upstream's body in pieces, the first no earlier than ``due_s[0]`` and the last than ``due_s[-1]``.
 
     What a piece is, `cut` says. ``events``: an event of an event stream, or a chunk as it comes; a body of declared
@@ -98,7 +98,7 @@ class RelayPieces(msgspec.Struct, frozen=True, tag="relay_pieces"):
 
 
 @final
-class RelayDamaged(msgspec.Struct, frozen=True, tag="relay_damaged"):
+class RelayDamaged(msgspec.Struct, frozen=True, array_like=True, tag="relay_damaged"):
     """Pass on the upstream's response with its body damaged; stands in place of both `RelayHead` and `RelayBody`.
 
     A body that nothing can be damaged about, or that is no success, is passed on as it is.
@@ -116,7 +116,7 @@ class RelayDamaged(msgspec.Struct, frozen=True, tag="relay_damaged"):
 
 
 @final
-class RelayAnswer(msgspec.Struct, frozen=True, tag="relay_answer", gc=False):
+class RelayAnswer(msgspec.Struct, frozen=True, array_like=True, tag="relay_answer", gc=False):
     """Pass on the response to a request of JSON-RPC, of which only the answer itself is due at a time.
 
     In a stream of events, what the server says before its answer passes at once: the client may have to react to it.
@@ -132,7 +132,7 @@ class RelayAnswer(msgspec.Struct, frozen=True, tag="relay_answer", gc=False):
 
 
 @final
-class Head(msgspec.Struct, frozen=True, tag="head"):
+class Head(msgspec.Struct, frozen=True, array_like=True, tag="head"):
     """Send a status line and headers of our own.
 
     `headers` holds (name, value) pairs without ``Content-Length``, which is `content_length`; it may promise more
@@ -146,21 +146,21 @@ class Head(msgspec.Struct, frozen=True, tag="head"):
 
 
 @final
-class Body(msgspec.Struct, frozen=True, tag="body", gc=False):
+class Body(msgspec.Struct, frozen=True, array_like=True, tag="body", gc=False):
     """Send these bytes of body."""
 
     data: bytes
 
 
 @final
-class Raw(msgspec.Struct, frozen=True, tag="raw", gc=False):
+class Raw(msgspec.Struct, frozen=True, array_like=True, tag="raw", gc=False):
     """Send these bytes as they are, outside of all framing; the connection serves no other call."""
 
     data: bytes
 
 
 @final
-class Abort(msgspec.Struct, frozen=True, tag="abort", gc=False):
+class Abort(msgspec.Struct, frozen=True, array_like=True, tag="abort", gc=False):
     """End the connection: with a reset (``rst``), in order (``fin``), or not at all (``hang``).
 
     A hang is silence until the client leaves.
@@ -170,7 +170,7 @@ class Abort(msgspec.Struct, frozen=True, tag="abort", gc=False):
 
 
 @final
-class AbortReused(msgspec.Struct, frozen=True, tag="abort_reused", gc=False):
+class AbortReused(msgspec.Struct, frozen=True, array_like=True, tag="abort_reused", gc=False):
     """End the connection as `Abort` does if it has served a call before; on a new one go on with the next step."""
 
     how: AbortHow
@@ -195,7 +195,7 @@ Step = (
 )
 
 
-class Plan(msgspec.Struct, frozen=True):
+class Plan(msgspec.Struct, frozen=True, array_like=True):
     """One concrete decision for one call.
 
     Attributes:

@@ -7,9 +7,11 @@ import msgspec
 from earthwire.fault_models.channels import CHANNELS_ATTRIBUTE
 from earthwire.fault_models.plan import Head, Plan, plan_digest
 from earthwire.fault_models.reward.usage import usage_of
+from earthwire.proxy.call_context import CallContext
 from earthwire.proxy.episode_time import broken_off_in_episode_time, in_episode_time
+from earthwire.proxy.exchange import ResponseHead
 from earthwire.proxy.perform import Performance
-from earthwire.proxy.response_writer import CHUNKS_TIMED_MAX, ResponseWriter
+from earthwire.proxy.response_writer import CHUNKS_TIMED_MAX
 from earthwire.proxy.served_record import ServedRecord
 from earthwire.traces.body_class import classify_body, is_stream_type
 from earthwire.traces.http_outcome import http_outcome
@@ -55,36 +57,98 @@ class Ending(msgspec.Struct, frozen=True, gc=False):
 
 
 class FinishedCall(msgspec.Struct, frozen=True):
-    """A call that is over and of which a record is to be made.
+    """A call that is over and of which a record is to be made: what of it is known then, and nothing that lives on.
 
     Attributes:
-        performance: what was performed.
+        context: the call.
+        plan: that was performed.
         ending: how it ended; None if the plan was performed to its end, which then tells.
+        origin: who made the response: ``upstream`` or ``replay`` where theirs was relayed whole, else ``injected``.
         ended_s: when it ended (monotonic).
         epoch_ns: nanoseconds since 1970 at monotonic time 0.
         lag_s: how late the proxy's own loop was when it ended.
+        head: of the upstream's response, or None.
+        status: HTTP status that the client got, or None.
+        content_type: that the client got, or None.
+        declared_bytes: Content-Length that the client got, or None.
+        body_bytes: of the body that the client got.
+        body: its first bytes: all of it unless `body_bytes` is larger.
+        first_byte_s: when the first bytes were written (monotonic), or None.
+        complete: the response is one that the client can tell to be whole.
+        head_only: the request asked for a head only.
+        aborted: how the plan ended the connection, or None.
+        tail: the end of a stream that is not in `body` whole.
+        chunk_times_s: when parts of the body of a stream were written (monotonic); None where it is no stream.
+        lost_status: of a response that the upstream gave and the client never got, or None.
+        notes: what channels did to request and answer, or None where there are no channels.
     """
 
-    performance: Performance
+    context: CallContext
+    plan: Plan
     ending: Ending | None
+    origin: Origin
     ended_s: float
     epoch_ns: int
-    lag_s: float = 0.0
+    lag_s: float
+    head: ResponseHead | None
+    status: int | None
+    content_type: str | None
+    declared_bytes: int | None
+    body_bytes: int
+    body: bytes
+    first_byte_s: float | None
+    complete: bool = True
+    head_only: bool = False
+    aborted: str | None = None
+    tail: bytes = b""
+    chunk_times_s: list[float] | None = None
+    lost_status: int | None = None
+    notes: dict[str, int] | None = None
 
     def record(self) -> ServedRecord:
         """Return its trace record."""
-        performance, ending = self.performance, self.ending
-        body_class = None
+        ending, body_class = self.ending, None
         if ending is None:
-            body_class = body_class_of(performance)
-            ending = ending_of(performance, origin_of(performance), body_class)
+            body_class = body_class_of(self)
+            ending = ending_of(self, body_class)
         record = _served_record(self, ending, body_class)
-        run = performance.context.run
+        run = self.context.run
         if run is None or not run.is_simulated:
             return record
         if self.ending is not None:
-            return broken_off_in_episode_time(record, performance.context)
-        return in_episode_time(record, performance.context, performance.plan)
+            return broken_off_in_episode_time(record, self.context)
+        return in_episode_time(record, self.context, self.plan)
+
+
+def finished_call(
+    performance: Performance, ending: Ending | None, ended_s: float, epoch_ns: int, lag_s: float
+) -> FinishedCall:
+    """Return what is known of a call whose plan was performed as far as it got."""
+    writer = performance.writer
+    # By position, in the order of the fields.
+    return FinishedCall(
+        performance.context,
+        performance.plan,
+        ending,
+        origin_of(performance),
+        ended_s,
+        epoch_ns,
+        lag_s,
+        performance.head,
+        writer.status,
+        writer.content_type,
+        writer.declared_bytes,
+        writer.body_bytes,
+        writer.kept_body(),
+        writer.first_byte_s,
+        writer.complete,
+        writer.head_only,
+        performance.aborted,
+        writer.tail,
+        writer.chunk_times_s,
+        performance.lost_status,
+        performance.notes,
+    )
 
 
 def origin_of(performance: Performance) -> Origin:
@@ -96,59 +160,56 @@ def origin_of(performance: Performance) -> Origin:
     return performance.source_origin
 
 
-def ending_of(performance: Performance, origin: Origin, body_class: BodyClass | None) -> Ending:
+def ending_of(call: FinishedCall, body_class: BodyClass | None) -> Ending:
     """Return how a performed plan ended.
 
     Args:
-        performance: after its last step.
-        origin: ``upstream`` or ``replay`` where the whole response was relayed, else ``injected``.
+        call: after its last step.
         body_class: of the whole body, if it is known.
     """
-    plan, writer = performance.plan, performance.writer
-    status = writer.status
-    if performance.aborted is not None or not writer.complete:
-        return _broken_ending(plan, performance.aborted, writer)
+    kind, origin, status = call.plan.outcome, call.origin, call.status
+    if call.aborted is not None or not call.complete:
+        return _broken_ending(call)
     assert status is not None
-    outcome = outcome_of_kind(plan.outcome) if origin == "injected" else "ok"
+    outcome = outcome_of_kind(kind) if origin == "injected" else "ok"
     if outcome == "ok" and (status >= 400 or body_class in _DOUBTFUL):
-        outcome = http_outcome(status, writer.content_type, _body_to_judge(writer, body_class), body_class)
+        judged = None if body_class is None else call.body
+        outcome = http_outcome(status, call.content_type, judged, body_class)
     if outcome == "ok" and origin != "injected" and body_class == "json_object":
-        outcome = "semantic_error" if _says_error(writer.kept_body()) else "ok"
-    return Ending(outcome, origin, status, refinement_of_kind(plan.outcome) if origin == "injected" else None)
+        outcome = "semantic_error" if _says_error(call.body) else "ok"
+    return Ending(outcome, origin, status, refinement_of_kind(kind) if origin == "injected" else None)
 
 
-def body_class_of(performance: Performance) -> BodyClass | None:
+def body_class_of(call: FinishedCall) -> BodyClass | None:
     """Return the class of the body that was sent, where that is cheap to know."""
-    writer, head = performance.writer, performance.head
-    if writer.body_bytes == 0:
-        return "empty" if writer.status is not None and not writer.head_only else None
-    if writer.body_bytes > CLASSIFIED_BYTES_MAX:
+    if call.body_bytes == 0:
+        return "empty" if call.status is not None and not call.head_only else None
+    if call.body_bytes > CLASSIFIED_BYTES_MAX:
         return None
-    if head is not None and head.content_encoding is not None:
+    if call.head is not None and call.head.content_encoding is not None:
         return None
-    body = writer.kept_body()
-    return "json_object" if _is_json_object(body) else classify_body(body, writer.content_type)
+    body = call.body
+    return "json_object" if _is_json_object(body) else classify_body(body, call.content_type)
 
 
 def _served_record(call: FinishedCall, ending: Ending, body_class: BodyClass | None) -> ServedRecord:
-    performance, epoch_ns = call.performance, call.epoch_ns
-    context, plan = performance.context, performance.plan
-    request, planner = context.request, context.route.planner
-    writer, head = performance.writer, performance.head
-    arrival_s, first_s = request.arrival_s, writer.first_byte_s
+    context, plan, epoch_ns, head = call.context, call.plan, call.epoch_ns, call.head
+    request, route, drawn, episode = context.request, context.route, context.drawn, context.episode
+    line, planner = request.line, route.planner
+    arrival_s, first_s = request.arrival_s, call.first_byte_s
     duration_ns = int((call.ended_s - arrival_s) * NANOSECONDS_PER_SECOND)
-    lag_s = max(context.lag_s, call.lag_s)
     due_ns = int(plan.last_byte_s * NANOSECONDS_PER_SECOND)
-    streams, chunk_count, chunk_gaps_ns = _NO_CHUNKS if writer.chunk_times_s is None else _chunks(writer)
-    input_tokens, output_tokens = _tokens(writer) if request.line.method == "POST" else _NO_TOKENS
+    lag_s = max(context.lag_s, call.lag_s)
+    streams, chunk_count, chunk_gaps_ns = _NO_CHUNKS if call.chunk_times_s is None else _chunks(call)
+    input_tokens, output_tokens = _tokens(call) if line.method == "POST" else _NO_TOKENS
     # By position, in the order of the fields: by name this would take as long as all the rest of a record.
     return ServedRecord(
         context.tool,
         "earthwire",
-        context.episode,
+        episode,
         context.seq,
-        request.line.method,
-        context.route.source.server_address,
+        line.method,
+        route.source.server_address,
         epoch_ns + int(arrival_s * NANOSECONDS_PER_SECOND),
         duration_ns,
         None if first_s is None else int((first_s - arrival_s) * NANOSECONDS_PER_SECOND),
@@ -162,9 +223,9 @@ def _served_record(call: FinishedCall, ending: Ending, body_class: BodyClass | N
         ending.error_message,
         _planned_retry_after_s(plan) if head is None else _seconds(head.retry_after),
         request.body.received_bytes,
-        writer.body_bytes,
-        writer.declared_bytes,
-        writer.content_type,
+        call.body_bytes,
+        call.declared_bytes,
+        call.content_type,
         body_class,
         streams,
         chunk_count,
@@ -173,8 +234,8 @@ def _served_record(call: FinishedCall, ending: Ending, body_class: BodyClass | N
         output_tokens,
         context.inflight_count,
         ending.origin,
-        context.episode,
-        context.drawn.call_index,
+        episode,
+        drawn.call_index,
         planner.seed,
         planner.profile_hash,
         plan.outcome,
@@ -184,37 +245,35 @@ def _served_record(call: FinishedCall, ending: Ending, body_class: BodyClass | N
         plan_digest(plan),
         duration_ns - due_ns if due_ns > 0 and _is_timed(ending) else None,
         int(lag_s * NANOSECONDS_PER_SECOND),
-        _attributes(performance),
+        drawn.conditions if call.lost_status is None and not call.notes else _attributes(call),
     )
 
 
-def _chunks(writer: ResponseWriter) -> _Chunks:
+def _chunks(call: FinishedCall) -> _Chunks:
     """Return whether a response was a stream, in how many chunks it was sent, and the gaps between them."""
-    times_s = writer.chunk_times_s or []
-    is_stream = is_stream_type(writer.content_type) or None
+    times_s = call.chunk_times_s or []
+    is_stream = is_stream_type(call.content_type) or None
     if len(times_s) >= CHUNKS_TIMED_MAX:
         return is_stream, None, None
     gaps_ns = [int((after - before) * NANOSECONDS_PER_SECOND) for before, after in pairwise(times_s)]
     return is_stream, len(times_s), gaps_ns
 
 
-def _tokens(writer: ResponseWriter) -> _Tokens:
+def _tokens(call: FinishedCall) -> _Tokens:
     """Return the tokens that a model's answer says it read and wrote; None where it does not say."""
-    usage = usage_of(writer.telling_body())
+    usage = usage_of(call.body + call.tail)
     return usage.input_tokens or None, usage.output_tokens or None
 
 
-def _attributes(performance: Performance) -> str | None:
+def _attributes(call: FinishedCall) -> str:
     """Return what shaped the plan; with it what channels did, and an answer that the client never got."""
-    conditions = performance.context.drawn.conditions
-    if performance.lost_status is None and not performance.notes:
-        return conditions
+    conditions = call.context.drawn.conditions
     values = msgspec.json.decode(conditions, type=dict[str, object]) if conditions else {}
-    if performance.lost_status is not None:
+    if call.lost_status is not None:
         # The upstream did its work although the client got no answer of it.
-        values["lost_reply_status"] = performance.lost_status
-    if performance.notes:
-        values[CHANNELS_ATTRIBUTE] = performance.notes
+        values["lost_reply_status"] = call.lost_status
+    if call.notes:
+        values[CHANNELS_ATTRIBUTE] = call.notes
     return msgspec.json.encode(values).decode()
 
 
@@ -228,16 +287,17 @@ def _is_timed(ending: Ending) -> bool:
     return ending.censoring == "none" and ending.origin != "proxy"
 
 
-def _broken_ending(plan: Plan, aborted: str | None, writer: ResponseWriter) -> Ending:
-    planned = outcome_of_kind(plan.outcome)
+def _broken_ending(call: FinishedCall) -> Ending:
+    kind, aborted = call.plan.outcome, call.aborted
+    planned = outcome_of_kind(kind)
     outcome: Outcome = "conn_error" if planned == "ok" else planned
     error_type = _ABORT_ERROR_TYPES[aborted or "fin"]
-    if writer.status is not None:
-        error_type = refinement_of_kind(plan.outcome) or "body_cut"
+    if call.status is not None:
+        error_type = refinement_of_kind(kind) or "body_cut"
     return Ending(
         outcome,
         "injected",
-        writer.status,
+        call.status,
         _ABORT_ERROR_TYPES["hang"] if aborted == "hang" else error_type,
         censoring="right" if aborted == "hang" else "none",
     )
@@ -245,10 +305,6 @@ def _broken_ending(plan: Plan, aborted: str | None, writer: ResponseWriter) -> E
 
 def _planned_rpc_code(plan: Plan) -> str | None:
     return plan.outcome.partition(":")[2] or None
-
-
-def _body_to_judge(writer: ResponseWriter, body_class: BodyClass | None) -> bytes | None:
-    return None if body_class is None else writer.kept_body()
 
 
 def _planned_retry_after_s(plan: Plan) -> float | None:

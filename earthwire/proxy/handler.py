@@ -6,7 +6,7 @@ import time
 from earthwire.proxy.call_context import CallContext
 from earthwire.proxy.call_failure import ending_of_failure, refused_record, send_error
 from earthwire.proxy.call_opening import CallOpening
-from earthwire.proxy.call_record import CLASSIFIED_BYTES_MAX, Ending, FinishedCall
+from earthwire.proxy.call_record import CLASSIFIED_BYTES_MAX, Ending, FinishedCall, finished_call
 from earthwire.proxy.client_side import CONTINUE, ClientConnection, ClientLeftError
 from earthwire.proxy.clock import Clock, RealClock
 from earthwire.proxy.exchange import ResponseHead
@@ -18,7 +18,7 @@ from earthwire.proxy.perform import Performance
 from earthwire.proxy.recorder import Recorder
 from earthwire.proxy.refusal import RequestRefusedError, UpstreamError
 from earthwire.proxy.request import Request
-from earthwire.proxy.response_writer import response_writer, written_whole
+from earthwire.proxy.response_writer import response_writer
 from earthwire.proxy.spending import Spending
 from earthwire.proxy.upstream import LiveSource
 from earthwire.proxy.usual_call import UsualCall, last_byte_of_relay
@@ -131,13 +131,25 @@ class Handler:
         recorder = self._recorder
         if recorder is None:
             return
-        client, context = call.client, call.context
-        writer = written_whole(client, head, body, ended_s, self._kept_bytes_max)
-        plan, clock = context.drawn.plan, self._clock
-        performance = Performance(
-            client, context, plan, clock, self._limits, writer, None, head, call.exchange.origin
+        body_bytes = len(body)
+        recorder.add(
+            FinishedCall(
+                call.context,
+                call.context.drawn.plan,
+                None,
+                call.exchange.origin,
+                ended_s,
+                self._epoch_ns,
+                self._clock.lag_s,
+                head,
+                head.status,
+                head.content_type,
+                head.content_length,
+                body_bytes,
+                body if body_bytes <= self._kept_bytes_max else b"",
+                ended_s,
+            )
         )
-        recorder.add(FinishedCall(performance, None, ended_s, self._epoch_ns, clock.lag_s))
 
     def _hand_over_usual(self, call: UsualCall) -> None:
         """Leave the rest of a call to the fiber of its connection."""
@@ -215,7 +227,7 @@ class Handler:
         ended_s = performance.writer.last_byte_s
         if ended_s is None or _outlived_its_bytes(performance, ending):
             ended_s = time.monotonic()
-        call = FinishedCall(performance, ending, ended_s, self._epoch_ns, self._clock.lag_s)
+        call = finished_call(performance, ending, ended_s, self._epoch_ns, self._clock.lag_s)
         if spending is not None:
             spending.add(call)
         if recorder is None:

@@ -87,7 +87,7 @@ class ObservedCalls:
         self.settle()
 
     def _account(self, call: FinishedCall, record: ServedRecord) -> None:
-        context = call.performance.context
+        context = call.context
         run = context.run
         if run is None:
             return
@@ -106,7 +106,7 @@ class ObservedCalls:
 
 def arguments_of(call: FinishedCall) -> str | None:
     """Return the key of a call's request; None where its body is not known."""
-    context = call.performance.context
+    context = call.context
     request = context.request
     body = request.body.kept() if request.body.received_bytes else b""
     if body is None:

@@ -163,9 +163,10 @@ class ResponseWriter(msgspec.Struct, eq=False):
         """Return the first bytes of the body: all of it unless `body_bytes` is larger."""
         return b"".join(self._kept)
 
-    def telling_body(self) -> bytes:
-        """Return the parts of the body where a stream says what it took: its beginning and its end."""
-        return self.kept_body() + self._tail
+    @property
+    def tail(self) -> bytes:
+        """The end of a stream that is too long to be kept whole: there it says what it took."""
+        return self._tail
 
     async def drain(self) -> None:
         """Wait until the client has read enough for more."""
@@ -212,37 +213,4 @@ def response_writer(client: ClientConnection, request: Request, kept_bytes_max: 
         headers.http_1_0,
         headers.keep_alive and not client.draining,
         kept_bytes_max,
-    )
-
-
-def written_whole(
-    client: ClientConnection, head: ResponseHead, body: bytes, written_s: float, kept_bytes_max: int
-) -> ResponseWriter:
-    """Return the writer of a response that was relayed whole, in one piece, as if it had written it.
-
-    Args:
-        client: connection that it was written to.
-        head, body: of the upstream's response.
-        written_s: when (monotonic).
-        kept_bytes_max: how much of the body is kept for the trace record.
-    """
-    body_bytes = len(body)
-    # By position, in the order of the fields: nearly every call comes through here.
-    return ResponseWriter(
-        client,
-        False,
-        False,
-        True,
-        kept_bytes_max,
-        head.status,
-        head.content_type,
-        head.content_length,
-        body_bytes,
-        written_s,
-        written_s,
-        None,
-        0,
-        b"",
-        b"",
-        [body] if body_bytes <= kept_bytes_max else [],
     )

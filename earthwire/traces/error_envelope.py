@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 
 _VOCABULARY = frozenset(
     (
@@ -48,6 +49,8 @@ _CONTENT = ("data", "result", "results")
 _FAILED = frozenset(("error", "fail", "failed", "failure"))
 _NOISE = re.compile(r"[_-]")
 _FIRST_KEY = re.compile(rb'\s*\{\s*"([A-Za-z_-]{1,40})"')
+_KEY_BYTES_MAX = 40
+_KEYS_REMEMBERED = 1024
 _FIRST_KEYS = frozenset(key.encode() for key in _VOCABULARY | {"jsonrpc", "id"})
 """What a JSON-RPC response may begin with is added."""
 
@@ -93,9 +96,18 @@ def may_be_error_envelope(body: bytes, bytes_max: int = 16 * 1024) -> bool:
     """
     if len(body) > bytes_max:
         return False
+    if body[:2] == b'{"':
+        # Every body that is relayed comes through here, and most begin so.
+        end = body.find(b'"', 2, _KEY_BYTES_MAX + 3)
+        return end > 0 and _may_begin_envelope(body[2:end])
     first = _FIRST_KEY.match(body)
-    # Folded as bytes: every body that is relayed comes through here.
-    return first is not None and first[1].translate(None, b"_-").lower() in _FIRST_KEYS
+    return first is not None and _may_begin_envelope(first[1])
+
+
+@lru_cache(_KEYS_REMEMBERED)
+def _may_begin_envelope(key: bytes) -> bool:
+    """Tell whether the first key of a body is one that error envelopes begin with."""
+    return key.translate(None, b"_-").lower() in _FIRST_KEYS
 
 
 def llm_error_type(value: object) -> str | None:

@@ -22,13 +22,13 @@ def mcp_record(call: FinishedCall, *, keep_bodies: bool) -> TraceRecord | None:
         call: that is over.
         keep_bodies: the record holds the answer, redacted.
     """
-    met = call.performance.context.mcp
+    met = call.context.mcp
     assert met is not None, "it is a call of MCP"
     message = met.message
     if message is None or message.kind != "request":
         return None
     record = call.record().trace_record()
-    reply = met.reply if call.performance.writer.complete else None
+    reply = met.reply if call.complete else None
     notes = mcp_notes(
         met.server.schemas.judge(message, reply), met.received.session_id, met.received.protocol_version
     )
