@@ -1,7 +1,6 @@
 """Distances between two samples of latencies, each beside what chance alone would give."""
 
 import numpy as np
-from scipy import stats
 
 from earthwire.traces.calls import FloatArray
 
@@ -12,6 +11,8 @@ _DRAWS = 20
 
 def ks(a_s: FloatArray, b_s: FloatArray) -> float:
     """Return the two-sample Kolmogorov-Smirnov distance, in [0, 1]."""
+    from scipy import stats  # Here, since it is slow to load.
+
     # The p-value is not used: the exact one is slow, and warns where it cannot be had.
     return float(stats.ks_2samp(a_s, b_s, method="asymp").statistic)
 
@@ -23,6 +24,8 @@ def ks_critical(a_count: int, b_count: int, alpha: float = 0.01) -> float:
 
 def log_wasserstein(a_s: FloatArray, b_s: FloatArray) -> float:
     """Return the Wasserstein-1 distance of log latencies: 0.1 means off by about 10 % on average."""
+    from scipy import stats  # Here, since it is slow to load.
+
     return float(stats.wasserstein_distance(np.log(a_s), np.log(b_s)))
 
 
@@ -31,6 +34,8 @@ def root_energy(a_s: FloatArray, b_s: FloatArray, m: int, rng: np.random.Generat
 
     Energy distance after Székely and Rizzo (2013), equation 2.5.
     """
+    from scipy import stats  # Here, since it is slow to load.
+
     log_a, log_b = np.log(a_s), np.log(b_s)
     draws = [stats.energy_distance(rng.choice(log_a, m), rng.choice(log_b, m)) for _ in range(_DRAWS)]
     return float(np.mean(draws))

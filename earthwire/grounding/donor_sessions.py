@@ -1,10 +1,11 @@
 """Gathers donor sessions: the ranks of recorded calls, session by session, for replay."""
 
 import numpy as np
-from scipy import special, stats
+from scipy import special
 
 from earthwire.fault_models.dependence import EXACT_SESSIONS_MIN
 from earthwire.fault_models.donors import RANK_STEPS, DonorRanks
+from earthwire.grounding.rank_shares import rank_shares
 from earthwire.traces.calls import Calls, FloatArray
 
 DONORS_MAX = 4_000
@@ -43,5 +44,5 @@ def _steps(scores: FloatArray, session_count: int) -> tuple[int, ...]:
     """
     u = special.ndtr(scores)
     if session_count >= EXACT_SESSIONS_MIN:
-        u = (stats.rankdata(scores) - 0.5) / len(scores)
+        u = rank_shares(scores)
     return tuple(np.minimum((u * RANK_STEPS).astype(np.int64), RANK_STEPS - 1).tolist())

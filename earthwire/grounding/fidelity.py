@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from earthwire.fault_models.drift import Drift
 from earthwire.grounding import distances, yardstick
@@ -346,7 +346,7 @@ def _mean_and_bound(values: list[float]) -> tuple[float, float | None]:
     mean = float(np.mean(values))
     if len(values) < 2:
         return mean, None
-    half = stats.t.ppf(0.95, len(values) - 1) * np.std(values, ddof=1) / np.sqrt(len(values))
+    half = special.stdtrit(len(values) - 1, 0.95) * np.std(values, ddof=1) / np.sqrt(len(values))
     return mean, float(mean + half)
 
 

@@ -1,9 +1,10 @@
 """Fits which share of a call's latency has passed when its first byte is there, where a source knows both times."""
 
 import numpy as np
-from scipy import special, stats
+from scipy import special
 
 from earthwire.fault_models.first_byte import SHARE_LEVELS, FirstByteLaw
+from earthwire.grounding.rank_shares import rank_shares
 from earthwire.traces.calls import Calls, FloatArray, IntArray
 
 TOOL_CALLS_MIN = 30
@@ -49,7 +50,7 @@ def _correlation(scores: FloatArray) -> float:
 
 def _scores(values: FloatArray) -> FloatArray:
     """Return normal scores; equal values share the one of their mean rank."""
-    return np.asarray(special.ndtri((stats.rankdata(values) - 0.5) / len(values)))
+    return np.asarray(special.ndtri(rank_shares(values)))
 
 
 def _in_company(tool: IntArray) -> FloatArray:

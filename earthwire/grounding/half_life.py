@@ -8,7 +8,7 @@ latencies lie among 20 equal shares of the tool's usual ones. Sessions are the u
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import special, stats
+from scipy import special
 
 from earthwire.grounding.drift_test import TimedSessions
 from earthwire.traces.calls import Calls, FloatArray, IntArray
@@ -72,7 +72,9 @@ def weights(start_s: FloatArray, half_life_s: float) -> FloatArray:
 def _gain(half_life_s: float, difference: FloatArray) -> HalfLife:
     mean = float(difference.mean())
     error = float(difference.std(ddof=1) / np.sqrt(len(difference)))
-    return HalfLife(half_life_s, mean, mean - float(stats.t.ppf(_CONFIDENCE, len(difference) - 1)) * error)
+    return HalfLife(
+        half_life_s, mean, mean - float(special.stdtrit(len(difference) - 1, _CONFIDENCE)) * error
+    )
 
 
 class _HeldOut:

@@ -1,7 +1,6 @@
 """Intervals of a rate limit: of its quota, and of its window in seconds and in calls."""
 
 import numpy as np
-from scipy import stats
 
 from earthwire.fault_models.intervals import Interval
 from earthwire.grounding.clusters import NotStatedError
@@ -68,6 +67,8 @@ def _window_s(cycles: list[list[Cycle]]) -> Interval:
 
 def _window_calls(lengths: list[int], confidence: float) -> Interval:
     """Return the interval of the median number of calls in a window, by the sign test (Thompson 1936)."""
+    from scipy import stats  # Here, since it is slow to load.
+
     ordered, n = sorted(lengths), len(lengths)
     # The k-th smallest and k-th largest enclose the median with probability 1 - 2 P(Binomial(n, 1/2) < k).
     k = int(stats.binom.ppf((1 - confidence) / 2, n, 0.5)) if n else 0

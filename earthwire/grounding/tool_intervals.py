@@ -1,7 +1,7 @@
 """Intervals of one tool's outcome rates, runs of faults, latencies and times to the first byte."""
 
 import numpy as np
-from scipy import special, stats
+from scipy import special
 
 from earthwire.fault_models.intervals import Interval
 from earthwire.fault_models.regime import AGE_BINS
@@ -10,6 +10,7 @@ from earthwire.grounding.dwell import AGE_BIN_STARTS, hazard_interval, mean_run_
 from earthwire.grounding.first_bytes import TOOL_CALLS_MIN as FIRST_BYTE_CALLS_MIN
 from earthwire.grounding.outcome_mix import faults
 from earthwire.grounding.quantile_intervals import quantile_interval
+from earthwire.grounding.rank_shares import rank_shares
 from earthwire.grounding.scope import Scope
 from earthwire.traces.calls import BoolArray, Calls, FloatArray, IntArray
 
@@ -112,7 +113,7 @@ def first_bytes(scope: Scope, calls: Calls, confidence: float) -> None:
 
 def _correlation(a: FloatArray, b: FloatArray, session: IntArray, confidence: float) -> Interval:
     """Return the interval of the correlation of the normal scores of two columns."""
-    x, y = (special.ndtri((stats.rankdata(values) - 0.5) / len(values)) for values in (a, b))
+    x, y = (special.ndtri(rank_shares(values)) for values in (a, b))
     cluster = clusters_of(session)
     parts = [np.bincount(cluster, weights=values) for values in (x * y, x * x, y * y)]
     sums = np.column_stack(parts).astype(np.float64)
