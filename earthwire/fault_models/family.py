@@ -2,10 +2,11 @@
 
 Outcome counts back off along the groups of `grouping.ancestors`. A latency law that a tool lacks is adopted from one
 well-supported sibling, the same one for ever, chosen by a hash of the tool's name: a mixture of all siblings would be
-broader than any real tool is.
+broader than any real tool is. A sibling from afar lends how far off it is from what its own groups let expect.
 """
 
 import hashlib
+import math
 from bisect import insort
 from collections.abc import Callable
 from functools import partial
@@ -15,6 +16,7 @@ import msgspec
 
 from earthwire.fault_models.dependence import NO_SESSIONS, CompactRanks, RankLaw
 from earthwire.fault_models.donors import DONORS_MIN, DonorPool, DonorRanksInTurn, join, places_by_level
+from earthwire.fault_models.group_means import GroupMeans
 from earthwire.fault_models.grouping import ancestors, upstream
 from earthwire.fault_models.latency import LatencyTable
 from earthwire.fault_models.outcome import OutcomeCounts, add_counts
@@ -130,6 +132,7 @@ class Family:
         self._seen_once_counts: OutcomeCounts | None = None
         self._overall_rank_law: RankLaw | None = None
         self._group_donors: dict[str, DonorPool] = {}
+        self._level_means: dict[str, GroupMeans] = {}
         self._donor_places = places_by_level(profile.donor_levels)
 
     def model(self, tool: str) -> ToolModel:
@@ -187,8 +190,23 @@ class Family:
             if len(siblings) >= SIBLINGS_MIN:
                 chosen = siblings[_hash(tool) % len(siblings)]
                 support: Support = "global" if group == _ALL else "server"
-                return _lent(self.profile.tools[chosen].latency[kind], support)
+                table = self.profile.tools[chosen].latency[kind]
+                return _lent(table.scaled(self._expected_ratio(tool, chosen, kind)), support)
         return self.profile.overall.latency.get(kind)
+
+    def _expected_ratio(self, tool: str, sibling: str, kind: str) -> float:
+        """Return how many times as long as a sibling a tool is expected to take, going by their groups."""
+        means = self._level_means.get(kind)
+        if means is None:
+            means = self._level_means[kind] = GroupMeans(
+                {
+                    name: (laws.latency[kind].mean_log_s(), max(laws.sessions, 1))
+                    for name, laws in self.profile.tools.items()
+                    if kind in laws.latency
+                }
+            )
+        expected = means.expected(ancestors(tool), 0.0, without=sibling)
+        return math.exp(expected - means.expected(ancestors(sibling), 0.0, without=sibling))
 
     def adopted_responses(self, tool: str, kind: str) -> tuple[ErrorResponse, ...]:
         """Return what the nearest siblings on the same server answered; nothing if none of them has that kind."""

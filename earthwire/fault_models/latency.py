@@ -79,6 +79,22 @@ class LatencyTable(msgspec.Struct, frozen=True):
         quantiles_s = tuple(self.quantile_s(share * level) for level in LEVELS)
         return LatencyTable(0, quantiles_s, support="assumed")
 
+    def scaled(self, factor: float) -> "LatencyTable":
+        """Return the law of calls that last `factor` times as long, `factor` > 0."""
+        beyond = self.extrapolation
+        if beyond is not None:
+            beyond = msgspec.structs.replace(beyond, limit_s=factor * beyond.limit_s)
+        return msgspec.structs.replace(
+            self, quantiles_s=tuple(factor * value for value in self.quantiles_s), extrapolation=beyond
+        )
+
+    def mean_log_s(self) -> float:
+        """Return the mean of the natural logarithm of the latency in seconds, as `quantile_s` gives it."""
+        log_s = [math.log(value) for value in self.quantiles_s]
+        steps = zip(LEVELS, LEVELS[1:], log_s, log_s[1:], strict=False)
+        inside = math.fsum((to - at) * (low + high) / 2 for at, to, low, high in steps)
+        return LEVELS[0] * log_s[0] + inside + (1 - LEVELS[-1]) * log_s[-1]
+
     def later(self, delay_s: float) -> "LatencyTable":
         """Return the law of calls that last `delay_s` seconds longer; nothing was recorded of them."""
         return LatencyTable(0, tuple(value + delay_s for value in self.quantiles_s), support="assumed")

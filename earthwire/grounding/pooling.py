@@ -4,21 +4,18 @@ Means are pooled along the groups of `fault_models.grouping.ancestors`, variance
 models and empirical Bayes methods", 2004, section 6.2: moderated variances).
 """
 
-from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import special
 
+from earthwire.fault_models.group_means import GroupMeans
 from earthwire.fault_models.grouping import ancestors
 from earthwire.grounding.moments import Moments
 from earthwire.grounding.tally import Tally, bin_log_s
 from earthwire.traces.calls import FloatArray
 
-_ROOT = ""
-_WEIGHT_MAX = 5.0  # One busy tool is not to speak for its whole group.
-_SHRINKAGE = 3.0  # Weight of the coarser group, in effective calls.
 _DF_WEIGHT_MAX = 20.0
 _PRIOR_DF_MAX = 50.0
 _EFFECTIVE_MIN_FOR_VARIANCE = 1.3
@@ -35,7 +32,7 @@ class Prior:
     """The pooled view of latencies.
 
     Attributes:
-        group_means: (outcome kind, group) to (Σ weight × mean, Σ weight) of log seconds.
+        group_means: outcome kind to the means of log seconds by group.
         kind_variance: moderated variance of each cell, shape (n_cells,), in the order of the moments.
         variance: of log latency inside a tool, of a tool that nothing is known of.
         between_tools: τ², variance of a tool's mean about what its group predicts.
@@ -43,34 +40,28 @@ class Prior:
         overall_mean: of log seconds, over all cells.
     """
 
-    group_means: dict[tuple[str, str], tuple[float, float]]
+    group_means: dict[str, GroupMeans]
     kind_variance: FloatArray
     variance: float
     between_tools: float
     shape: FloatArray
     overall_mean: float
 
-    def mean(self, kind: str, groups: Iterable[str], without: tuple[float, float] = (0.0, 0.0)) -> float:
+    def mean(self, kind: str, groups: Iterable[str], without: str = "") -> float:
         """Return the expected mean log seconds of a tool's calls that end as `kind`.
 
         Args:
             kind: outcome kind.
             groups: of the tool, nearest first.
-            without: (weight × mean, weight) of the tool itself, to leave it out.
+            without: name of a tool that is left out of account.
         """
-        mean = self.overall_mean
-        for group in (_ROOT, *reversed(tuple(groups))):
-            total, weight = self.group_means.get((kind, group), (0.0, 0.0))
-            total, weight = total - without[0], weight - without[1]
-            if weight > 1e-9:
-                mean = (total + _SHRINKAGE * mean) / (weight + _SHRINKAGE)
-        return mean
+        means = self.group_means.get(kind)
+        return self.overall_mean if means is None else means.expected(groups, self.overall_mean, without)
 
 
 def pool(counts: Tally, cells: Moments) -> Prior:
     """Gather from all cells what they say about one another."""
-    weight = np.minimum(cells.effective_count, _WEIGHT_MAX)
-    group_means = _group_means(counts, cells, weight)
+    group_means = _group_means(counts, cells)
     variance, moderated, raw = _moderate(cells)
     prior = Prior(
         group_means=group_means,
@@ -80,20 +71,15 @@ def pool(counts: Tally, cells: Moments) -> Prior:
         shape=_shape(counts, cells, raw),
         overall_mean=float(np.average(cells.mean, weights=cells.count)),
     )
-    between = _between_tools(counts, cells, weight, prior)
+    between = _between_tools(counts, cells, prior)
     return Prior(group_means, moderated, variance, between, prior.shape, prior.overall_mean)
 
 
-def _group_means(
-    counts: Tally, cells: Moments, weight: FloatArray
-) -> dict[tuple[str, str], tuple[float, float]]:
-    sums: dict[tuple[str, str], list[float]] = defaultdict(lambda: [0.0, 0.0])
-    for (tool, kind), mean, w in zip(cells.keys, cells.mean, weight, strict=True):
-        for group in (_ROOT, *ancestors(counts.tool_names[tool])):
-            entry = sums[counts.kind_names[kind], group]
-            entry[0] += w * mean
-            entry[1] += w
-    return {key: (total, w) for key, (total, w) in sums.items()}
+def _group_means(counts: Tally, cells: Moments) -> dict[str, GroupMeans]:
+    means: dict[str, dict[str, tuple[float, float]]] = {}
+    for (tool, kind), mean, weight in zip(cells.keys, cells.mean, cells.effective_count, strict=True):
+        means.setdefault(counts.kind_names[kind], {})[counts.tool_names[tool]] = float(mean), float(weight)
+    return {kind: GroupMeans(of_kind) for kind, of_kind in means.items()}
 
 
 def _moderate(cells: Moments) -> tuple[float, FloatArray, FloatArray]:
@@ -148,14 +134,13 @@ def _shape(counts: Tally, cells: Moments, own_variance: FloatArray) -> FloatArra
     return (shape - shape.mean()) / deviation if deviation > 0 else np.asarray(special.ndtri(levels))
 
 
-def _between_tools(counts: Tally, cells: Moments, weight: FloatArray, prior: Prior) -> float:
+def _between_tools(counts: Tally, cells: Moments, prior: Prior) -> float:
     """Return τ² by leaving each tool out of its group's prediction; the plain variance of means where too few."""
     squares = []
     for i in np.flatnonzero(cells.effective_count >= _EFFECTIVE_MIN_FOR_SPREAD):
         tool, kind = cells.keys[i]
-        own = (weight[i] * cells.mean[i], weight[i])
-        groups = ancestors(counts.tool_names[tool])
-        error = cells.mean[i] - prior.mean(counts.kind_names[kind], groups, without=own)
+        name = counts.tool_names[tool]
+        error = cells.mean[i] - prior.mean(counts.kind_names[kind], ancestors(name), without=name)
         squares.append(error**2 - prior.kind_variance[i] / cells.effective_count[i])
     if len(squares) <= _SPREAD_CELLS_MIN:
         return max(float(cells.mean.var()), _BETWEEN_TOOLS_MIN)

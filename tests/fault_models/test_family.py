@@ -74,3 +74,29 @@ def test_what_was_never_seen_fails_like_what_was_hardly_seen():
     assert family.model("GET new.example/x").outcomes.fault_share() > 0.3
     assert family.model("GET busy.example/x").outcomes.fault_share() < 0.01
     assert family.model("GET busy.example/y").outcomes.fault_share() < 0.01
+
+
+def test_a_sibling_from_another_server_does_not_bring_the_pace_of_that_server():
+    def all_of(server: str, level_s: float, count: int) -> dict[str, ToolLaws]:
+        table = LatencyTable(50, tuple(level_s * (1 + i / 100) for i in range(len(LEVELS))))
+        return {f"GET {server}.example/{i}": laws(ok=table) for i in range(count)}
+
+    slow, fast = all_of("slow", 1.0, 20), all_of("fast", 0.01, SIBLINGS_MIN - 1)
+    family = Family(Profile({**slow, **fast}, laws(ok=SLOW)))
+    new_one, newcomer = (
+        family.adopted_latency(f"GET {server}.example/new", "ok") for server in ("fast", "slow")
+    )
+    assert new_one is not None
+    assert newcomer is not None
+    assert new_one.support == "global"
+    assert new_one.quantile_s(0.5) < 0.3 * newcomer.quantile_s(0.5)
+
+
+def test_a_sibling_of_the_same_server_lends_its_own_times():
+    tables = [LatencyTable(50, (level_s,) * len(LEVELS)) for level_s in (0.1, 1.0, 9.0)]
+    family = Family(
+        Profile({f"GET a.example/{i}": laws(ok=table) for i, table in enumerate(tables)}, laws(ok=SLOW))
+    )
+    adopted = family.adopted_latency("GET a.example/new", "ok")
+    assert adopted is not None
+    assert adopted.quantiles_s in [table.quantiles_s for table in tables]

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from earthwire.fault_models.latency import LEVELS, LatencyTable
+from earthwire.fault_models.latency import LEVELS, Extrapolation, LatencyTable
 
 EXPONENTIAL = LatencyTable(1_000, tuple(-math.log(1 - level) for level in LEVELS))
 
@@ -48,3 +48,20 @@ def test_probability_on_a_flat_part_is_its_middle():
     flat = LatencyTable(10, (0.2,) * 63)
     assert flat.probability(0.2) == pytest.approx(0.5)
     assert flat.quantile_s(0.3) == pytest.approx(0.2)
+
+
+def test_a_scaled_law_has_every_quantile_and_limit_scaled():
+    table = LatencyTable(
+        9, tuple(0.1 + i for i in range(len(LEVELS))), 3, extrapolation=Extrapolation(20.0, 0.1, 0.2, 0.4)
+    )
+    scaled = table.scaled(3.0)
+    assert scaled.quantiles_s == tuple(3.0 * value for value in table.quantiles_s)
+    assert scaled.extrapolation == Extrapolation(60.0, 0.1, 0.2, 0.4)
+    assert (scaled.count, scaled.censored_count) == (9, 3)
+
+
+def test_the_mean_of_the_logarithm_is_that_of_many_drawn_latencies():
+    table = LatencyTable(9, tuple(math.exp(-3.0 + 0.05 * i + 0.002 * i * i) for i in range(len(LEVELS))))
+    ranks = [(i + 0.5) / 20_000 for i in range(20_000)]
+    drawn = sum(math.log(table.quantile_s(u)) for u in ranks) / len(ranks)
+    assert table.mean_log_s() == pytest.approx(drawn, abs=1e-4)
