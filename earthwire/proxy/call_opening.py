@@ -172,6 +172,9 @@ class CallOpening:
     def _first_seen(self, episode: str, arrival_s: float) -> _Episode:
         if len(self._known) >= self._limits.episodes_max:
             del self._known[next(iter(self._known))]
+        if self.episodes.is_lost(episode):
+            text = f"episode {episode!r} was lost when its worker crashed; declare it again"
+            raise RequestRefusedError(410, "episode_lost", text)
         run = self.episodes.get(episode) or self._implied(episode)
         known = self._known[episode] = _Episode(arrival_s, run)
         if run is not None:
@@ -195,6 +198,6 @@ class CallOpening:
             return None
         settings = msgspec.structs.replace(self._implied_episodes, draws_as=episode)
         try:
-            return self.episodes.declare(episode, settings, time.time())
+            return self.episodes.declare(episode, settings, time.time(), is_implied=True)
         except TooManyEpisodesError as error:
             raise RequestRefusedError(503, "too_many_episodes", str(error)) from error

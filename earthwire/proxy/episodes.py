@@ -5,6 +5,7 @@ that is declared may differ in all of them, and can be asked what became of its 
 """
 
 from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -24,6 +25,9 @@ from earthwire.proxy.request import Request
 from earthwire.proxy.rewriter import Rewriter
 from earthwire.proxy.routes import DEFAULT_EPISODE, Route
 from earthwire.proxy.simulated_clocks import VIRTUAL_CLOCK, ScaledClock
+
+if TYPE_CHECKING:
+    from earthwire.proxy.workers import DeclaredIds
 
 
 class TooManyEpisodesError(RuntimeError):
@@ -245,6 +249,7 @@ class Episodes:
     def __init__(self, limits: Limits, forget: Callable[[str], None]) -> None:
         self._limits = limits
         self._forget = forget
+        self._ids: DeclaredIds | None = None
         self._runs: dict[str, EpisodeRun] = {}
 
     def __len__(self) -> int:
@@ -257,8 +262,24 @@ class Episodes:
         """Return an episode; None if no such episode is declared."""
         return self._runs.get(episode)
 
-    def declare(self, episode: str, settings: EpisodeSettings, now_unix_s: float) -> EpisodeRun:
+    def outlive(self, ids: "DeclaredIds") -> None:
+        """Keep the ids of those that somebody declares where the next process finds them."""
+        self._ids = ids
+
+    def is_lost(self, episode: str) -> bool:
+        """Tell whether an episode was declared at a process that crashed, and has not been since."""
+        return self._ids is not None and episode not in self._runs and self._ids.is_lost(episode)
+
+    def declare(
+        self, episode: str, settings: EpisodeSettings, now_unix_s: float, *, is_implied: bool = False
+    ) -> EpisodeRun:
         """Begin an episode.
+
+        Args:
+            episode: its id.
+            settings: what it has of its own.
+            now_unix_s: seconds since 1970.
+            is_implied: nobody declared it; the recipe alone says what it is.
 
         Raises:
             EpisodeExistsError: if one of that id is declared.
@@ -273,12 +294,16 @@ class Episodes:
             raise TooManyEpisodesError(
                 f"{count_max} episodes are declared, which is the most at once; end those that are over"
             )
+        if self._ids is not None and not is_implied:
+            self._ids.add(episode)
         run = self._runs[episode] = EpisodeRun(episode, settings, now_unix_s, self._limits)
         self._forget(episode)
         return run
 
     def end(self, episode: str) -> EpisodeRun | None:
         """End an episode and return it as it was; None if no such episode is declared."""
+        if self._ids is not None:
+            self._ids.discard(episode)
         run = self._runs.pop(episode, None)
         if run is not None:
             self._forget(episode)

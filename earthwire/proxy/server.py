@@ -327,6 +327,8 @@ class Proxy:
             spending,
             config.implied_episodes,
         )
+        if worker is not None:
+            opening.episodes.outlive(worker.declared)
         return Handler(opening, self._clock, config.limits, self._recorder, config.keep_bodies, spending)
 
     def _release(self) -> None:

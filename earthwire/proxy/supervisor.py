@@ -29,6 +29,7 @@ from earthwire.proxy.running import Reread, run, said_of
 from earthwire.proxy.serve_config import ServeConfig, ServeError
 from earthwire.proxy.server import Proxy
 from earthwire.proxy.workers import (
+    DeclaredTable,
     Mailboxes,
     Placement,
     Resuming,
@@ -117,6 +118,7 @@ class Supervisor:
         self._mailboxes: Mailboxes = open_mailboxes(worker_count)
         self._lifeline, self._held_lifeline = socket.socketpair()
         self.scoreboard = Scoreboard(worker_count)
+        self._declared = DeclaredTable(worker_count, config.limits.declared_episodes_max)
         self._places = [_Place(index) for index in range(worker_count)]
         self._resuming = Resuming(config.record_path, worker_count)
         self._wake, self._wake_writer = socket.socketpair()
@@ -174,7 +176,7 @@ class Supervisor:
         signal.set_wakeup_fd(-1)
         spreads_plain = isinstance(self._planner, PassThrough) and not _replays(self._config)
         placement = Placement(index, self._ports, self._admin_ports, spreads_plain)
-        worker = Worker(placement, self._mailboxes, self.scoreboard, self._lifeline)
+        worker = Worker(placement, self._mailboxes, self.scoreboard, self._declared.of(index), self._lifeline)
 
         def started(_: Proxy) -> None:
             if said is not None:

@@ -128,7 +128,7 @@ class AdminApi:
         episode = request.match_info["episode"]
         if elsewhere := self._elsewhere(episode):
             return elsewhere
-        return _answer_of(self._subject.episodes.get(episode), episode)
+        return self._answer_of(self._subject.episodes.get(episode), episode)
 
     async def end(self, request: web.Request) -> web.Response:
         """End an episode and return what became of it."""
@@ -136,7 +136,9 @@ class AdminApi:
         episode = request.match_info["episode"]
         if elsewhere := self._elsewhere(episode):
             return elsewhere
-        return _answer_of(self._subject.episodes.end(episode), episode)
+        answer = self._answer_of(self._subject.episodes.get(episode), episode)
+        self._subject.episodes.end(episode)
+        return answer
 
     async def advance(self, request: web.Request) -> web.Response:
         """Let time of an episode pass in which its agent makes no call."""
@@ -153,7 +155,7 @@ class AdminApi:
         except ClockRunsError as error:
             return error_answer(409, "clock_runs", f"{error}: its time passes by itself, so wait instead")
         self._subject.calls.settle()
-        return _answer_of(run, episode)
+        return self._answer_of(run, episode)
 
     async def reload(self, _: web.Request) -> web.Response:
         """Have recipe and profile read anew; a body means nothing."""
@@ -163,6 +165,15 @@ class AdminApi:
             return error_answer(409, "nothing_to_read", str(error))
         except ReloadFailedError as error:
             return error_answer(422, "not_reloaded", str(error))
+
+    def _answer_of(self, run: EpisodeRun | None, episode: str) -> web.Response:
+        """Return what became of an episode, or that there is none."""
+        if run is not None:
+            return json_answer(report(run))
+        text = f"no episode {episode[:200]!r} is declared; POST {EPISODES_PATH} declares one"
+        if self._subject.episodes.is_lost(episode):
+            text = f"episode {episode[:200]!r} was lost when its worker crashed; POST {EPISODES_PATH} declares it again"
+        return error_answer(404, "no_such_episode", text)
 
     def _elsewhere(self, episode: str) -> web.Response | None:
         """Return where an episode has to be asked for; None for those that this process serves."""
@@ -216,10 +227,3 @@ async def _taken(request: web.Request, model: type[_Model]) -> _Model | web.Resp
         return model.model_validate_json(await request.read())
     except ValidationError as error:
         return invalid_answer(error)
-
-
-def _answer_of(run: EpisodeRun | None, episode: str) -> web.Response:
-    if run is None:
-        text = f"no episode {episode[:200]!r} is declared; POST {EPISODES_PATH} declares one"
-        return error_answer(404, "no_such_episode", text)
-    return json_answer(report(run))

@@ -1,5 +1,6 @@
 """Several processes as one proxy: which of them serves an episode, and how a connection gets there."""
 
+from earthwire.proxy.workers.declared_ids import DeclaredIds, DeclaredTable
 from earthwire.proxy.workers.handover import Handover, Mailboxes, open_mailboxes
 from earthwire.proxy.workers.placed_client import (
     MisplacedRequestError,
@@ -12,6 +13,8 @@ from earthwire.proxy.workers.scoreboard import Scoreboard
 from earthwire.proxy.workers.worker import Worker
 
 __all__ = [
+    "DeclaredIds",
+    "DeclaredTable",
     "Handover",
     "Mailboxes",
     "MisplacedRequestError",

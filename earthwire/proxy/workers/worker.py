@@ -5,6 +5,7 @@ from pathlib import Path
 
 import msgspec
 
+from earthwire.proxy.workers.declared_ids import DeclaredIds
 from earthwire.proxy.workers.handover import Mailboxes
 from earthwire.proxy.workers.placement import Placement
 from earthwire.proxy.workers.scoreboard import Scoreboard
@@ -18,12 +19,14 @@ class Worker(msgspec.Struct, frozen=True):
         placement: which episodes it serves.
         mailboxes: for connections that are another's.
         scoreboard: where it counts the records that it wrote.
+        declared: the episodes that are declared at it, and those that were lost with the worker before it.
         lifeline: reaches its end when the supervisor is gone; the worker then stops.
     """
 
     placement: Placement
     mailboxes: Mailboxes
     scoreboard: Scoreboard
+    declared: DeclaredIds
     lifeline: socket.socket
 
     @property

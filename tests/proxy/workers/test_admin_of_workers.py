@@ -1,12 +1,14 @@
 """Each worker has an admin side, for the episodes that it serves."""
 
 import contextlib
+import http.client
 import json
 import os
 import re
 import signal
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -123,6 +125,37 @@ def test_a_worker_that_does_not_answer_is_named(monkeypatch, tool_url):
             os.kill(victim, signal.SIGCONT)
         assert [worker["index"] for worker in live["workers"]] == [0]
         assert live["silent_workers"] == [1]
+
+
+def test_an_episode_that_was_lost_in_a_crash_is_refused_until_it_is_declared_again(monkeypatch, tool_url):
+    """Its calls would otherwise go on under the recipe's own seed and laws, and nobody would know."""
+    episode = "run-1"
+    owner = worker_of(episode, WORKER_COUNT)
+    bystander = next(name for name in map("by-{}".format, range(9)) if worker_of(name, WORKER_COUNT) == owner)
+    with running_workers(tool_url, monkeypatch) as (process, urls):
+        api = f"{urls[owner]}/_earthwire/episodes"
+        base_url = ask(api, "POST", {"id": episode, "seed": 5})[1]["base_url"]
+        assert ask(f"{base_url}/x")[0] == 200
+        os.kill(workers_of(process.pid)[owner], signal.SIGKILL)
+        status, refusal = asked_until_there(f"{base_url}/x")
+        assert (status, refusal["error"]["code"]) == (410, "episode_lost")
+        assert asked_until_there(f"{base_url.replace(episode, bystander)}/x")[0] == 200
+        status, missing = ask(f"{api}/{episode}")
+        assert (status, "was lost" in missing["error"]["message"]) == (404, True)
+        assert ask(api, "POST", {"id": episode, "seed": 5})[0] == 201
+        assert ask(f"{base_url}/x")[0] == 200
+        assert ask(f"{api}/{episode}")[1]["calls"] == 1
+
+
+def asked_until_there(url: str) -> tuple[int, dict]:
+    """Ask until the worker that is started anew answers."""
+    deadline_s = time.monotonic() + TIMEOUT_S
+    while True:
+        try:
+            return ask(url)
+        except (OSError, http.client.HTTPException):
+            assert time.monotonic() < deadline_s
+            time.sleep(0.02)
 
 
 def test_the_client_finds_the_worker_of_an_episode_from_any_of_them(admin_urls):
