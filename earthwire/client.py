@@ -195,8 +195,8 @@ class EarthwireClient:
             timeout_shape: what stands for a time-out then: ``http_504``, ``http_408``, ``close`` or ``reset``.
             budget: what it may spend: ``cost_max``, ``calls_max``, ``tokens_max``, ``latency_s_max``; with
                 ``refusal_status`` the HTTP status of what is refused then.
-            recipe: name of a shipped recipe, or a recipe as a mapping: its laws, clock, patience, prices and budget are
-                the episode's; what else is given here counts before it.
+            recipe: name of a shipped recipe, or a recipe as a mapping: its laws, channels, clock, patience, prices and
+                budget are the episode's; what else is given here counts before it.
 
         Raises:
             EarthwireError: if the proxy refuses it.
