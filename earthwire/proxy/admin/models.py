@@ -97,8 +97,8 @@ class EpisodeRequest(_Taken):
     recipe: Annotated[
         str | dict[str, JsonValue] | None,
         Field(
-            description="Name of a shipped recipe, or a recipe as an object: its laws, channels, clock, patience, prices "
-            "and budget are the episode's; the other members count before it."
+            description="Name of a shipped recipe, or a recipe as an object: its laws, channels, clock, patience, "
+            "prices and budget are the episode's; the other members count before it."
         ),
     ] = None
 
