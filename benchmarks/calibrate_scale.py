@@ -4,16 +4,21 @@
 
 Makes calls from a seed, in the order of their start times, sessions interleaved, into Parquet files of the project's
 own schema in a temporary folder; then runs ``earthwire calibrate`` on them as a user would. Rows a second are those of
-the whole command, from its start to its end. What it spends its time on is told by a second run in this process.
+the whole command, from its start to its end. What it spends its time on is told by a second run, part by part.
 """
 
 import argparse
 import os
+import resource
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from itertools import pairwise
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -39,22 +44,31 @@ TEXTS_PER_ERROR = 50
 
 def main() -> None:
     arguments = parsed_arguments()
+    if arguments.parts_of is not None:
+        print_parts(arguments.parts_of, arguments.rows)
+        return
     with tempfile.TemporaryDirectory(prefix="earthwire-scale-") as name:
         folder = Path(name)
         began_s = time.perf_counter()
-        write_calls(folder, arguments.rows, arguments.files, arguments.seed)
+        # In a process of its own: the kernel reports the memory of a process that starts another as that one's too.
+        making = (folder, arguments.rows, arguments.files, arguments.seed)
+        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+            pool.submit(write_calls, *making).result()
         size_bytes = sum(path.stat().st_size for path in folder.iterdir())
         print(
             f"{arguments.rows:,} rows, seed {arguments.seed}, {arguments.files} files, "
-            f"{size_bytes / 2**20:.0f} MiB, made in {time.perf_counter() - began_s:.0f} s"
+            f"{size_bytes / 2**20:.0f} MiB, made in {time.perf_counter() - began_s:.0f} s",
+            flush=True,
         )
         for _ in range(arguments.repeats):
             wall_s, cpu_s, peak_mib = run_calibrate(folder, Path(name) / "tools.yaml")
             print(
                 f"earthwire calibrate: {wall_s:.2f} s, {arguments.rows / wall_s / 1e6:.2f} million rows/s, "
-                f"CPU {cpu_s:.2f} s, peak memory {peak_mib:.0f} MiB"
+                f"CPU {cpu_s:.2f} s, peak memory {peak_mib:.0f} MiB, load {os.getloadavg()[0]:.1f}",
+                flush=True,
             )
-        print_parts(folder, arguments.rows)
+        parts = [sys.executable, __file__, "--parts-of", str(folder), "--rows", str(arguments.rows)]
+        subprocess.run(parts, check=True)
 
 
 def parsed_arguments() -> argparse.Namespace:
@@ -63,6 +77,7 @@ def parsed_arguments() -> argparse.Namespace:
     parser.add_argument("--files", type=int, default=4)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--repeats", type=int, default=1)
+    parser.add_argument("--parts-of", type=Path, help="a folder of calls: only print what each part takes")
     return parser.parse_args()
 
 
@@ -150,7 +165,7 @@ def run_calibrate(traces: Path, profile: Path) -> tuple[float, float, float]:
     """Run the command; return its wall time and CPU time in seconds, and its peak resident memory in MiB."""
     command = [str(Path(sys.executable).with_name("earthwire")), "calibrate", str(traces), "-o", str(profile)]
     began_s = time.perf_counter()
-    process = subprocess.Popen(command)
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)
     wall_s = time.perf_counter() - began_s
     process.returncode = os.waitstatus_to_exitcode(status)
@@ -160,25 +175,48 @@ def run_calibrate(traces: Path, profile: Path) -> tuple[float, float, float]:
 
 
 def print_parts(folder: Path, rows: int) -> None:
-    """Print how long reading and counting take, and fitting what was counted."""
-    from earthwire.cli.gathering import gather_traces
-    from earthwire.cli.progress import late_progress
-    from earthwire.config.profile_file import profile_text
-    from earthwire.grounding.calibrate import calibrate
-
+    """Print what each part of the command takes, one after the other in this process."""
+    print("parts, one after the other, in a process that has loaded numpy and pyarrow:", flush=True)
+    with part("load the rest"):
+        from earthwire.cli.choice_process import choice_process
+        from earthwire.cli.gathering import gather_traces
+        from earthwire.cli.progress import late_progress
+        from earthwire.config.profile_file import profile_text
+        from earthwire.grounding.calibrate import calibrate
+        from earthwire.traces.parquet_columns import parquet_shape, read_row_groups
     paths = sorted(folder.glob("*.parquet"))
-    began_s = time.perf_counter()
-    with late_progress() as progress:
-        read = gather_traces(paths, False, progress)
-    counted_s = time.perf_counter()
-    print(
-        f"  read and count: {counted_s - began_s:.2f} s, {rows / (counted_s - began_s) / 1e6:.2f} million rows/s"
+    with part("read alone, on one core", rows):
+        for shape in map(parquet_shape, paths):
+            for groups in shape.runs():
+                for _ in read_row_groups(shape, groups, 0, lambda calls: np.zeros(len(calls), dtype=bool)):
+                    pass
+    with choice_process() as choice, late_progress() as progress:
+        with part("read and count", rows):
+            read = gather_traces(paths, False, progress, on_many=choice.start)
+        with part("fit"):
+            fitted = calibrate(
+                read.gathered.calls,
+                read.provenance,
+                read.payloads,
+                counts=read.gathered.counts,
+                begin_choice=choice.begin,
+            )
+    with part("write"):
+        (folder / "parts.yaml").write_text(profile_text(fitted), "utf-8")
+    own, beside = (
+        resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
     )
-    profile = calibrate(read.gathered.calls, read.provenance, read.payloads, counts=read.gathered.counts)
-    fitted_s = time.perf_counter()
-    print(f"  fit: {fitted_s - counted_s:.2f} s, from {len(read.gathered.calls):,} calls of sampled sessions")
-    profile_text(profile)
-    print(f"  write: {time.perf_counter() - fitted_s:.2f} s")
+    print(f"  peak memory {own / 1024:.0f} MiB, of the process that chose the engine {beside / 1024:.0f} MiB")
+
+
+@contextmanager
+def part(name: str, rows: int | None = None) -> Iterator[None]:
+    """Print what a block takes; CPU time is that of this process."""
+    began_s, began_cpu_s = time.perf_counter(), time.process_time()
+    yield
+    wall_s, cpu_s = time.perf_counter() - began_s, time.process_time() - began_cpu_s
+    rate = "" if rows is None else f", {rows / cpu_s / 1e6:.2f} million rows/s of CPU"
+    print(f"  {name}: {wall_s:.2f} s, CPU {cpu_s:.2f} s{rate}", flush=True)
 
 
 if __name__ == "__main__":
