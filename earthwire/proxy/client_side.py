@@ -49,7 +49,7 @@ class ClientConnection(Connection):
         reused: it has served a call before the present one.
         take: may take a request as soon as it is parsed; one that it takes (True) needs no fiber. None takes none.
         taken: the call that was taken, while it lasts.
-        begun: what a call has come to that was taken and now needs the fiber after all.
+        begun: what a call has come to that was taken and now needs the fiber after all, or the error that it met.
 
     Args:
         loop: the running loop.
@@ -109,7 +109,7 @@ class ClientConnection(Connection):
         # What the fiber waits for between requests, and what it gets then.
         self._request_waiter: Signal | None = None
         self._request: Request | None = None
-        self._refusal: RequestRefusedError | None = None
+        self._refusal: Exception | None = None
 
     # Called by the loop.
 
@@ -233,12 +233,15 @@ class ClientConnection(Connection):
         if waiter is None or self.closed or self.draining:
             self._end_waiting()
             return
-        if self.reading_paused:
-            self.resume_reading()
         self.overdue_at_s = self._watchdog.horizon_s + self._limits.client_idle_s_max
         if self._parser.pending:
             self._parse(waiter)
-        if self._sent_all and not self._busy:
+            if self._busy or self._request_waiter is not waiter:
+                return
+        # Not before all whole requests that are here were served: else a client could have any number of them wait.
+        if self.reading_paused:
+            self.resume_reading()
+        if self._sent_all:
             self._end_waiting()
 
     def hand_over(self, request: Request, begun: object) -> None:
@@ -246,7 +249,7 @@ class ClientConnection(Connection):
 
         Args:
             request: of the call.
-            begun: what it has come to.
+            begun: what it has come to; an error is raised in the fiber.
         """
         self.taken = None
         self.begun = begun
@@ -308,8 +311,9 @@ class ClientConnection(Connection):
         """Hand the next request over, once its head is complete."""
         try:
             request = self._parser.next_request()
-        except RequestRefusedError as refusal:
-            self._refusal = refusal
+        except Exception as error:
+            # Raised in the fiber: this may be a callback of an upstream's connection, whose last answer was ours.
+            self._refusal = error
             self._end_waiting()
             return
         if request is None:

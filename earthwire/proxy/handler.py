@@ -3,6 +3,8 @@
 import asyncio
 import time
 
+import msgspec
+
 from earthwire.proxy.call_context import CallContext
 from earthwire.proxy.call_failure import ending_of_failure, refused_record, send_error
 from earthwire.proxy.call_opening import CallOpening
@@ -77,16 +79,16 @@ class Handler:
         has_unread_input = False
         try:
             while (request := await client.next_request()) is not None:
-                if client.write_full:
-                    await client.drain()
-                if self._recorder is not None and self._recorder.full:
-                    await self._recorder.room()
+                recorder = self._recorder
+                if client.begun is None and (client.write_full or (recorder and recorder.full)):
+                    request = await self._once_there_is_room(client, request)
                 reusable = await self._answer(client, request)
                 has_unread_input = not request.body.complete
                 if not reusable:
                     break
                 if not request.body.complete and not await client.settle(request):
                     break
+                has_unread_input = False
         except RequestRefusedError as refusal:
             has_unread_input = True
             self._refuse(client, None, refusal)
@@ -98,6 +100,14 @@ class Handler:
             self.clients.discard(client)
             if not self.clients:
                 self.no_clients.set()
+
+    async def _once_there_is_room(self, client: ClientConnection, request: Request) -> Request:
+        """Return a request once there is room for its answer and its record: then it counts as arrived."""
+        if client.write_full:
+            await client.drain()
+        if self._recorder is not None and self._recorder.full:
+            await self._recorder.room()
+        return msgspec.structs.replace(request, arrival_s=time.monotonic())
 
     def _take(self, client: ClientConnection, request: Request) -> bool:
         """Begin a call where its request was parsed; False leaves that to the fiber of the connection."""
@@ -111,10 +121,12 @@ class Handler:
             if type(source) is not LiveSource or destination.route.mcp is not None or client.draining:
                 return False
             context = opening.plain_call(request, destination, tool)
-        except RequestRefusedError:
-            return False
-        last_byte_s = last_byte_of_relay(context.drawn.plan.steps) if context.run is None else None
-        exchange = None if last_byte_s is None else source.forward_at_once(request, context.target)
+            last_byte_s = last_byte_of_relay(context.drawn.plan.steps) if context.run is None else None
+            exchange = None if last_byte_s is None else source.forward_at_once(request, context.target)
+        except Exception as error:
+            # The fiber tells whom it concerns: the client of a refusal, the log of an error of our own.
+            client.hand_over(request, error)
+            return True
         if last_byte_s is None or exchange is None:
             client.hand_over(request, self._performance(client, context))
             return True
@@ -127,36 +139,42 @@ class Handler:
 
     def _finish_usual(self, call: UsualCall, head: ResponseHead, body: bytes, ended_s: float) -> None:
         """Record a call that was answered whole."""
+        if self._recorder is not None:
+            self._recorder.add(self._finished_usual(call, head, body, ended_s))
         self.opening.inflight_count -= 1
-        recorder = self._recorder
-        if recorder is None:
-            return
+
+    def _finished_usual(
+        self, call: UsualCall, head: ResponseHead, body: bytes, ended_s: float
+    ) -> FinishedCall:
         body_bytes = len(body)
-        recorder.add(
-            FinishedCall(
-                call.context,
-                call.context.drawn.plan,
-                None,
-                call.exchange.origin,
-                ended_s,
-                self._epoch_ns,
-                self._clock.lag_s,
-                head,
-                head.status,
-                head.content_type,
-                head.content_length,
-                body_bytes,
-                body if body_bytes <= self._kept_bytes_max else b"",
-                ended_s,
-            )
+        # By position, in the order of the fields; what comes behind them is as it usually is.
+        return FinishedCall(
+            call.context,
+            call.context.drawn.plan,
+            None,
+            call.exchange.origin,
+            ended_s,
+            self._epoch_ns,
+            self._clock.lag_s,
+            head,
+            head.status,
+            head.content_type,
+            head.content_length,
+            body_bytes,
+            body if body_bytes <= self._kept_bytes_max else b"",
+            ended_s,
         )
 
-    def _hand_over_usual(self, call: UsualCall) -> None:
-        """Leave the rest of a call to the fiber of its connection."""
+    def _hand_over_usual(self, call: UsualCall, error: Exception | None) -> None:
+        """Leave the rest of a call to the fiber of its connection, or the error that it met."""
         self.opening.inflight_count -= 1
+        request = call.context.request
+        if error is not None:
+            call.client.hand_over(request, error)
+            return
         performance = self._performance(call.client, call.context)
         performance.forwarded(call.exchange)
-        call.client.hand_over(call.context.request, performance)
+        call.client.hand_over(request, performance)
 
     async def _answer(self, client: ClientConnection, request: Request) -> bool:
         """Answer one request and record it; tell whether the connection can serve another."""
@@ -165,6 +183,8 @@ class Handler:
             return await self._perform(begun)
         opening = self.opening
         try:
+            if isinstance(begun, Exception):
+                raise begun
             destination, tool = opening.lead(request.line.method, request.line.target)
             server = destination.route.mcp
             if server is None:

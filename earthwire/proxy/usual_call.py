@@ -28,7 +28,7 @@ class UsualCall(msgspec.Struct, eq=False):
         exchange: with the upstream.
         due_s: when the last byte of the answer is due (monotonic).
         finished: told of the call, its head, its body and the time when they were written.
-        unusual: told of a call that needs a fiber from here on.
+        unusual: told of a call that needs a fiber from here on, and of the error of ours that it met, or None.
     """
 
     client: ClientConnection
@@ -36,23 +36,29 @@ class UsualCall(msgspec.Struct, eq=False):
     exchange: LiveExchange
     due_s: float
     finished: Callable[["UsualCall", ResponseHead, bytes, float], None]
-    unusual: Callable[["UsualCall"], None]
+    unusual: Callable[["UsualCall", Exception | None], None]
 
     def fire(self) -> None:
         """Answer the client if the response is whole and due; called whenever something of it has come."""
-        head = self.exchange.whole_head
-        if head is None or not head.sized or head.streams or self.due_s > time.monotonic():
-            self.unusual(self)
+        head, client = self.exchange.whole_head, self.client
+        if head is None or not head.sized or head.streams or client.closed or self.due_s > time.monotonic():
+            self.unusual(self, None)
             return
-        client = self.client
-        body = self.exchange.body.take()
-        client.transport.write(b"%b\r\n%b" % (head.start, body))
-        self.finished(self, head, body, time.monotonic())
+        try:
+            body = self.exchange.body.take()
+            client.transport.write(b"%b\r\n%b" % (head.start, body))
+            self.finished(self, head, body, time.monotonic())
+        except Exception as error:
+            # This is a callback of the upstream's connection, which has nothing to do with it.
+            self.unusual(self, error)
+            return
         client.answered()
 
     def hand_over(self) -> None:
         """Have a fiber go on with it."""
-        self.unusual(self)
+        # From here on the fiber is who is told; a call that is handed over twice would be counted twice.
+        self.exchange.body.forget_waiter()
+        self.unusual(self, None)
 
 
 def last_byte_of_relay(steps: tuple[Step, ...]) -> float | None:
