@@ -132,7 +132,7 @@ function drawShares(chart, latency, bounds) {
   chart.setAttribute("aria-label", told);
   chart.replaceChildren(
     shape("title", {}, told),
-    drawAxis([0, 0.5, 1], place, percentText),
+    drawAxis([0, 0.5, 1], place, (share) => `${100 * share} %`),
     ends,
     drawn("real", "achieved", latency.achieved),
     drawn("simulated", "planned", latency.intended),

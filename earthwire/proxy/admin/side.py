@@ -78,7 +78,7 @@ class AdminSide:
         )
         self._listener = AdminListener(self._config, subject)
         await self._listener.start()
-        self._sample()
+        self._sample_after(round(time.time()))
 
     async def stop(self) -> None:
         """Stop listening, and hand the last calls on to the recorder."""
@@ -95,8 +95,12 @@ class AdminSide:
         self._calls.settle()
         status = self._status()
         self._history.sample(second, status.inflight_count, status.lag_s)
-        # Timers are up to a millisecond early: the next second is counted from this one, not from now.
-        self._sampling = asyncio.get_running_loop().call_later(second + 1 - now_s, self._sample)
+        self._sample_after(second)
+
+    def _sample_after(self, second: int) -> None:
+        """Sample when the second after this one ends; timers are up to a millisecond early, so seconds are counted."""
+        delay_s = max(second + 1 - time.time(), 0.0)
+        self._sampling = asyncio.get_running_loop().call_later(delay_s, self._sample)
 
     def _status(self) -> Status:
         handler, recorder = self._handler, self._recorder
