@@ -172,10 +172,6 @@ class Body(msgspec.Struct, eq=False):
         """Have what waits for something else, too, fire at the next change of this body."""
         self._waiter = waiter
 
-    def forget_waiter(self) -> None:
-        """Tell nobody of the next change."""
-        self._waiter = None
-
     async def ended(self) -> None:
         """Wait until the body is complete or failed, whatever is buffered; never raises."""
         while not self.complete and self.error is None:

@@ -171,12 +171,13 @@ def ending_of(call: FinishedCall, body_class: BodyClass | None) -> Ending:
     if call.aborted is not None or not call.complete:
         return _broken_ending(call)
     assert status is not None
+    if status < 400 and origin != "injected" and body_class == "json_object":
+        # The usual answer.
+        return Ending("semantic_error" if _says_error(call.body) else "ok", origin, status)
     outcome = outcome_of_kind(kind) if origin == "injected" else "ok"
     if outcome == "ok" and (status >= 400 or body_class in _DOUBTFUL):
         judged = None if body_class is None else call.body
         outcome = http_outcome(status, call.content_type, judged, body_class)
-    if outcome == "ok" and origin != "injected" and body_class == "json_object":
-        outcome = "semantic_error" if _says_error(call.body) else "ok"
     return Ending(outcome, origin, status, refinement_of_kind(kind) if origin == "injected" else None)
 
 
@@ -196,12 +197,15 @@ def _served_record(call: FinishedCall, ending: Ending, body_class: BodyClass | N
     context, plan, epoch_ns, head = call.context, call.plan, call.epoch_ns, call.head
     request, route, drawn, episode = context.request, context.route, context.drawn, context.episode
     line, planner = request.line, route.planner
-    arrival_s, first_s = request.arrival_s, call.first_byte_s
-    duration_ns = int((call.ended_s - arrival_s) * NANOSECONDS_PER_SECOND)
+    arrival_s, ended_s, first_s = request.arrival_s, call.ended_s, call.first_byte_s
+    duration_ns = int((ended_s - arrival_s) * NANOSECONDS_PER_SECOND)
+    ttfb_ns = None if first_s is None else int((first_s - arrival_s) * NANOSECONDS_PER_SECOND)
     due_ns = int(plan.last_byte_s * NANOSECONDS_PER_SECOND)
-    lag_s = max(context.lag_s, call.lag_s)
+    lag_s = context.lag_s if context.lag_s > call.lag_s else call.lag_s
+    told = _planned_retry_after(plan) if head is None else head.retry_after
     streams, chunk_count, chunk_gaps_ns = _NO_CHUNKS if call.chunk_times_s is None else _chunks(call)
     input_tokens, output_tokens = _tokens(call) if line.method == "POST" else _NO_TOKENS
+    is_timed = due_ns > 0 and ending.censoring == "none" and ending.origin != "proxy"
     # By position, in the order of the fields: by name this would take as long as all the rest of a record.
     return ServedRecord(
         context.tool,
@@ -212,7 +216,7 @@ def _served_record(call: FinishedCall, ending: Ending, body_class: BodyClass | N
         route.source.server_address,
         epoch_ns + int(arrival_s * NANOSECONDS_PER_SECOND),
         duration_ns,
-        None if first_s is None else int((first_s - arrival_s) * NANOSECONDS_PER_SECOND),
+        ttfb_ns,
         "proxy",
         ending.censoring,
         None,
@@ -221,7 +225,7 @@ def _served_record(call: FinishedCall, ending: Ending, body_class: BodyClass | N
         _planned_rpc_code(plan) if ending.outcome == "rpc_error" else None,
         ending.error_type,
         ending.error_message,
-        _planned_retry_after_s(plan) if head is None else _seconds(head.retry_after),
+        None if told is None else _seconds(told),
         request.body.received_bytes,
         call.body_bytes,
         call.declared_bytes,
@@ -243,7 +247,8 @@ def _served_record(call: FinishedCall, ending: Ending, body_class: BodyClass | N
         int(plan.first_byte_s * NANOSECONDS_PER_SECOND),
         due_ns,
         plan_digest(plan),
-        duration_ns - due_ns if due_ns > 0 and _is_timed(ending) else None,
+        # Where the plan said when, as far as the proxy could help it.
+        duration_ns - due_ns if is_timed else None,
         int(lag_s * NANOSECONDS_PER_SECOND),
         drawn.conditions if call.lost_status is None and not call.notes else _attributes(call),
     )
@@ -282,11 +287,6 @@ def _says_error(body: bytes) -> bool:
     return found is not None and found.outcome == "semantic_error"
 
 
-def _is_timed(ending: Ending) -> bool:
-    """Tell whether the call ended when its plan said it should, as far as the proxy could help it."""
-    return ending.censoring == "none" and ending.origin != "proxy"
-
-
 def _broken_ending(call: FinishedCall) -> Ending:
     kind, aborted = call.plan.outcome, call.aborted
     planned = outcome_of_kind(kind)
@@ -307,18 +307,18 @@ def _planned_rpc_code(plan: Plan) -> str | None:
     return plan.outcome.partition(":")[2] or None
 
 
-def _planned_retry_after_s(plan: Plan) -> float | None:
+def _planned_retry_after(plan: Plan) -> bytes | None:
     """Return the Retry-After of a response of our own."""
     for step in plan.steps:
         if isinstance(step, Head):
             told = next((value for name, value in step.headers if name.lower() == "retry-after"), None)
-            return None if told is None else _seconds(told.encode("latin-1"))
+            return None if told is None else told.encode("latin-1")
     return None
 
 
-def _seconds(retry_after: bytes | None) -> float | None:
+def _seconds(retry_after: bytes) -> float | None:
     """Return a Retry-After in seconds; the form with a date has none."""
-    return float(retry_after) if retry_after is not None and retry_after.isdigit() else None
+    return float(retry_after) if retry_after.isdigit() else None
 
 
 def _is_json_object(body: bytes) -> bool:

@@ -30,6 +30,19 @@ class Clock(Protocol):
         """Return what, awaited, returns once `now()` is at least `deadline_s`; at once if it already is."""
 
 
+class Waiting(Protocol):
+    """What waits for a deadline.
+
+    Attributes:
+        fired: nobody waits any more.
+    """
+
+    fired: bool
+
+    def fire(self) -> None:
+        """Go on."""
+
+
 class RealClock:
     """The monotonic clock of this machine.
 
@@ -40,7 +53,7 @@ class RealClock:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._alarm = _new_alarm(loop, self._ring)
-        self._waits: list[tuple[float, int, Signal]] = []
+        self._waits: list[tuple[float, int, Waiting]] = []
         self._numbers = count()
         self._compaction_count = _COMPACTION_COUNT_MIN
         self._armed_s = math.inf
@@ -59,13 +72,17 @@ class RealClock:
         signal = Signal()
         if deadline_s <= time.monotonic():
             signal.fired = True
-            return signal
+        else:
+            self.fire_at(deadline_s, signal)
+        return signal
+
+    def fire_at(self, deadline_s: float, waiting: Waiting) -> None:
+        """Fire what waits as soon as the monotonic time is at least `deadline_s`, unless it has fired by then."""
         if len(self._waits) >= self._compaction_count:
             self._drop_cancelled()
-        heapq.heappush(self._waits, (deadline_s, next(self._numbers), signal))
+        heapq.heappush(self._waits, (deadline_s, next(self._numbers), waiting))
         if deadline_s < self._armed_s:
             self._arm(deadline_s)
-        return signal
 
     def close(self) -> None:
         """Release the timer; deadlines still awaited never come."""

@@ -23,7 +23,7 @@ from earthwire.proxy.request import Request
 from earthwire.proxy.response_writer import response_writer
 from earthwire.proxy.spending import Spending
 from earthwire.proxy.upstream import LiveSource
-from earthwire.proxy.usual_call import UsualCall, last_byte_of_relay
+from earthwire.proxy.usual_call import UsualCall, due_if_relayed
 
 
 class Handler:
@@ -121,17 +121,18 @@ class Handler:
             if type(source) is not LiveSource or destination.route.mcp is not None or client.draining:
                 return False
             context = opening.plain_call(request, destination, tool)
-            last_byte_s = last_byte_of_relay(context.drawn.plan.steps) if context.run is None else None
-            exchange = None if last_byte_s is None else source.forward_at_once(request, context.target)
+            due = due_if_relayed(context.drawn.plan.steps) if context.run is None else None
+            exchange = None if due is None else source.forward_at_once(request, context.target)
         except Exception as error:
             # The fiber tells whom it concerns: the client of a refusal, the log of an error of our own.
             client.hand_over(request, error)
             return True
-        if last_byte_s is None or exchange is None:
+        if due is None or exchange is None:
             client.hand_over(request, self._performance(client, context))
             return True
-        due_s = request.arrival_s + last_byte_s
-        call = UsualCall(client, context, exchange, due_s, self._finish_usual, self._hand_over_usual)
+        call = UsualCall(
+            client, context, exchange, due, self._clock, self._finish_usual, self._hand_over_usual
+        )
         opening.inflight_count += 1
         client.taken = call
         exchange.body.share_waiter(call)
