@@ -12,6 +12,7 @@ from earthwire.fault_models.reward.facts import BUDGET_SPENT_ATTRIBUTE, Ledgers
 from earthwire.fault_models.reward.ledger import Budget, Ledger
 from earthwire.fault_models.reward.prices import Price, PriceTable
 from earthwire.proxy.call_record import FinishedCall
+from earthwire.proxy.mcp.record import mcp_record
 from earthwire.proxy.observed_calls import arguments_of
 from earthwire.traces.record import TraceRecord
 
@@ -73,8 +74,14 @@ class Spending:
         return self._ledgers.all()
 
     def add(self, call: FinishedCall) -> None:
-        """Take a call that is over; one that was refused for the budget costs nothing."""
-        self.add_record(call.record().trace_record(), arguments_of(call))
+        """Take a call that is over; one that was refused for the budget costs nothing.
+
+        Of MCP, what its answer says counts, and only what has an answer: the same as in the recording.
+        """
+        is_mcp = call.context.mcp is not None
+        record = mcp_record(call, keep_bodies=False) if is_mcp else call.record().trace_record()
+        if record is not None:
+            self.add_record(record, arguments_of(call))
 
     def add_record(self, record: TraceRecord, arguments: str | None) -> None:
         """Take the record of a call that is over, as `add` does.
