@@ -26,12 +26,6 @@ CLASSIFIED_BYTES_MAX = 16 * 1024
 _DOUBTFUL: frozenset[BodyClass | None] = frozenset(("html", "xml", "invalid_json"))
 """Classes of bodies that may make a malformed response of one with a good status."""
 
-_Chunks = tuple[bool | None, int | None, list[int] | None]
-_NO_CHUNKS: _Chunks = (None, None, None)
-_Tokens = tuple[int | None, int | None]
-_NO_TOKENS: _Tokens = (None, None)
-"""Of calls that are no model calls: those are all sent by POST."""
-
 _SYNTAX = msgspec.json.Decoder(msgspec.Raw)
 _ABORT_ERROR_TYPES = {"rst": "connection_reset", "fin": "connection_closed", "hang": "hang"}
 
@@ -202,14 +196,10 @@ def _served_record(call: FinishedCall, ending: Ending, body_class: BodyClass | N
     ttfb_ns = None if first_s is None else int((first_s - arrival_s) * NANOSECONDS_PER_SECOND)
     due_ns = int(plan.last_byte_s * NANOSECONDS_PER_SECOND)
     lag_s = context.lag_s if context.lag_s > call.lag_s else call.lag_s
-    told = _planned_retry_after(plan) if head is None else head.retry_after
-    streams, chunk_count, chunk_gaps_ns = _NO_CHUNKS if call.chunk_times_s is None else _chunks(call)
-    input_tokens, output_tokens = _tokens(call) if line.method == "POST" else _NO_TOKENS
     is_timed = due_ns > 0 and ending.censoring == "none" and ending.origin != "proxy"
     # By position, in the order of the fields: by name this would take as long as all the rest of a record.
-    return ServedRecord(
+    record = ServedRecord(
         context.tool,
-        "earthwire",
         episode,
         context.seq,
         line.method,
@@ -219,23 +209,13 @@ def _served_record(call: FinishedCall, ending: Ending, body_class: BodyClass | N
         ttfb_ns,
         "proxy",
         ending.censoring,
-        None,
         ending.outcome,
         ending.status,
-        _planned_rpc_code(plan) if ending.outcome == "rpc_error" else None,
-        ending.error_type,
-        ending.error_message,
-        None if told is None else _seconds(told),
         request.body.received_bytes,
         call.body_bytes,
         call.declared_bytes,
         call.content_type,
         body_class,
-        streams,
-        chunk_count,
-        chunk_gaps_ns,
-        input_tokens,
-        output_tokens,
         context.inflight_count,
         ending.origin,
         episode,
@@ -250,29 +230,45 @@ def _served_record(call: FinishedCall, ending: Ending, body_class: BodyClass | N
         # Where the plan said when, as far as the proxy could help it.
         duration_ns - due_ns if is_timed else None,
         int(lag_s * NANOSECONDS_PER_SECOND),
-        drawn.conditions if call.lost_status is None and not call.notes else _attributes(call),
     )
+    if head is None or head.retry_after is not None:
+        told = _planned_retry_after(plan) if head is None else head.retry_after
+        record.retry_after_s = None if told is None else _seconds(told)
+    if call.chunk_times_s is not None:
+        _note_chunks(record, call.chunk_times_s)
+    if line.method == "POST":
+        _note_tokens(record, call)
+    if ending.error_type is not None:
+        record.error_type, record.error_message = ending.error_type, ending.error_message
+    if ending.outcome == "rpc_error":
+        record.rpc_response_status_code = _planned_rpc_code(plan)
+    if drawn.conditions is not None or call.lost_status is not None or call.notes:
+        record.attributes = _attributes(call)
+    return record
 
 
-def _chunks(call: FinishedCall) -> _Chunks:
-    """Return whether a response was a stream, in how many chunks it was sent, and the gaps between them."""
-    times_s = call.chunk_times_s or []
-    is_stream = is_stream_type(call.content_type) or None
-    if len(times_s) >= CHUNKS_TIMED_MAX:
-        return is_stream, None, None
-    gaps_ns = [int((after - before) * NANOSECONDS_PER_SECOND) for before, after in pairwise(times_s)]
-    return is_stream, len(times_s), gaps_ns
+def _note_chunks(record: ServedRecord, times_s: list[float]) -> None:
+    """Note whether a response was a stream, in how many chunks it was sent, and the gaps between them."""
+    record.stream = is_stream_type(record.content_type) or None
+    if len(times_s) < CHUNKS_TIMED_MAX:
+        record.chunk_count = len(times_s)
+        record.chunk_gaps_ns = [
+            int((after - before) * NANOSECONDS_PER_SECOND) for before, after in pairwise(times_s)
+        ]
 
 
-def _tokens(call: FinishedCall) -> _Tokens:
-    """Return the tokens that a model's answer says it read and wrote; None where it does not say."""
+def _note_tokens(record: ServedRecord, call: FinishedCall) -> None:
+    """Note the tokens that a model's answer says it read and wrote: those calls are all sent by POST."""
     usage = usage_of(call.body + call.tail)
-    return usage.input_tokens or None, usage.output_tokens or None
+    record.gen_ai_usage_input_tokens = usage.input_tokens or None
+    record.gen_ai_usage_output_tokens = usage.output_tokens or None
 
 
-def _attributes(call: FinishedCall) -> str:
+def _attributes(call: FinishedCall) -> str | None:
     """Return what shaped the plan; with it what channels did, and an answer that the client never got."""
     conditions = call.context.drawn.conditions
+    if call.lost_status is None and not call.notes:
+        return conditions
     values = msgspec.json.decode(conditions, type=dict[str, object]) if conditions else {}
     if call.lost_status is not None:
         # The upstream did its work although the client got no answer of it.

@@ -106,7 +106,6 @@ class InterceptedCall:
         is_timed = failure is None and due_ns > 0
         return ServedRecord(
             tool=self.tool,
-            source_format="earthwire",
             session_id=self.episode,
             http_request_method=self.method,
             server_address=self.host,
