@@ -66,6 +66,11 @@ class Survival:
         i = int(np.searchsorted(self.total, level - 1e-12))
         return float(self.log_s[i]) if i < len(self.log_s) else self.limit_log_s
 
+    def above(self, log_s: float) -> tuple[FloatArray, FloatArray]:
+        """Return the log latencies above one, and the probability of each."""
+        i = int(np.searchsorted(self.log_s, log_s, "right"))
+        return self.log_s[i:], self.mass[i:]
+
 
 @dataclass(frozen=True, slots=True)
 class Completed:
@@ -193,25 +198,27 @@ class _Siblings:
             return None
         level = 1.0 - own.beyond
         head = _head(own, level, own.limit_log_s)
-        excess, mass, cut_mass, weights, doubled = [], [], [], [], []
+        excess: list[FloatArray | list[float]] = []
+        mass: list[FloatArray | list[float]] = []
+        cut_mass: list[FloatArray | list[float]] = []
+        weights, doubled = [], []
         for lender in self._lenders:
             sibling = self._all[lender]
             start = sibling.quantile(level)
-            above = sibling.log_s > start
-            beyond = float(sibling.mass[above].sum()) + sibling.beyond
-            if lender == cell or not above.any():
+            log_s, above = sibling.above(start)
+            if lender == cell or not len(above):
                 continue
+            beyond = float(above.sum()) + sibling.beyond
             distance = np.sum(((_head(sibling, level, start) - head) / _HEAD_BANDWIDTH) ** 2)
             weight = np.sqrt(beyond * sibling.count) * (np.exp(-0.5 * distance) + _FAR_WEIGHT)
             seen = sibling.limit_log_s - start if sibling.beyond else np.inf
-            excess.append(np.append(sibling.log_s[above] - start, min(seen, 50.0)))
-            mass.append(weight * np.append(sibling.mass[above], 0.0) / beyond)
-            cut_mass.append(weight * np.append(np.zeros(int(above.sum())), sibling.beyond) / beyond)
+            excess += [log_s - start, [min(seen, 50.0)]]
+            mass += [weight * above / beyond, [0.0]]
+            cut_mass += [np.zeros(len(above)), [weight * sibling.beyond / beyond]]
             if seen >= _DOUBLE:
                 weights.append(weight)
-                doubled.append(
-                    float(sibling.mass[sibling.log_s > start + _DOUBLE].sum() + sibling.beyond) / beyond
-                )
+                _, twice = sibling.above(start + _DOUBLE)
+                doubled.append(float(twice.sum() + sibling.beyond) / beyond)
         if not excess:
             return Tail(_own_tail(own, level), 0.0, 1.0)
         low, high = _band(np.array(doubled), np.array(weights))

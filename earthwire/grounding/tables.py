@@ -134,10 +134,11 @@ def _smoothed_quantiles(
 def _bandwidth(own: FloatArray, own_weight: FloatArray, prior: FloatArray) -> float:
     """Return a quarter of Silverman's bandwidth (Silverman 1986, equation 3.31), at least half a bin."""
     values, weight = (own, own_weight) if own_weight.sum() > 2 else (prior, np.ones(len(prior)))
-    mean = float(np.average(values, weights=weight))
-    deviation = float(np.sqrt(np.average((values - mean) ** 2, weights=weight)))
+    total = weight.sum()
+    mean = float((values * weight).sum() / total)
+    deviation = float(np.sqrt(((values - mean) ** 2 * weight).sum() / total))
     order = np.argsort(values)
-    position = np.cumsum(weight[order]) / weight.sum()
+    position = np.cumsum(weight[order]) / total
     quarter, three_quarters = np.interp((0.25, 0.75), position, values[order])
     quartile_deviation = float(three_quarters - quarter) / 1.34
     spread = min(deviation, quartile_deviation) if quartile_deviation > 0 else deviation
