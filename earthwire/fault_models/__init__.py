@@ -19,6 +19,7 @@ from earthwire.fault_models.donors import (
     DonorPool,
     DonorRanks,
     DonorRanksInTurn,
+    DonorSessions,
     join,
 )
 from earthwire.fault_models.drift import Drift, DriftWindow
@@ -145,6 +146,7 @@ __all__ = [
     "DonorPool",
     "DonorRanks",
     "DonorRanksInTurn",
+    "DonorSessions",
     "Drawn",
     "DrawnLaws",
     "Drift",

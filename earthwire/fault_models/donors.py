@@ -1,17 +1,23 @@
 """Donor sessions: the recorded ranks of whole sessions, replayed through the quantile tables.
 
 The second of two ways in which the calls of an episode hang together; `dependence` is the compact one. An episode takes
-one recorded session as its donor. Each tool replays the ranks of its own calls there, in order; where the donor never
-used the tool, one of like standing among those that did lends them, and where its calls are used up another one does.
-What a session does over time (a slow first call, drift, stalls) comes along without being modelled.
+one recorded session as its donor, and each tool replays the ranks of its own calls there, in order. What a session does
+over time (a slow first call, drift, stalls) comes along without being modelled.
+
+Where the donor never used a tool, or used it less often, another session stands in from that call on: the next one, in
+an order that all tools share, with calls enough. So tools that were recorded together mostly have the same stand-in,
+and what hangs together in it still does. Its normal scores are moved by the difference of two levels, so that an
+episode stays as slow as its donor was.
 """
 
+import hashlib
 from array import array
+from bisect import bisect_left
 from collections.abc import Sequence
 
 import msgspec
 
-from earthwire.fault_models.uniforms import Purpose
+from earthwire.fault_models.dependence import normal_probability, normal_quantile
 
 RANK_STEPS = 1 << 16
 """Ranks are kept as unsigned 16-bit integers."""
@@ -19,7 +25,7 @@ RANK_STEPS = 1 << 16
 DONORS_MIN = 3
 """Sessions that a tool needs for donors of its own."""
 
-_NEAR_SESSIONS = 4
+_RANK_MIN = 0.5 / RANK_STEPS
 
 
 class DonorRanks(msgspec.Struct, frozen=True):
@@ -36,12 +42,30 @@ class DonorRanks(msgspec.Struct, frozen=True):
     ranks: tuple[int, ...]
 
 
-def places_by_level(levels: Sequence[float]) -> list[float]:
-    """Return the place of each session among all by level, in (0, 1), the lowest first."""
-    places = [0.0] * len(levels)
-    for i, session in enumerate(sorted(range(len(levels)), key=lambda session: (levels[session], session))):
-        places[session] = (i + 0.5) / len(levels)
-    return places
+class DonorSessions:
+    """All sessions of a profile that can be donors.
+
+    Args:
+        levels: of each session: its mean normal score.
+
+    Attributes:
+        levels: the same.
+        standings: how many sessions have a lower level, by session number.
+        places: of each session in the shuffled order in which stand-ins are looked for.
+    """
+
+    __slots__ = ("levels", "places", "standings")
+
+    def __init__(self, levels: Sequence[float]) -> None:
+        self.levels = levels
+        self.standings = _positions(
+            sorted(range(len(levels)), key=lambda session: (levels[session], session))
+        )
+        # By a hash: where sessions of one kind were recorded in a row, the first would stand in for all others.
+        self.places = _positions(sorted(range(len(levels)), key=_hash))
+
+    def __len__(self) -> int:
+        return len(self.levels)
 
 
 class DonorPool:
@@ -49,38 +73,66 @@ class DonorPool:
 
     Args:
         ranks: of the tool, or of siblings that stand in for it.
-        places: of every session of the profile, by session number; see `places_by_level`.
+        sessions: all sessions of the profile.
     """
 
-    __slots__ = ("_by_level", "_calls", "_places")
+    __slots__ = ("_by_level", "_by_place", "_calls", "_places", "_sessions", "_standings")
 
-    def __init__(self, ranks: DonorRanks, places: Sequence[float]) -> None:
-        self._places = places
+    def __init__(self, ranks: DonorRanks, sessions: DonorSessions) -> None:
+        self._sessions = sessions
         self._calls: dict[int, array[int]] = {}
         start = 0
         for session, length in zip(ranks.sessions, ranks.lengths, strict=True):
             self._calls[session] = array("H", ranks.ranks[start : start + length])
             start += length
-        self._by_level = sorted(self._calls, key=places.__getitem__)
+        self._by_place = sorted(self._calls, key=sessions.places.__getitem__)
+        self._places = [sessions.places[session] for session in self._by_place]
+        self._by_level = sorted(self._calls, key=sessions.standings.__getitem__)
+        self._standings = [sessions.standings[session] for session in self._by_level]
 
     def __len__(self) -> int:
         return len(self._by_level)
 
-    def lend(self, wanted: int, u: float, again: bool = False) -> "array[int]":
-        """Return the ranks that a session lends, in order.
+    def calls(self, session: int) -> "array[int]":
+        """Return the ranks of the tool's calls in a session that used it, in order."""
+        return self._calls[session]
 
-        Args:
-            wanted: session number of the episode's donor; where it never used the tool, or `again` is set because its
-                calls are used up, one of the sessions that stand, among those that used the tool, where this one stands
-                among all. So a tool that only slow sessions use is not fast because most sessions are.
-            u: chooses among those, in (0, 1).
+    def level(self, donor: int) -> float:
+        """Return the level that an episode with this donor has for the tool.
+
+        Where the donor never used the tool, it is that of the session that stands, among those that used it, where this
+        one stands among the others. So a tool that only slow sessions use is not fast because most sessions are.
         """
-        if wanted in self._calls and not again:
-            return self._calls[wanted]
-        near = min(_NEAR_SESSIONS, len(self._by_level))
-        at = round(self._places[wanted] * len(self._by_level))
-        low = min(max(at - near // 2, 0), len(self._by_level) - near)
-        return self._calls[self._by_level[low + int(u * near)]]
+        if donor not in self._calls:
+            standing = self._sessions.standings[donor]
+            below = bisect_left(self._standings, standing)
+            others = len(self._sessions) - len(self._by_level)
+            share = (standing - below + 0.5) / others
+            donor = self._by_level[int(share * len(self._by_level))]
+        return self._sessions.levels[donor]
+
+    def next_lender(self, session: int, index: int = 0) -> int | None:
+        """Return the first session from `session` on, in the shuffled order, that has the tool's call `index`.
+
+        Returns:
+            None if no session has so many calls.
+        """
+        lenders, places = self._by_place, self._places
+        if index:
+            lenders = [lender for lender in lenders if len(self._calls[lender]) > index]
+            places = [self._sessions.places[lender] for lender in lenders]
+        if not lenders:
+            return None
+        return lenders[bisect_left(places, self._sessions.places[session]) % len(lenders)]
+
+    def lender_after(self, session: int) -> int:
+        """Return the session after one that lends, in the shuffled order; the only one follows itself."""
+        at = bisect_left(self._places, self._sessions.places[session])
+        return self._by_place[(at + 1) % len(self._by_place)]
+
+    def shift(self, lender: int, level: float) -> float:
+        """Return by how much the scores of a session that lends are moved for an episode of this level."""
+        return level - self._sessions.levels[lender]
 
 
 class DonorRanksInTurn:
@@ -89,25 +141,38 @@ class DonorRanksInTurn:
     Args:
         pool: sessions that can lend.
         donor: session number of the episode's donor.
-        tool_u: the tool's uniform in the episode.
     """
 
-    __slots__ = ("_at", "_calls", "_donor", "_pool")
+    __slots__ = ("_at", "_calls", "_donor", "_lender", "_level", "_pool", "_shift")
 
-    def __init__(self, pool: DonorPool, donor: int, tool_u: float) -> None:
+    def __init__(self, pool: DonorPool, donor: int) -> None:
         self._pool = pool
         self._donor = donor
-        self._calls = pool.lend(donor, tool_u)
-        self._at = 0
+        self._level = pool.level(donor)
+        self._lender = donor
+        self._lend(0)
 
     def next_rank(self, index: int, u: tuple[float, ...]) -> float:
-        """Return the rank of call `index`, in (0, 1), from the call's uniforms; calls come in order."""
+        """Return the rank of call `index`, in (0, 1); calls come in order, and their uniforms do not matter."""
         if self._at == len(self._calls):
-            self._calls = self._pool.lend(self._donor, u[Purpose.LATENCY], again=True)
-            self._at = 0
-        step = self._calls[self._at]
+            self._lend(index)
+        rank = (self._calls[self._at] + 0.5) / RANK_STEPS
         self._at += 1
-        return (step + 0.5) / RANK_STEPS
+        if self._shift == 0.0:
+            return rank
+        moved = normal_probability(normal_quantile(rank) + self._shift)
+        return min(max(moved, _RANK_MIN), 1.0 - _RANK_MIN)
+
+    def _lend(self, index: int) -> None:
+        """Go on with call `index` of a session that has one, else with the first call of the next session."""
+        lender = self._pool.next_lender(self._donor, index)
+        self._at = index
+        if lender is None:
+            lender = self._pool.lender_after(self._lender)
+            self._at = 0
+        self._lender = lender
+        self._calls = self._pool.calls(lender)
+        self._shift = self._pool.shift(lender, self._level)
 
 
 def join(parts: list[DonorRanks]) -> DonorRanks:
@@ -124,3 +189,15 @@ def join(parts: list[DonorRanks]) -> DonorRanks:
         tuple(len(calls[session]) for session in sessions),
         tuple(rank for session in sessions for rank in calls[session]),
     )
+
+
+def _positions(order: Sequence[int]) -> list[int]:
+    """Return where each number from 0 stands in an order of them."""
+    positions = [0] * len(order)
+    for position, number in enumerate(order):
+        positions[number] = position
+    return positions
+
+
+def _hash(session: int) -> bytes:
+    return hashlib.blake2b(session.to_bytes(8), digest_size=8).digest()

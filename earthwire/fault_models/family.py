@@ -15,7 +15,7 @@ from typing import Protocol
 import msgspec
 
 from earthwire.fault_models.dependence import NO_SESSIONS, CompactRanks, RankLaw
-from earthwire.fault_models.donors import DONORS_MIN, DonorPool, DonorRanksInTurn, join, places_by_level
+from earthwire.fault_models.donors import DONORS_MIN, DonorPool, DonorRanksInTurn, DonorSessions, join
 from earthwire.fault_models.group_means import GroupMeans
 from earthwire.fault_models.grouping import ancestors, upstream
 from earthwire.fault_models.latency import LatencyTable
@@ -133,7 +133,7 @@ class Family:
         self._overall_rank_law: RankLaw | None = None
         self._group_donors: dict[str, DonorPool] = {}
         self._level_means: dict[str, GroupMeans] = {}
-        self._donor_places = places_by_level(profile.donor_levels)
+        self._donor_sessions = DonorSessions(profile.donor_levels)
 
     def model(self, tool: str) -> ToolModel:
         """Return the resolved laws of a tool, known or not."""
@@ -269,7 +269,7 @@ class Family:
         session_count = len(self.profile.donor_levels)
 
         def ranks(episode_u: float, tool_u: float) -> RankSource:
-            return DonorRanksInTurn(pool, int(episode_u * session_count), tool_u)
+            return DonorRanksInTurn(pool, int(episode_u * session_count))
 
         return ranks
 
@@ -278,12 +278,12 @@ class Family:
         laws = self.profile.tools.get(tool)
         own = laws.donor_ranks if laws is not None else None
         if own is not None and len(own.sessions) >= DONORS_MIN:
-            return DonorPool(own, self._donor_places)
+            return DonorPool(own, self._donor_sessions)
         for group in (*ancestors(tool), _ALL):
             if group not in self._group_donors:
                 members = (self.profile.tools[name].donor_ranks for name in self._members.get(group, ()))
                 joined = join([ranks for ranks in members if ranks is not None])
-                self._group_donors[group] = DonorPool(joined, self._donor_places)
+                self._group_donors[group] = DonorPool(joined, self._donor_sessions)
             pool = self._group_donors[group]
             if len(pool) >= DONORS_MIN or group == _ALL:
                 break
