@@ -15,7 +15,7 @@ from earthwire.proxy.exchange import ResponseHead
 from earthwire.proxy.kept_bodies import with_bodies
 from earthwire.proxy.limits import Limits
 from earthwire.proxy.mcp.record import mcp_record
-from earthwire.proxy.observed_calls import ObservedCalls
+from earthwire.proxy.observed_calls import ObservedCalls, ObservedMcpCall
 from earthwire.proxy.perform import Performance
 from earthwire.proxy.recorder import Recorder
 from earthwire.proxy.refusal import RequestRefusedError, UpstreamError
@@ -255,7 +255,9 @@ class Handler:
             return
         if performance.context.mcp is not None:
             record = mcp_record(call, keep_bodies=self._keep_bodies)
-            if record is not None:
+            if record is not None and isinstance(recorder, ObservedCalls):
+                recorder.add(ObservedMcpCall(record, call))
+            elif record is not None:
                 recorder.add(record)
         elif self._keep_bodies:
             # At once, so that no body waits in memory.

@@ -2,6 +2,8 @@
 
 import asyncio
 
+import msgspec
+
 from earthwire.proxy.call_counters import CallCounters
 from earthwire.proxy.call_record import FinishedCall
 from earthwire.proxy.episodes import Episodes
@@ -13,6 +15,13 @@ from earthwire.traces.record import TraceRecord
 from earthwire.traces.request_key import request_key
 
 _NANOSECONDS_PER_SECOND = 1e9
+
+
+class ObservedMcpCall(msgspec.Struct, frozen=True):
+    """A call of MCP that is over: its record, which the reply makes whole, and the call, which knows what was asked."""
+
+    record: TraceRecord
+    call: FinishedCall
 
 
 class ObservedCalls:
@@ -36,7 +45,7 @@ class ObservedCalls:
         self._recorder = recorder
         self._episodes = episodes
         self._counters = counters
-        self._queue: list[TraceRecord | FinishedCall] = []
+        self._queue: list[TraceRecord | FinishedCall | ObservedMcpCall] = []
         self._handle: asyncio.TimerHandle | None = None
 
     @property
@@ -49,7 +58,7 @@ class ObservedCalls:
         if self._recorder is not None:
             await self._recorder.room()
 
-    def add(self, record: TraceRecord | FinishedCall) -> None:
+    def add(self, record: TraceRecord | FinishedCall | ObservedMcpCall) -> None:
         """Take a record, or a call to make one of."""
         queue = self._queue
         queue.append(record)
@@ -66,6 +75,9 @@ class ObservedCalls:
                 made = taken.record()
                 self._account(taken, made)
                 self._hand_on(made)
+            elif isinstance(taken, ObservedMcpCall):
+                self._account_record(taken.record, taken.call)
+                self._hand_on(taken.record)
             else:
                 self._account_record(taken)
                 self._hand_on(taken)
@@ -96,12 +108,12 @@ class ObservedCalls:
         wants_key = account.attempts.has_open_calls or record.outcome != "ok"
         account.add(record, wall_s, arguments_of(call) if wants_key else None)
 
-    def _account_record(self, record: TraceRecord) -> None:
+    def _account_record(self, record: TraceRecord, call: FinishedCall | None = None) -> None:
         run = None if record.episode is None else self._episodes.get(record.episode)
         if run is None:
             return
         wall_s = run.wall_s((record.duration_ns or 0) / _NANOSECONDS_PER_SECOND)
-        run.account.add(record, wall_s, record.request_key)
+        run.account.add(record, wall_s, record.request_key if call is None else arguments_of(call))
 
 
 def arguments_of(call: FinishedCall) -> str | None:

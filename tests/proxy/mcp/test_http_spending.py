@@ -3,14 +3,14 @@
 import asyncio
 import json
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
-from earthwire.client import EarthwireClient
+from earthwire.client import EarthwireClient, Episode
 from earthwire.fault_models.reward import Ledger, Ledgers, Penalties, Potential, Price, PriceTable
 from earthwire.proxy.admin_config import AdminConfig
 from earthwire.proxy.mcp.server import McpConfig
@@ -22,6 +22,7 @@ from tests.tool_servers import ToolHandler, serving
 
 TOKEN = "a-token-of-the-tests-alone"
 TIMEOUT_S = 20.0
+_Result = TypeVar("_Result")
 
 
 class Server(ToolHandler):
@@ -48,34 +49,38 @@ def open_ledger() -> Ledger:
     return Ledger(prices, Penalties(duplicate_effect=7.0), potential=potential)
 
 
-def spent(messages: Sequence[dict[str, Any]], record: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Send messages in one episode; return its costs as the proxy tells them, and as the recording does."""
+def with_client(scenario: Callable[[EarthwireClient], _Result], **options: object) -> _Result:
+    """Run a scenario in a thread beside a proxy before the server, with a client of its admin side."""
 
-    def send(client: EarthwireClient) -> dict[str, Any]:
-        with client.episode(id="run") as episode:
-            for message in messages:
-                body = json.dumps({"jsonrpc": "2.0", **message}).encode()
-                headers = {"Content-Type": "application/json", "Accept": "application/json"}
-                request = urllib.request.Request(episode.mcp_urls["files"], body, headers)
-                urllib.request.urlopen(request, timeout=TIMEOUT_S).close()
-            return dict(episode.report().costs or {})
-
-    async def run() -> dict[str, Any]:
+    async def run() -> _Result:
         with serving(Server) as url:
-            config = ServeConfig(
-                upstreams={},
-                mcp={"files": McpConfig(url=url)},
-                port=0,
-                admin=AdminConfig(TOKEN),
-                record_path=record,
-                spending=partial(Spending, open_ledger, 429),
-            )
+            mcp = {"files": McpConfig(url=url)}
+            config = ServeConfig(upstreams={}, mcp=mcp, port=0, admin=AdminConfig(TOKEN), **options)
             async with running_proxy(config, PassThrough()) as proxy:
                 client = EarthwireClient(f"http://127.0.0.1:{proxy.admin.address[1]}", TOKEN)
                 async with asyncio.timeout(TIMEOUT_S):
-                    return await asyncio.to_thread(send, client)
+                    return await asyncio.to_thread(scenario, client)
 
-    live = asyncio.run(run())
+    return asyncio.run(run())
+
+
+def send(episode: Episode, messages: Sequence[dict[str, Any]]) -> None:
+    for message in messages:
+        body = json.dumps({"jsonrpc": "2.0", **message}).encode()
+        headers = {"Content-Type": "application/json", "Accept": "application/json"}
+        request = urllib.request.Request(episode.mcp_urls["files"], body, headers)
+        urllib.request.urlopen(request, timeout=TIMEOUT_S).close()
+
+
+def spent(messages: Sequence[dict[str, Any]], record: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Send messages in one episode; return its costs as the proxy tells them, and as the recording does."""
+
+    def scenario(client: EarthwireClient) -> dict[str, Any]:
+        with client.episode(id="run") as episode:
+            send(episode, messages)
+            return dict(episode.report().costs or {})
+
+    live = with_client(scenario, record_path=record, spending=partial(Spending, open_ledger, 429))
     ledgers = Ledgers(open_ledger)
     for one in read_jsonl(record):
         ledgers.add(one)
@@ -108,3 +113,13 @@ def test_the_same_call_again_is_a_repetition_whatever_its_id(tmp_path: Path) -> 
         calls[1]["params"]["name"] = "garbled"
         live, _ = spent(calls, tmp_path / f"{name}.jsonl")
         assert (live["charges"].get("duplicate_effects") == 7.0) is is_repeated
+
+
+def test_a_report_tells_retries_whatever_their_ids() -> None:
+    def scenario(client: EarthwireClient) -> tuple[int, int, int]:
+        with client.episode() as episode:
+            send(episode, [call(i, "bad", city=city) for i, city in enumerate(("Oslo", "Oslo", "Rome"))])
+            report = episode.report()
+            return report.logical_calls, report.retries, report.gave_up
+
+    assert with_client(scenario) == (2, 1, 2)
