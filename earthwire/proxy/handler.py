@@ -163,7 +163,7 @@ class Handler:
             head.content_length,
             body_bytes,
             body if body_bytes <= self._kept_bytes_max else b"",
-            ended_s,
+            ended_s if call.begun_s is None else call.begun_s,
         )
 
     def _hand_over_usual(self, call: UsualCall, error: Exception | None) -> None:
@@ -175,6 +175,8 @@ class Handler:
             return
         performance = self._performance(call.client, call.context)
         performance.forwarded(call.exchange)
+        if call.begun_s is not None:
+            performance.begun(call.body[:-1], call.body[-1:], call.begun_s)
         call.client.hand_over(request, performance)
 
     async def _answer(self, client: ClientConnection, request: Request) -> bool:

@@ -29,6 +29,7 @@ from earthwire.proxy.relay import Tail, relay_part, relay_whole
 from earthwire.proxy.relay_damaged import STALE, damaged_response, read_part
 from earthwire.proxy.relay_pieces import relay_pieces, send_events
 from earthwire.proxy.response_writer import ResponseWriter
+from earthwire.proxy.upstream import LiveExchange
 from earthwire.traces.body_class import is_event_stream
 from earthwire.traces.record import Origin
 
@@ -118,15 +119,32 @@ class Performance(msgspec.Struct, eq=False):
         self.writer.flush()
 
     def steps_left(self) -> tuple[Step, ...]:
-        """Return the steps that are to be performed: all of the plan but for a request that was forwarded already."""
+        """Return the steps that are to be performed: those but for what was done already, see `forwarded`, `begun`."""
         mcp = self.context.mcp
         if mcp is not None:
             return mcp.steps(self.plan)
-        return self.plan.steps if self.exchange is None else self.plan.steps[1:]
+        if self.exchange is None:
+            return self.plan.steps
+        return self.plan.steps[1:] if self.head is None else self.plan.steps[-1:]
 
     def forwarded(self, exchange: Exchange) -> None:
         """Note that the request was sent on."""
         self.exchange, self.source_origin = exchange, exchange.origin
+
+    def begun(self, sent: bytes, rest: bytes, sent_s: float) -> None:
+        """Note that the head and a part of the upstream's whole body were sent.
+
+        Args:
+            sent: that part.
+            rest: what is to be sent when the last byte is due.
+            sent_s: when (monotonic).
+        """
+        exchange = self.upstream_exchange()
+        assert isinstance(exchange, LiveExchange), "nothing else is begun without a fiber"
+        head = self.head = exchange.whole_head
+        assert head is not None, "only whole responses are begun"
+        exchange.body.give_back(rest)
+        self.writer.written(head, sent, sent_s)
 
     def relay_head(self, head: ResponseHead) -> None:
         """Stage a head; if it switches to another protocol, what the client says passes from now on."""

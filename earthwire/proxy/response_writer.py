@@ -134,6 +134,19 @@ class ResponseWriter(msgspec.Struct, eq=False):
             self._staged += last_chunk(trailers)
             self._chunked = False
 
+    def written(self, head: ResponseHead, body: bytes, written_s: float) -> None:
+        """Note what was written past this writer: the head of an upstream's response and the beginning of its body.
+
+        Args:
+            head: it declares the length of the body.
+            body: what was written of it.
+            written_s: when (monotonic).
+        """
+        self.relay_head(head)
+        self.stage(body)
+        self._staged = b""
+        self.first_byte_s = self.last_byte_s = written_s
+
     def flush(self) -> None:
         """Write what is staged, in one piece."""
         staged = self._staged

@@ -3,7 +3,7 @@
 Most requests come whole, go on at once over an idle connection, and are answered whole when their answer is due.
 Resuming coroutines, and the objects that they wait for, would be a third of what such a call costs. So it is begun
 where its request is parsed, and ended where its response is, or when that is due. Whatever is different (a response in
-pieces, a first byte before the last one, an error, a client that leaves) makes it a call like all others: it is handed
+pieces, an error, a client that leaves) makes it a call like all others: it is handed
 over to the fiber of its connection, which performs the rest of the plan.
 """
 
@@ -41,8 +41,10 @@ class UsualCall(msgspec.Struct, eq=False):
         exchange: with the upstream.
         due: when the answer is.
         clock: tells when the time has come.
-        finished: told of the call, its head, its body and the time when they were written.
+        finished: told of a call that was answered, of its head, its body and the time when it was written.
         unusual: told of a call that needs a fiber from here on, and of the error of ours that it met, or None.
+        begun_s: when all but the last byte was written, if not all at once (monotonic).
+        body: of the response, once all but its last byte was written.
         fired: it is over, or was handed over.
     """
 
@@ -53,33 +55,56 @@ class UsualCall(msgspec.Struct, eq=False):
     clock: RealClock
     finished: Callable[["UsualCall", ResponseHead, bytes, float], None]
     unusual: Callable[["UsualCall", Exception | None], None]
+    begun_s: float | None = None
+    body: bytes = b""
     fired: bool = False
 
     def fire(self) -> None:
-        """Answer the client if the response is whole and due; called when something of it has come, or its time."""
+        """Answer the client as far as the response is there and due; called when either may have changed."""
         if self.fired:
             return
-        head, client = self.exchange.whole_head, self.client
-        if head is None or not head.sized or head.streams or client.closed:
+        head = self.exchange.whole_head
+        if head is None or not head.sized or head.streams or self.client.closed:
             self.hand_over()
             return
-        due, arrival_s = self.due, self.context.request.arrival_s
-        if arrival_s + due.last_s > time.monotonic():
-            if due.first_s < due.last_s:
-                self.hand_over()
-            else:
-                self.clock.fire_at(arrival_s + due.last_s, self)
-            return
-        self.fired = True
+        due, since_s = self.due, time.monotonic() - self.context.request.arrival_s
         try:
-            body = self.exchange.body.take()
-            client.transport.write(b"%b\r\n%b" % (head.start, body))
-            self.finished(self, head, body, time.monotonic())
+            if since_s >= due.last_s:
+                self._finish(head)
+            elif since_s >= due.first_s and self.begun_s is None:
+                self._begin(head)
+            else:
+                self._wait_until(due.first_s if self.begun_s is None else due.last_s)
         except Exception as error:
             # This is a callback of the upstream's connection or of the clock, which have nothing to do with it.
+            self.fired = True
             self.unusual(self, error)
             return
-        client.answered()
+        if self.fired:
+            self.client.answered()
+
+    def _begin(self, head: ResponseHead) -> None:
+        """Write all but the last byte, which is not due yet."""
+        client = self.client
+        self.body = body = self.exchange.body.take()
+        client.transport.write(b"%b\r\n%b" % (head.start, body[:-1]))
+        client.answer_begun = True
+        self.begun_s = time.monotonic()
+        self._wait_until(self.due.last_s)
+
+    def _finish(self, head: ResponseHead) -> None:
+        """Write what is left."""
+        if self.begun_s is None:
+            self.body = body = self.exchange.body.take()
+            self.client.transport.write(b"%b\r\n%b" % (head.start, body))
+        else:
+            body = self.body
+            self.client.transport.write(body[-1:])
+        self.fired = True
+        self.finished(self, head, body, time.monotonic())
+
+    def _wait_until(self, due_s: float) -> None:
+        self.clock.fire_at(self.context.request.arrival_s + due_s, self)
 
     def hand_over(self) -> None:
         """Have a fiber go on with it."""

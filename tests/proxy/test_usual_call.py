@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 from collections import Counter
 
 import msgspec
@@ -213,6 +214,27 @@ USUAL = {
         1,
         0,
     ),
+    "response before it is due": (
+        [GET, LAST],
+        [WHOLE],
+        [plan(Forward(), RelayHead(), RelayBody(SHORT_S))],
+        1,
+        0,
+    ),
+    "first byte before the last": (
+        [GET, LAST],
+        [WHOLE],
+        [plan(Forward(), Wait(SHORT_S), RelayHead(), RelayBody(2 * SHORT_S))],
+        1,
+        0,
+    ),
+    "first byte before the last of a single byte": (
+        [GET, LAST],
+        [answer(b"200 OK\r\nContent-Length: 1", b"a")],
+        [plan(Forward(), Wait(0.0), RelayHead(), RelayBody(SHORT_S))],
+        1,
+        0,
+    ),
 }
 UNUSUAL = {
     "response in two pieces": ([GET, LAST], [(WHOLE[:-3], WHOLE[-3:])], [], 0, 1),
@@ -242,20 +264,6 @@ UNUSUAL = {
     "body that is cut": ([GET], [(WHOLE[:-3], CLOSE)], [], 0, 1),
     "no HTTP": ([GET, LAST], [b"SSH-2.0-x\r\n\r\n"], [], 0, 1),
     "no idle connection": ([GET + GET + LAST], [WHOLE + b"more"], [], 1, 1),
-    "response before it is due": (
-        [GET, LAST],
-        [WHOLE],
-        [plan(Forward(), RelayHead(), RelayBody(SHORT_S))],
-        0,
-        1,
-    ),
-    "first byte before the last": (
-        [GET, LAST],
-        [WHOLE],
-        [plan(Forward(), Wait(SHORT_S), RelayHead(), RelayBody(2 * SHORT_S))],
-        0,
-        1,
-    ),
     "cut by plan": (
         [GET],
         [WHOLE],
@@ -387,14 +395,43 @@ def assert_equal_but_for_times(one, other):
     assert one.context.request.body.received_bytes == other.context.request.body.received_bytes
 
 
+def test_head_comes_with_the_first_byte_and_the_last_byte_later(ways, harness):
+    steps = (Forward(), Wait(0.05), RelayHead(), RelayBody(0.5))
+
+    async def scenario():
+        script = Script(harness, WHOLE)
+        async with ways.proxy(script, plan(*steps), PASS_THROUGH) as running:
+            began_s = time.monotonic()
+            reader, writer = await harness.connect(running.port)
+            writer.write(GET)
+            begun = await reader.readuntil(b'{"a": 1')
+            assert 0.05 <= time.monotonic() - began_s < 0.5
+            assert await reader.readexactly(1) == b"}"
+            assert time.monotonic() - began_s >= 0.5
+            writer.write(LAST)
+            rest = await reader.read()
+            writer.close()
+            return begun + rest, script, running
+
+    _, _, records = ways.both(scenario)
+    assert ways.counts["answered"] == 1
+    assert records[0]["outcome"] == "ok"
+
+
 # Clients.
 
 
 @pytest.mark.parametrize(
-    ("steps", "answered"), [(PASS_THROUGH.steps, False), (IN_A_MINUTE, False), (IN_A_MINUTE, True)]
+    ("steps", "answered"),
+    [
+        (PASS_THROUGH.steps, False),
+        (IN_A_MINUTE, False),
+        (IN_A_MINUTE, True),
+        ((Forward(), Wait(0.0), RelayHead(), RelayBody(60.0)), True),
+    ],
 )
 def test_client_that_leaves_is_counted_out_once(ways, harness, steps, answered):
-    """Be it that the upstream has not answered, or that the answer waits for its time."""
+    """Be it that the upstream has not answered, that the answer waits for its time, or that its last byte does."""
 
     async def scenario():
         script = Script(harness, WHOLE if answered else SILENCE)
