@@ -7,6 +7,8 @@ Every source is reported, the bad ones too. A verdict on too little data is "ins
 
 import argparse
 import sys
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
 
 from earthwire.grounding.fidelity import FidelityReport, fidelity
@@ -39,17 +41,22 @@ def main() -> int:
     parser.add_argument("--output", type=Path, help="Markdown file to write")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--jobs", type=int, default=1, help="sources at a time, each in a process of its own")
     options = parser.parse_args()
-    reports = []
-    for path in sorted(options.data.glob("*/records.parquet")):
-        calls = calls_from_records(read_all([path]))
-        print(f"{path.parent.name}: {len(calls)} calls", file=sys.stderr, flush=True)
-        reports.append(fidelity(calls, path.parent.name, options.repeats, options.seed, rivals=ALL_RIVALS))
+    with ProcessPoolExecutor(options.jobs) as pool:
+        report = partial(report_of, repeats=options.repeats, seed=options.seed)
+        reports = list(pool.map(report, sorted(options.data.glob("*/records.parquet"))))
     text = page(reports, options.repeats, options.seed)
     print(text)
     if options.output:
         options.output.write_text(text, "utf-8")
     return 0
+
+
+def report_of(path: Path, repeats: int, seed: int) -> FidelityReport:
+    calls = calls_from_records(read_all([path]))
+    print(f"{path.parent.name}: {len(calls)} calls", file=sys.stderr, flush=True)
+    return fidelity(calls, path.parent.name, repeats, seed, rivals=ALL_RIVALS)
 
 
 def page(reports: list[FidelityReport], repeats: int, seed: int) -> str:
