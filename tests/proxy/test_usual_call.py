@@ -484,7 +484,7 @@ def test_client_that_only_stops_sending_gets_all_its_answers(ways, harness):
 @pytest.mark.usefixtures("swift_watchdog")
 def test_timeouts_of_clients_begin_after_the_answer(ways, harness, first):
     """Nothing is overdue while a call is under way; after it, idleness ends a connection, half a head gets 408."""
-    limits = Limits(client_idle_s_max=SHORT_S, client_head_s_max=SHORT_S)
+    limits = Limits(client_idle_s_max=3 * SHORT_S, client_head_s_max=3 * SHORT_S)
 
     async def scenario():
         loop = asyncio.get_running_loop()
@@ -494,7 +494,7 @@ def test_timeouts_of_clients_begin_after_the_answer(ways, harness, first):
             with contextlib.suppress(ConnectionError):
                 script.requests.append(await script._read(reader))
                 asked_s = loop.time()
-                await harness.until(lambda: loop.time() > asked_s + 5 * SHORT_S)
+                await harness.until(lambda: loop.time() > asked_s + 8 * SHORT_S)
                 writer.write(WHOLE)
                 await reader.read()
 
@@ -559,7 +559,7 @@ def test_client_that_does_not_read_gets_a_fiber_that_waits_for_it(ways, harness)
 def test_silent_upstream_is_a_504_on_both_ways(ways, harness):
     async def scenario():
         script = Script(harness, SILENCE)
-        async with ways.proxy(script, limits=Limits(upstream_silence_s_max=SHORT_S)) as running:
+        async with ways.proxy(script, limits=Limits(upstream_silence_s_max=3 * SHORT_S)) as running:
             return await harness.talk(running.port, GET + LAST), script, running
 
     received, _, records = ways.both(scenario)
