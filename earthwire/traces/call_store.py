@@ -190,14 +190,9 @@ class CallStore:
         The sessions have no names; see `session_name`. A bucket can be had once: it is not kept.
         """
         calls = self._taken(number)
-        calls = calls.take(_by_session(calls.session))
         tool, kind = _ranks(self._tools).take(calls.tool), _ranks(self._kinds).take(calls.kind)
-        latency_s = calls.latency_s
-        order = mended_order(
-            calls.session, calls.seq, calls.start, lambda at: (latency_s[at], kind[at], tool[at])
-        )
-        if order is not None:
-            calls, tool, kind = calls.take(order), tool[order], kind[order]
+        order = _session_order(calls, tool, kind)
+        calls, tool, kind = calls.take(order), tool.take(order), kind.take(order)
         session = calls.session
         begins = np.ones(len(session), dtype=bool)
         begins[1:] = session[1:] != session[:-1]
@@ -310,6 +305,19 @@ def answering_tools(columns: CallColumns, latency: FloatArray) -> set[str]:
     ended &= ~columns.censored
     answers = np.bincount(columns.tool.codes, weights=ended, minlength=len(columns.tool.names)) > 0
     return {name for name, answered in zip(columns.tool.names, answers.tolist(), strict=False) if answered}
+
+
+def _session_order(calls: _Stored, tool: IntArray, kind: IntArray) -> IntArray:
+    """Return the positions of a bucket's calls in the order in which they are handed out."""
+    order = _by_session(calls.session)
+
+    def ties(at: IntArray) -> tuple[FloatArray, IntArray, IntArray]:
+        rows = order[at]
+        return calls.latency_s[rows], kind[rows], tool[rows]
+
+    session, seq, start = calls.session.take(order), calls.seq.take(order), calls.start.take(order)
+    mended = mended_order(session, seq, start, ties)
+    return order if mended is None else order[mended]
 
 
 def _by_session(session: HashArray) -> IntArray:

@@ -9,6 +9,8 @@ import numpy.typing as npt
 from earthwire.traces.call_columns import CallColumns, Coded, FloatArray, IntArray, LatencyMeasure, latency_ns
 from earthwire.traces.calls import Calls, start_key
 
+_KEY_BITS = 62
+
 TieBreakers = Callable[[IntArray], Sequence[npt.NDArray[Any]]]
 """Returns what calls at some positions are ordered by where neither place nor time tells, the last one first."""
 
@@ -59,17 +61,41 @@ def mended_order(
 ) -> IntArray | None:
     """Return the positions of calls sorted by session in the order of `assemble`; None where they are in it.
 
-    Calls of a session mostly come in order: only where they do not is it worth a sort by six columns.
+    Calls of a session mostly come in order, or are put in it by their `seq`: only where they are not is it worth a sort
+    by six columns.
     """
-    same = session[1:] == session[:-1]
-    rises = (seq[1:] > seq[:-1]) | ((seq[1:] == seq[:-1]) & (start[1:] > start[:-1]))
-    wrong = np.flatnonzero(same & ~rises)
+    wrong = _wrong(session, seq, start)
     if not len(wrong):
         return None
+    order = _by_seq(session, seq)
+    wrong = _wrong(session, seq.take(order), start.take(order))
     rows = np.flatnonzero(np.isin(session, session[wrong]))
-    order = np.arange(len(session))
-    order[rows] = rows[np.lexsort((*ties(rows), start[rows], seq[rows], session[rows]))]
+    at = order[rows]
+    order[rows] = at[np.lexsort((*ties(at), start[at], seq[at], session[rows]))]
     return order
+
+
+def _wrong(session: npt.NDArray[np.integer], seq: FloatArray, start: FloatArray) -> IntArray:
+    """Return where the next call of the session does not clearly come later."""
+    rises = (seq[1:] > seq[:-1]) | ((seq[1:] == seq[:-1]) & (start[1:] > start[:-1]))
+    return np.flatnonzero((session[1:] == session[:-1]) & ~rises)
+
+
+def _by_seq(session: npt.NDArray[np.integer], seq: FloatArray) -> IntArray:
+    """Return positions by session and `seq`, of equal ones the first first; as they are where that does not fit.
+
+    Like any sort of numbers that hold their own positions it is many times as fast as one of positions.
+    """
+    begins = np.concatenate(([0], np.cumsum(session[1:] != session[:-1])))
+    place_bits, seq_bits = len(seq).bit_length(), int(seq.max()).bit_length()
+    if seq.min() < 0 or int(begins[-1]).bit_length() + seq_bits + place_bits > _KEY_BITS:
+        return np.arange(len(seq))
+    keys = begins << seq_bits
+    keys |= seq.astype(np.int64)
+    keys <<= place_bits
+    keys |= np.arange(len(keys))
+    keys.sort()
+    return np.asarray(keys & ((1 << place_bits) - 1))
 
 
 def ranked(column: Coded) -> tuple[tuple[str, ...], IntArray]:

@@ -4,7 +4,7 @@ import pytest
 from earthwire.traces.call_columns import columns_from_records
 from earthwire.traces.calls import Calls, calls_from_records
 from earthwire.traces.session_hashes import session_hashes
-from earthwire.traces.session_order import ordered_calls
+from earthwire.traces.session_order import mended_order, ordered_calls
 from tests.traces.test_call_store import columns_at, made_records
 
 
@@ -35,3 +35,21 @@ def test_only_the_rows_asked_for_are_returned() -> None:
     assert ordered_calls(columns, of_one, "duration").session_count == 1
     assert len(ordered_calls(columns, of_one, "duration")) == len(of_one)
     assert len(ordered_calls(columns, np.zeros(0, dtype=np.int64), "duration")) == 0
+
+
+@pytest.mark.parametrize("place_bits", [0, 60])
+@pytest.mark.parametrize("places", [1, 4, 1_000])
+def test_order_is_that_of_a_sort_by_all_columns(places: int, place_bits: int) -> None:
+    """With few places many calls of a session agree in `seq`; with large ones they do not fit into one number."""
+    rng = np.random.default_rng(places)
+    session = np.sort(rng.integers(20, size=500))
+    seq = rng.integers(places, size=500) * 2.0**place_bits
+    start, latency_s = rng.integers(5, size=500).astype(np.float64), rng.permutation(500)
+    found = mended_order(session, seq, start, lambda at: (latency_s[at],))
+    assert found is not None
+    np.testing.assert_array_equal(found, np.lexsort((latency_s, start, seq, session)))
+
+
+def test_what_is_in_order_stays() -> None:
+    session, seq = np.repeat([3, 7], 5), np.tile(np.arange(5.0), 2)
+    assert mended_order(session, seq, np.zeros(10), lambda at: (at,)) is None
