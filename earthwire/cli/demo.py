@@ -11,7 +11,7 @@ from earthwire.cli.console import messages, milliseconds, output, percent
 if TYPE_CHECKING:
     from earthwire.traces.calls import Calls
 
-_BUSY_S = 0.02
+_BUSY_S = 0.01
 """A mock takes a few milliseconds; where it takes longer the machine is what is measured."""
 
 _NEXT = (
@@ -110,13 +110,14 @@ def _print_verdict(columns: dict[str, "Calls"], seed: int) -> None:
         f"(0.50: cannot tell; two halves of reality: {report.auc_real:.2f}).",
         soft_wrap=True,
     )
-    console.print(f"verdict: {report.verdict}")
-    for reason in report.reasons:
-        console.print(f"  {reason}", markup=False, soft_wrap=True)
     mock_s = float(np.nanmedian(columns["naive mock"].latency_s))
     if mock_s > _BUSY_S:
         console.print(
-            f"  this machine is too busy to tell: the mock answers at once, and half of its answers took more than "
-            f"{milliseconds(mock_s)}; every call was as late, so try again when less else runs",
+            f"verdict: INVALID\n  this machine is too busy to tell: the mock answers at once, and half of its answers "
+            f"took more than {milliseconds(mock_s)}; every call was as late, so try again when less else runs",
             soft_wrap=True,
         )
+        return
+    console.print(f"verdict: {report.verdict}")
+    for reason in report.reasons:
+        console.print(f"  {reason}", markup=False, soft_wrap=True)
