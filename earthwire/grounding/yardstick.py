@@ -49,8 +49,8 @@ class Trees:
 FINE = Trees(count=80, leaves=16, learning_rate=0.1)
 """What every score that is reported comes from."""
 COARSE = Trees(count=25, leaves=8, learning_rate=0.3)
-"""For a choice between two simulations: a third of the time. Scores differ from the fine ones by up to .05, mostly less;
-with few leaves it learns less by heart, and sees what a law gets wrong as a whole rather more easily."""
+"""For a choice between two simulations: a third of the time. Scores differ from the fine ones by up to .05; with few
+leaves it learns less by heart, and sees what a law gets wrong as a whole rather more easily."""
 
 
 def outcome_class(calls: Calls) -> IntArray:
