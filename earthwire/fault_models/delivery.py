@@ -63,7 +63,7 @@ def deliver(
         payload: how bodies of the tool break, and the headers that all its responses carry.
     """
     if kind in RELAYED_KINDS:
-        return (_FORWARD, Wait(first_byte_s), _RELAY_HEAD, RelayBody(last_byte_s))
+        return relay(first_byte_s, last_byte_s)
     if kind == "timeout":
         return (_HANG,)
     if kind == "conn_error":
@@ -79,6 +79,11 @@ def deliver(
         return paced(kind, u, first_byte_s, last_byte_s)
     answer = response or plain_response(kind)
     return _own_response(answer, payload, first_byte_s, last_byte_s)
+
+
+def relay(first_byte_s: float, last_byte_s: float) -> tuple[Step, ...]:
+    """Return the steps of a call that is answered by its upstream, at these times (seconds after arrival)."""
+    return (_FORWARD, Wait(first_byte_s), _RELAY_HEAD, RelayBody(last_byte_s))
 
 
 def plain_response(kind: str) -> ErrorResponse:

@@ -222,13 +222,13 @@ def steps_on(plan: Plan, *, reused: bool) -> tuple[Step, ...]:
 PASS_THROUGH = Plan("ok", 0.0, 0.0, (Forward(), RelayHead(), RelayBody()), "assumed")
 """The plan that changes nothing: forward at once, relay as it comes."""
 
-_ENCODER = msgspec.msgpack.Encoder()
-_EMPTY_DIGEST = hashlib.blake2b(digest_size=8)
-"""Copied for each plan, which takes a third of the time of making a new one."""
+_encode = msgspec.msgpack.Encoder().encode
+_new_digest = hashlib.blake2b(digest_size=8).copy
+"""A copy for each plan takes a third of the time of making a new one."""
 
 
 def plan_digest(plan: Plan) -> str:
     """Return 16 hex digits that identify a plan: equal digests mean equal plans."""
-    digest = _EMPTY_DIGEST.copy()
-    digest.update(_ENCODER.encode(plan))
+    digest = _new_digest()
+    digest.update(_encode(plan))
     return digest.hexdigest()

@@ -12,7 +12,7 @@ from typing import Self
 import msgspec
 
 from earthwire.fault_models.call import Call, Drawn
-from earthwire.fault_models.delivery import RELAYED_KINDS, deliver
+from earthwire.fault_models.delivery import RELAYED_KINDS, deliver, relay
 from earthwire.fault_models.dependence import CompactRanks
 from earthwire.fault_models.family import Family, RankSource, ToolModel
 from earthwire.fault_models.latency import LatencyTable
@@ -270,10 +270,13 @@ def _drawn(
     damage_u = u[_DAMAGE]
     if kind in _PECULIAR_KINDS:
         first_s, damage_u = stream.peculiar(kind, first_s, latency_s, damage_u)
-    response = None if kind in RELAYED_KINDS else model.response(kind, u[_PAYLOAD], call.target)
-    steps = deliver(kind, first_s, latency_s, response, damage_u, model.payload)
-    if stream.outcomes.wait_s is not None:
-        steps = with_retry_after(steps, stream.outcomes.wait_s)
+    if kind in RELAYED_KINDS:
+        steps = relay(first_s, latency_s)
+    else:
+        response = model.response(kind, u[_PAYLOAD], call.target)
+        steps = deliver(kind, first_s, latency_s, response, damage_u, model.payload)
+        if stream.outcomes.wait_s is not None:
+            steps = with_retry_after(steps, stream.outcomes.wait_s)
     if model.stream is not None:
         steps = streamed(steps, model.stream.due_s(rank, u[_GAPS], first_s, latency_s))
     return Drawn(index, Plan(kind, first_s, latency_s, steps, support), stream.conditions)

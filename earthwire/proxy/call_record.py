@@ -14,6 +14,7 @@ from earthwire.proxy.perform import Performance
 from earthwire.proxy.response_writer import CHUNKS_TIMED_MAX
 from earthwire.proxy.served_record import ServedRecord
 from earthwire.traces.body_class import classify_body, is_stream_type
+from earthwire.traces.error_envelope import may_be_error_envelope
 from earthwire.traces.http_outcome import http_outcome
 from earthwire.traces.in_band import in_band_error
 from earthwire.traces.outcome_kind import outcome_of_kind, refinement_of_kind
@@ -167,7 +168,8 @@ def ending_of(call: FinishedCall, body_class: BodyClass | None) -> Ending:
     assert status is not None
     if status < 400 and origin != "injected" and body_class == "json_object":
         # The usual answer.
-        return Ending("semantic_error" if _says_error(call.body) else "ok", origin, status)
+        says_error = may_be_error_envelope(call.body) and _says_error(call.body)
+        return Ending("semantic_error" if says_error else "ok", origin, status)
     outcome = outcome_of_kind(kind) if origin == "injected" else "ok"
     if outcome == "ok" and (status >= 400 or body_class in _DOUBTFUL):
         judged = None if body_class is None else call.body
@@ -322,7 +324,7 @@ def _is_json_object(body: bytes) -> bool:
 
     Objects in other encodings or with escaped characters are left to `classify_body`, which looks more closely.
     """
-    if body[:1] != b"{" or not body.isascii() or b"\\" in body:
+    if not body.startswith(b"{") or not body.isascii() or b"\\" in body:
         return False
     try:
         _SYNTAX.decode(body)

@@ -113,7 +113,9 @@ class Handler:
         """Begin a call where its request was parsed; False leaves that to the fiber of the connection."""
         recorder, opening = self._recorder, self.opening
         is_plain = request.headers.plain and request.body.complete and request.line.method != "HEAD"
-        if not is_plain or self._keeps_requests or client.write_full or (recorder and recorder.full):
+        if not is_plain or self._keeps_requests or client.write_full:
+            return False
+        if recorder is not None and recorder.full:
             return False
         try:
             destination, tool = opening.lead(request.line.method, request.line.target)
@@ -140,31 +142,28 @@ class Handler:
 
     def _finish_usual(self, call: UsualCall, head: ResponseHead, body: bytes, ended_s: float) -> None:
         """Record a call that was answered whole."""
-        if self._recorder is not None:
-            self._recorder.add(self._finished_usual(call, head, body, ended_s))
+        recorder, context = self._recorder, call.context
+        if recorder is not None:
+            body_bytes = len(body)
+            # By position, in the order of the fields; what comes behind them is as it usually is.
+            finished = FinishedCall(
+                context,
+                context.drawn.plan,
+                None,
+                "upstream",
+                ended_s,
+                self._epoch_ns,
+                self._clock.lag_s,
+                head,
+                head.status,
+                head.content_type,
+                head.content_length,
+                body_bytes,
+                body if body_bytes <= self._kept_bytes_max else b"",
+                ended_s if call.begun_s is None else call.begun_s,
+            )
+            recorder.add(finished)
         self.opening.inflight_count -= 1
-
-    def _finished_usual(
-        self, call: UsualCall, head: ResponseHead, body: bytes, ended_s: float
-    ) -> FinishedCall:
-        body_bytes = len(body)
-        # By position, in the order of the fields; what comes behind them is as it usually is.
-        return FinishedCall(
-            call.context,
-            call.context.drawn.plan,
-            None,
-            call.exchange.origin,
-            ended_s,
-            self._epoch_ns,
-            self._clock.lag_s,
-            head,
-            head.status,
-            head.content_type,
-            head.content_length,
-            body_bytes,
-            body if body_bytes <= self._kept_bytes_max else b"",
-            ended_s if call.begun_s is None else call.begun_s,
-        )
 
     def _hand_over_usual(self, call: UsualCall, error: Exception | None) -> None:
         """Leave the rest of a call to the fiber of its connection, or the error that it met."""
@@ -207,6 +206,9 @@ class Handler:
         ending: Ending | None = None
         opening.inflight_count += 1
         try:
+            if context.run is not None and context.run.is_simulated and not context.request.body.complete:
+                # Else it would depend on real time whether a call that is answered at once is known by its arguments.
+                await context.request.body.buffered_whole()
             await performance.run(performance.steps_left())
         except (UpstreamError, RequestRefusedError, ClientLeftError, asyncio.CancelledError) as error:
             ending = ending_of_failure(performance, error, stopping=self.stopping)

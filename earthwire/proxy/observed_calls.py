@@ -120,7 +120,7 @@ def arguments_of(call: FinishedCall) -> str | None:
     """Return the key of a call's request; None where its body is not known."""
     context = call.context
     request = context.request
-    body = request.body.kept() if request.body.received_bytes else b""
+    body = request.body.kept() if request.body.received_bytes or not request.body.complete else b""
     if body is None:
         return None
     if context.mcp is not None:

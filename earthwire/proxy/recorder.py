@@ -55,6 +55,7 @@ class Recorder:
         self._descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
         self._loop = loop
         self._queue_count_max = queue_count_max
+        self._unnoted_count = min(BATCH_COUNT_MAX, queue_count_max)
         self._written = written
         self._encoder = msgspec.json.Encoder()
         self._queue: list[msgspec.Struct] = []
@@ -71,11 +72,15 @@ class Recorder:
         """Take a record, or a call to make one of; it is on its way to the disk within `BATCH_PERIOD_S`."""
         self.record_count += 1
         queue = self._queue
-        # While the disk refuses records, calls must not wait with all they hold.
-        queue.append(record.record() if self._failing and isinstance(record, FinishedCall) else record)
+        if self._failing and isinstance(record, FinishedCall):
+            # While the disk refuses records, calls must not wait with all they hold.
+            record = record.record()
+        queue.append(record)
         if self._handle is None:
             self._handle = self._loop.call_later(BATCH_PERIOD_S, self._write_batch)
-        elif len(queue) >= BATCH_COUNT_MAX and not self._failing:
+        if len(queue) < self._unnoted_count:
+            return
+        if len(queue) >= BATCH_COUNT_MAX and not self._failing:
             self._flush()
         if len(queue) >= self._queue_count_max:
             self.full = True

@@ -12,7 +12,9 @@ from earthwire.fault_models import Patience, Simulation
 from earthwire.fault_models.call import Call, Drawn
 from earthwire.fault_models.plan import Body, Head, Plan
 from earthwire.fault_models.reward import Ledger, Ledgers, Penalties, Price, PriceTable
+from earthwire.proxy.call_counters import CallCounters
 from earthwire.proxy.episodes import EpisodeSettings
+from earthwire.proxy.observed_calls import ObservedCalls
 from earthwire.proxy.server import ServeConfig, running_proxy
 from earthwire.proxy.spending import Spending
 from earthwire.traces import AttemptTally, read_jsonl
@@ -141,3 +143,27 @@ def test_laws_on_the_clock_see_the_episodes_time(harness) -> None:
     planner = BusyPlanner()
     accounts(harness, planner, ["other", "other", "busy", "other"], "times", pause_before=2)
     assert planner.times_s == [0.0, 0.25, 0.5, 0.5]
+
+
+def test_body_that_comes_after_its_answer_could_tells_a_retry_all_the_same(harness) -> None:
+    """A refusal needs no body to be sent; whether the call is known by its arguments must not depend on that."""
+
+    async def counted(body_after_s: float):
+        config = ServeConfig(upstreams={"t": "http://127.0.0.1:9"}, port=0, implied_episodes=VIRTUAL)
+        async with running_proxy(config, BusyPlanner()) as proxy:
+            handler = proxy._handler
+            calls = ObservedCalls(None, handler.opening.episodes, CallCounters())
+            handler.observe(calls)
+            reader, writer = await harness.connect(proxy.port)
+            for body in (b"one", b"one", b"two"):
+                writer.write(b"POST /e/e/busy HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\n")
+                await asyncio.sleep(body_after_s)
+                writer.write(body)
+                assert (await reader.readuntil(b"hi")).startswith(b"HTTP/1.1 429")
+            writer.close()
+            calls.close()
+            return proxy.episodes.get("e").account.attempts.counts
+
+    at_once, later = asyncio.run(counted(0.0)), asyncio.run(counted(0.05))
+    assert at_once == later
+    assert (at_once.attempts, at_once.retries) == (3, 1)
