@@ -41,8 +41,7 @@ STREAMS_MAX = 200_000
 
 # As plain numbers: looking a member of an enumeration up takes a tenth of a microsecond each time.
 _OUTCOME, _PAYLOAD = int(Purpose.OUTCOME), int(Purpose.PAYLOAD)
-_DAMAGE, _FIRST_BYTE = int(Purpose.DAMAGE), int(Purpose.FIRST_BYTE)
-_GAPS = int(Purpose.GAPS)
+_DAMAGE, _GAPS = int(Purpose.DAMAGE), int(Purpose.GAPS)
 
 _PECULIAR_KINDS = frozenset((SLOW_DRIP, SCHEMA_DRIFT))
 
@@ -135,7 +134,7 @@ class Simulation:
         stream = self._streams.get((call.episode, call.tool)) or self._opened(call)
         index = stream.index
         stream.index = index + 1
-        u = stream.uniforms.at(index)
+        u = stream.uniforms.usual(index)
         model = stream.model
         kind = stream.outcomes.next(index, u[_OUTCOME], call.at_s)
         table = stream.latency(kind)
@@ -146,7 +145,7 @@ class Simulation:
         if model.resolution_s:
             latency_s = _in_clock_steps(latency_s, model.resolution_s)
         support: Support = "assumed" if table is None else table.support
-        return _drawn(stream, call, index, u, kind, rank, latency_s, support)
+        return _drawn(stream, call, index, u[3], kind, rank, latency_s, support)
 
     def ahead(self, call: Call) -> Iterator[tuple[int, str, float, float]] | None:
         """Return what draws the next calls of this tool in this episode ahead of need; see `Ahead`.
@@ -173,7 +172,7 @@ class Simulation:
         stream = self._streams[call.episode, call.tool]
         table = stream.latency(kind)
         support: Support = "assumed" if table is None else table.support
-        return _drawn(stream, call, index, stream.uniforms.at(index), kind, rank, latency_s, support)
+        return _drawn(stream, call, index, stream.uniforms.usual(index)[3], kind, rank, latency_s, support)
 
     def variant(
         self, seed: int | None = None, severity: float | None = None, randomize: bool | None = None
@@ -256,7 +255,7 @@ def _drawn(
     stream: _Stream,
     call: Call,
     index: int,
-    u: tuple[float, ...],
+    first_byte_u: float,
     kind: str,
     rank: float,
     latency_s: float,
@@ -266,19 +265,21 @@ def _drawn(
     model = stream.model
     first_s = latency_s
     if model.first_byte is not None:
-        first_s *= model.first_byte.share(rank, u[_FIRST_BYTE])
-    damage_u = u[_DAMAGE]
-    if kind in _PECULIAR_KINDS:
-        first_s, damage_u = stream.peculiar(kind, first_s, latency_s, damage_u)
+        first_s *= model.first_byte.share(rank, first_byte_u)
     if kind in RELAYED_KINDS:
         steps = relay(first_s, latency_s)
     else:
+        u = stream.uniforms.at(index)
+        damage_u = u[_DAMAGE]
+        if kind in _PECULIAR_KINDS:
+            first_s, damage_u = stream.peculiar(kind, first_s, latency_s, damage_u)
         response = model.response(kind, u[_PAYLOAD], call.target)
         steps = deliver(kind, first_s, latency_s, response, damage_u, model.payload)
         if stream.outcomes.wait_s is not None:
             steps = with_retry_after(steps, stream.outcomes.wait_s)
     if model.stream is not None:
-        steps = streamed(steps, model.stream.due_s(rank, u[_GAPS], first_s, latency_s))
+        gaps_u = stream.uniforms.at(index)[_GAPS]
+        steps = streamed(steps, model.stream.due_s(rank, gaps_u, first_s, latency_s))
     return Drawn(index, Plan(kind, first_s, latency_s, steps, support), stream.conditions)
 
 

@@ -12,6 +12,7 @@ from enum import IntEnum
 
 _PACK = struct.Struct("<Q").pack
 _UNPACK = struct.Struct("<8I").unpack_from
+_UNPACK_USUAL = struct.Struct("<3I12xI4x").unpack_from
 _CALL_BYTES = 32
 BLOCK_CALLS = 8
 """Calls whose numbers come from one hash."""
@@ -78,6 +79,14 @@ class UniformStream:
             (g + 0.5) * CELL,
             (h + 0.5) * CELL,
         )
+
+    def usual(self, index: int) -> tuple[float, float, float, float]:
+        """Return those that every draw asks for: `OUTCOME`, `LATENCY`, `LEVEL` at their places, then `FIRST_BYTE`."""
+        number = index // BLOCK_CALLS
+        if number != self._block_number:
+            self._block, self._block_number = self._hashed(number), number
+        a, b, c, d = _UNPACK_USUAL(self._block, index % BLOCK_CALLS * _CALL_BYTES)
+        return (a + 0.5) * CELL, (b + 0.5) * CELL, (c + 0.5) * CELL, (d + 0.5) * CELL
 
     def _hashed(self, number: int) -> bytes:
         """Return the numbers of a block of calls."""

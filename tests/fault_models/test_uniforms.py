@@ -51,3 +51,10 @@ def test_neighbouring_seeds_episodes_tools_and_calls_are_uncorrelated():
         pairs = np.array(list(pairwise(column)))
         # The standard error of a correlation of 4,000 independent pairs is 0.016; 4 of them are the bound.
         assert abs(np.corrcoef(pairs.T)[0, 1]) < 0.064, name
+
+
+def test_usual_uniforms_are_among_all_of_a_call():
+    stream = UniformStream(5, "e", "t")
+    for index in (0, 7, 8, 100):
+        every = stream.at(index)
+        assert stream.usual(index) == (*every[:3], every[Purpose.FIRST_BYTE])
