@@ -70,7 +70,8 @@ def test_achieved_latencies_follow_the_law_and_records_say_what_was_meant(tmp_pa
     planner = GroundedSimulation(Simulation(PROFILE, 1))
     grounded = w1_share(asyncio.run(seen_s(planner, 1_200, tmp_path / "r.jsonl")))
     latest = w1_share(asyncio.run(seen_s(Simulation(PROFILE, 1), 1_200)))
-    assert latest > 0.075 - 0.015
+    # Twice its sampling error below: the upstream draws anew in every run.
+    assert latest > 0.075 - 2 * 0.015
     assert grounded < 0.6 * latest
     assert planner.infeasible_shares()[TOOL] < 0.05
     records = list(read_traces(tmp_path / "r.jsonl"))
