@@ -52,16 +52,14 @@ def print_met(recordings: list[Path]) -> None:
 
 
 def _by_tool(records: "Iterable[TraceRecord]") -> dict[str, _Met]:
-    from earthwire.traces.outcome_kind import outcome_kind
+    from earthwire.traces.outcome_kind import kind_of_record
 
     tools: dict[str, _Met] = {}
     for record in records:
         met = tools.setdefault(record.tool, _Met())
         met.calls += 1
         if record.outcome != "ok":
-            status, code = record.http_response_status_code, record.rpc_response_status_code
-            kind = outcome_kind(record.outcome, status, record.body_class, code, record.error_type)
-            met.faults[kind] += 1
+            met.faults[kind_of_record(record)] += 1
         if record.duration_ns is not None:
             met.durations_s.append(record.duration_ns / 1e9)
     return tools

@@ -17,7 +17,7 @@ from earthwire.grounding.streams import StreamTally
 from earthwire.grounding.templates import TemplateTally, assumed_echo, echoes_of, key_of, mask
 from earthwire.traces.json_shape import Shape, shape_of, thinned
 from earthwire.traces.label import FaultLabel
-from earthwire.traces.outcome_kind import is_fault, outcome_kind
+from earthwire.traces.outcome_kind import is_fault, kind_of_record
 from earthwire.traces.record import TraceRecord
 from earthwire.traces.record_label import label_record
 from earthwire.traces.redaction import redact_body
@@ -180,13 +180,7 @@ def _add_damage(tool: _Tool, found: FaultLabel) -> None:
 
 def _add_response(tool: _Tool, record: TraceRecord) -> None:
     """Count the response of a fault with a whole body, and a status unless it is one of MCP over any transport."""
-    kind = outcome_kind(
-        record.outcome,
-        record.http_response_status_code,
-        record.body_class,
-        record.rpc_response_status_code,
-        record.error_type,
-    )
+    kind = kind_of_record(record)
     status = record.http_response_status_code
     if status is None and record.outcome in _ABOVE_HTTP:
         status = 200

@@ -4,7 +4,7 @@ from collections import Counter
 
 from earthwire.proxy.histogram import Histogram
 from earthwire.proxy.served_record import ServedRecord
-from earthwire.traces.outcome_kind import is_fault, outcome_kind
+from earthwire.traces.outcome_kind import is_fault, kind_of_record
 from earthwire.traces.record import TraceRecord
 
 TOOLS_COUNTED_MAX = 200
@@ -97,12 +97,6 @@ class CallCounters:
         return self.tools.setdefault(name, ToolCounts())
 
     def _add_fault(self, record: ServedRecord | TraceRecord) -> None:
-        kind = outcome_kind(
-            record.outcome,
-            record.http_response_status_code,
-            record.body_class,
-            record.rpc_response_status_code,
-            record.error_type,
-        )
+        kind = kind_of_record(record)
         has_room = kind in self.fault_kinds or len(self.fault_kinds) < KINDS_COUNTED_MAX
         self.fault_kinds[kind if has_room else OTHERS] += 1

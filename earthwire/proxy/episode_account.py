@@ -7,7 +7,7 @@ import msgspec
 from earthwire.proxy.served_record import ServedRecord
 from earthwire.traces.attempts import Attempt, AttemptLog, effect_of
 from earthwire.traces.episode_times import EpisodeTimes
-from earthwire.traces.outcome_kind import FaultLayer, layer_of, outcome_kind
+from earthwire.traces.outcome_kind import FaultLayer, kind_of_record, layer_of
 from earthwire.traces.record import TraceRecord
 
 TOOLS_MAX = 1000
@@ -70,13 +70,7 @@ class EpisodeAccount:
         self.request_body_bytes += record.http_request_body_size or 0
         self.response_body_bytes += record.http_response_body_size or 0
         self.injected_count += record.origin == "injected" and record.outcome != "ok"
-        kind = outcome_kind(
-            record.outcome,
-            record.http_response_status_code,
-            record.body_class,
-            record.rpc_response_status_code,
-            record.error_type,
-        )
+        kind = kind_of_record(record)
         _count(self.outcomes, kind)
         _count(self.tools, record.tool)
         layer = layer_of(record.outcome)

@@ -14,7 +14,7 @@ from earthwire.proxy.limits import Limits
 from earthwire.proxy.refusal import RequestRefusedError
 from earthwire.proxy.request import Request
 from earthwire.traces.body_class import is_stream_type
-from earthwire.traces.outcome_kind import outcome_kind
+from earthwire.traces.outcome_kind import kind_of_record
 from earthwire.traces.record import TraceRecord
 from earthwire.traces.replay import Hit, Miss, ReplayCursor, ReplayIndex, recorded_body
 
@@ -213,13 +213,7 @@ def recorded_plan(record: TraceRecord) -> Plan:
     last_ns = record.duration_ns if record.duration_ns is not None else record.ttfb_ns or 0
     first_ns = min(record.ttfb_ns if record.ttfb_ns is not None else last_ns, last_ns)
     first_s, last_s = first_ns / _NANOSECONDS_PER_SECOND, last_ns / _NANOSECONDS_PER_SECOND
-    kind = outcome_kind(
-        record.outcome,
-        record.http_response_status_code,
-        record.body_class,
-        record.rpc_response_status_code,
-        record.error_type,
-    )
+    kind = kind_of_record(record)
     return Plan(kind, first_s, last_s, (Wait(first_s), RelayHead(), RelayBody(last_s)), "tool")
 
 

@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from earthwire.traces.outcome_kind import outcome_kind
+from earthwire.traces.outcome_kind import kind_of_record
 from earthwire.traces.record import TraceRecord
 from earthwire.traces.session_hashes import HashArray, session_hashes
 
@@ -110,7 +110,7 @@ def columns_from_records(records: Sequence[TraceRecord], first_position: int = 0
     return CallColumns(
         tool=coded([record.tool for record in records]),
         session=_coded_sessions([record.session_id or NO_SESSION for record in records]),
-        kind=coded([_kind(record) for record in records]),
+        kind=coded([kind_of_record(record) for record in records]),
         seq=_floats(records, "seq"),
         start_ns=_floats(records, "start_time_unix_nano"),
         duration_ns=_floats(records, "duration_ns"),
@@ -198,16 +198,6 @@ def call_hashes(columns: CallColumns) -> HashArray:
         mixed ^= mixed >> np.uint64(29)
     mixed *= _ODD[0]
     return mixed
-
-
-def _kind(record: TraceRecord) -> str:
-    return outcome_kind(
-        record.outcome,
-        record.http_response_status_code,
-        record.body_class,
-        record.rpc_response_status_code,
-        record.error_type,
-    )
 
 
 def _floats(records: Sequence[TraceRecord], field: str) -> FloatArray:

@@ -5,9 +5,9 @@ A kind is the record's outcome, refined by what makes two faults behave differen
 """
 
 from collections.abc import Mapping
-from typing import Final, Literal
+from typing import Final, Literal, Protocol
 
-from earthwire.traces.record import OUTCOMES, Outcome
+from earthwire.traces.record import OUTCOMES, BodyClass, Outcome
 
 FaultLayer = Literal["transport", "http", "jsonrpc", "tool", "content"]
 
@@ -44,6 +44,41 @@ REFINEMENTS = frozenset(
 CALLER_ERROR_STATUSES = range(400, 500)
 _NOT_THE_REQUEST = (401, 403, 408, 425, 429)
 _CLIENT_RPC_ERRORS = ("rpc_error:-32600", "rpc_error:-32601", "rpc_error:-32602")
+
+
+class Labelled(Protocol):
+    """What of a record tells its outcome kind; the names are those of `TraceRecord`."""
+
+    @property
+    def outcome(self) -> Outcome:
+        """How the call ended."""
+
+    @property
+    def http_response_status_code(self) -> int | None:
+        """Its status, if one came."""
+
+    @property
+    def body_class(self) -> BodyClass | None:
+        """What its body is."""
+
+    @property
+    def rpc_response_status_code(self) -> str | None:
+        """The code of its JSON-RPC error."""
+
+    @property
+    def error_type(self) -> str | None:
+        """What broke, as OpenTelemetry names it."""
+
+
+def kind_of_record(record: Labelled) -> str:
+    """Return the outcome kind of a recorded call."""
+    return outcome_kind(
+        record.outcome,
+        record.http_response_status_code,
+        record.body_class,
+        record.rpc_response_status_code,
+        record.error_type,
+    )
 
 
 def outcome_kind(

@@ -21,7 +21,7 @@ from earthwire.config.profile_file import profile_text
 from earthwire.fault_models import Profile, ToolLaws
 from earthwire.fault_models.latency import LEVELS, LatencyTable
 from earthwire.fault_models.outcome import START, OutcomeCounts
-from earthwire.traces import read_all
+from earthwire.traces import TraceRecord, read_all
 
 END_TIMEOUT_S = 30.0
 TOKEN = "a-token-that-only-this-test-knows"
@@ -141,13 +141,18 @@ def until_new(serving: Serving, is_new) -> None:
         assert time.monotonic() < deadline_s
 
 
+def as_made(serving: Serving) -> list[TraceRecord]:
+    """Return the recorded calls in the order of their starts: each worker writes its own in batches."""
+    return sorted(read_all([serving.record]), key=lambda call: call.start_time_unix_nano or 0)
+
+
 def test_new_calls_get_the_new_profile(serving):
     assert serving.call() < 0.3
     write_profile(serving.profile, 0.3)
     assert "new calls get profile" in serving.reload("the recipe was read again")
     until_new(serving, lambda took_s: took_s >= 0.3)
     serving.stop()
-    hashes = [call.profile_hash for call in read_all([serving.record])]
+    hashes = [call.profile_hash for call in as_made(serving)]
     assert len(set(hashes)) == 2
     assert hashes[0] != hashes[-1]
 
@@ -236,9 +241,10 @@ def test_what_did_not_change_changes_nothing(serving):
 def test_the_address_stays_and_that_is_said(serving):
     text = serving.recipe.read_text()
     serving.recipe.write_text(text.replace("calls.jsonl", "others.jsonl").replace("seed: 3", "seed: 4"))
+    write_profile(serving.profile, 0.3)
     line = serving.reload("stays as it is until the next start")
     assert "record_path" in line
-    serving.call()
+    until_new(serving, lambda took_s: took_s >= 0.3)
     serving.stop()
     assert not list(serving.recipe.parent.glob("others*"))
-    assert [call.seed for call in read_all([serving.record])][-1] == 4
+    assert as_made(serving)[-1].seed == 4
