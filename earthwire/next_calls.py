@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from earthwire.fault_models.call import Call, Drawn
+from earthwire.fault_models.call import Call, Drawn, Foreseen
 from earthwire.fault_models.simulation import Simulation
 
 SINGLE_COUNT = 16
@@ -23,8 +23,8 @@ class NextCalls:
         self._simulation = simulation
         self._call = call
         self._single_left = SINGLE_COUNT
-        self._following: Iterator[tuple[int, str, float, float]] | None = None
-        self._foreseen: tuple[int, str, float, float] | None = None
+        self._following: Iterator[Foreseen] | None = None
+        self._foreseen: Foreseen | None = None
         self._drawn: Drawn | None = None
 
     def next(self) -> tuple[str, float]:

@@ -11,6 +11,7 @@ from itertools import chain
 import numpy as np
 import numpy.typing as npt
 
+from earthwire.fault_models.call import Foreseen
 from earthwire.fault_models.dependence import CompactRanks, normal_quantile
 from earthwire.fault_models.latency import LEVELS, LatencyTable
 from earthwire.fault_models.outcome_path import OutcomePath
@@ -21,6 +22,8 @@ Floats = npt.NDArray[np.float64]
 AHEAD_COUNT_MIN = 64
 AHEAD_COUNT_MAX = 512
 """Calls drawn at once: few at first, since most episodes are short."""
+
+_PURPOSES = (Purpose.OUTCOME, Purpose.LATENCY, Purpose.LEVEL, Purpose.FIRST_BYTE)
 
 _LEVELS = np.array(LEVELS)
 
@@ -63,6 +66,7 @@ class Ahead:
         uniforms, outcomes, ranks: of the tool in the episode; they advance as if the calls had been drawn one by one.
         table: gives the latency table of an outcome kind.
         start: index of the next call.
+        count_max: most calls drawn at once; what is drawn and not asked for yet waits in memory.
     """
 
     def __init__(
@@ -72,6 +76,7 @@ class Ahead:
         ranks: CompactRanks,
         table: Callable[[str], LatencyTable | None],
         start: int,
+        count_max: int = AHEAD_COUNT_MAX,
     ) -> None:
         self._uniforms = uniforms
         self._outcomes = outcomes
@@ -79,28 +84,28 @@ class Ahead:
         self._table = table
         self._next_index = start
         self._count = AHEAD_COUNT_MIN
+        self._count_max = count_max
         self._curves: dict[str, Curve] = {}
 
-    def __iter__(self) -> Iterator[tuple[int, str, float, float]]:
-        """Return an iterator over index, outcome kind, rank and latency in seconds of each call, without end."""
+    def __iter__(self) -> Iterator[Foreseen]:
+        """Return an iterator over the calls, without end."""
         return chain.from_iterable(self._blocks())
 
-    def _blocks(self) -> Iterator[Iterator[tuple[int, str, float, float]]]:
+    def _blocks(self) -> Iterator[Iterator[Foreseen]]:
         while True:
             yield self._some()
 
-    def _some(self) -> Iterator[tuple[int, str, float, float]]:
+    def _some(self) -> Iterator[Foreseen]:
         start, count = self._next_index, self._count
         self._next_index = start + count
-        self._count = min(2 * count, AHEAD_COUNT_MAX)
+        self._count = min(2 * count, self._count_max)
         indexes = range(start, start + count)
-        outcome_u, latency_u, level_u = uniform_columns(
-            self._uniforms, indexes, (Purpose.OUTCOME, Purpose.LATENCY, Purpose.LEVEL)
-        )
+        outcome_u, latency_u, level_u, first_u = uniform_columns(self._uniforms, indexes, _PURPOSES)
         kinds = self._kinds(indexes, outcome_u)
         steps, noise = map(normal_quantile, level_u.tolist()), map(normal_quantile, latency_u.tolist())
         ranks = self._ranks.rank_law.ranks(self._ranks.next_scores(steps, noise))
-        return zip(indexes, kinds, ranks.tolist(), self._latencies_s(kinds, ranks), strict=True)
+        latencies_s = self._latencies_s(kinds, ranks)
+        return zip(indexes, kinds, ranks.tolist(), latencies_s, first_u.tolist(), strict=True)
 
     def _kinds(self, indexes: range, us: Floats) -> list[str]:
         if type(self._outcomes) is OutcomePath:

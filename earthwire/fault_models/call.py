@@ -23,6 +23,11 @@ class Call(msgspec.Struct, frozen=True, gc=False):
     at_s: float | None = None
 
 
+Foreseen = tuple[int, str, float, float, float]
+"""A call that was drawn ahead of need, without its plan: its index, outcome kind, rank and latency in seconds, and the
+uniform of its first byte."""
+
+
 class Drawn(msgspec.Struct, frozen=True):
     """The plan of one call and the number of the call that it was drawn for.
 

@@ -11,7 +11,7 @@ from typing import Self
 
 import msgspec
 
-from earthwire.fault_models.call import Call, Drawn
+from earthwire.fault_models.call import Call, Drawn, Foreseen
 from earthwire.fault_models.delivery import RELAYED_KINDS, deliver, relay
 from earthwire.fault_models.dependence import CompactRanks
 from earthwire.fault_models.family import Family, RankSource, ToolModel
@@ -57,7 +57,17 @@ class TooManyStreamsError(RuntimeError):
 class _Stream:
     """What one (episode, tool) remembers from call to call."""
 
-    __slots__ = ("conditions", "drift_u", "index", "latency", "model", "outcomes", "ranks", "uniforms")
+    __slots__ = (
+        "conditions",
+        "drift_u",
+        "following",
+        "index",
+        "latency",
+        "model",
+        "outcomes",
+        "ranks",
+        "uniforms",
+    )
 
     def __init__(
         self,
@@ -77,6 +87,8 @@ class _Stream:
         self.ranks = ranks
         self.outcomes = outcomes
         self.index = 0
+        # Draws the calls from here on, once they are drawn ahead.
+        self.following: Iterator[Foreseen] | None = None
 
     def peculiar(
         self, kind: str, first_byte_s: float, latency_s: float, damage_u: float
@@ -132,6 +144,8 @@ class Simulation:
             TooManyStreamsError: if the (episode, tool) pair is new and `STREAMS_MAX` are alive.
         """
         stream = self._streams.get((call.episode, call.tool)) or self._opened(call)
+        if stream.following is not None:
+            return self.drawn_ahead(call, *next(stream.following))
         index = stream.index
         stream.index = index + 1
         u = stream.uniforms.usual(index)
@@ -147,10 +161,15 @@ class Simulation:
         support: Support = "assumed" if table is None else table.support
         return _drawn(stream, call, index, u[3], kind, rank, latency_s, support)
 
-    def ahead(self, call: Call) -> Iterator[tuple[int, str, float, float]] | None:
+    def ahead(self, call: Call, count_max: int | None = None) -> Iterator[Foreseen] | None:
         """Return what draws the next calls of this tool in this episode ahead of need; see `Ahead`.
 
-        From now on nothing else may draw them. What it yields goes to `drawn_ahead` where the plan is wanted.
+        It is the same one whenever it is asked for, and what `draw` goes on with. What it yields goes to `drawn_ahead`
+        where the plan is wanted.
+
+        Args:
+            call: any call of the tool.
+            count_max: most calls drawn at once; None for as many as pays.
 
         Returns:
             None where calls can only be drawn one by one: where they depend on time, or on more than their own past.
@@ -159,20 +178,28 @@ class Simulation:
             TooManyStreamsError: as `draw`.
         """
         stream = self._streams.get((call.episode, call.tool)) or self._opened(call)
+        if stream.following is not None:
+            return stream.following
         ranks, outcomes = stream.ranks, stream.outcomes
         if not isinstance(ranks, CompactRanks) or type(outcomes) not in _ALONE or stream.model.resolution_s:
             return None
         # Here, since it needs numpy, which few users of this module do.
-        from earthwire.fault_models.ahead import Ahead
+        from earthwire.fault_models.ahead import AHEAD_COUNT_MAX, Ahead
 
-        return iter(Ahead(stream.uniforms, outcomes, ranks, stream.latency, stream.index))
+        calls = Ahead(
+            stream.uniforms, outcomes, ranks, stream.latency, stream.index, count_max or AHEAD_COUNT_MAX
+        )
+        stream.following = iter(calls)
+        return stream.following
 
-    def drawn_ahead(self, call: Call, index: int, kind: str, rank: float, latency_s: float) -> Drawn:
+    def drawn_ahead(
+        self, call: Call, index: int, kind: str, rank: float, latency_s: float, first_byte_u: float
+    ) -> Drawn:
         """Return the plan of a call that `ahead` has yielded."""
         stream = self._streams[call.episode, call.tool]
         table = stream.latency(kind)
         support: Support = "assumed" if table is None else table.support
-        return _drawn(stream, call, index, stream.uniforms.usual(index)[3], kind, rank, latency_s, support)
+        return _drawn(stream, call, index, first_byte_u, kind, rank, latency_s, support)
 
     def variant(
         self, seed: int | None = None, severity: float | None = None, randomize: bool | None = None

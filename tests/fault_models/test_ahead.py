@@ -49,14 +49,15 @@ def test_plans_are_the_same_for_every_tool(name: str) -> None:
             continue
         one_by_one = laws.variant(seed=11)
         for _ in range(CALLS if name == "demo" else 150):
-            index, kind, rank, latency_s = next(following)
+            foreseen = next(following)
+            index, kind, _, latency_s, _ = foreseen
             expected = one_by_one.draw(call)
             assert (index, kind, latency_s) == (
                 expected.call_index,
                 expected.plan.outcome,
                 expected.plan.last_byte_s,
             )
-            drawn = ahead.drawn_ahead(call, index, kind, rank, latency_s)
+            drawn = ahead.drawn_ahead(call, *foreseen)
             assert plan_digest(drawn.plan) == plan_digest(expected.plan)
         checked += 1
     assert checked or name != "demo"
@@ -71,6 +72,21 @@ def test_drawing_ahead_goes_on_where_drawing_one_by_one_has_ended() -> None:
     following = mixed.ahead(call)
     assert following is not None
     found += [next(following)[3] for _ in range(284)]
+    assert found == expected
+
+
+def test_a_draw_goes_on_with_what_was_drawn_ahead() -> None:
+    laws = Simulation(PROFILES["demo"], 3)
+    call = Call("e", sorted(laws.profile.tools)[0])
+    one_by_one, mixed = laws.variant(), laws.variant()
+    expected = [one_by_one.draw(call) for _ in range(400)]
+    following = mixed.ahead(call, count_max=64)
+    assert following is not None
+    found = []
+    for i in range(400):
+        # Asked again, it is the same one.
+        drawn = mixed.draw(call) if i % 3 else mixed.drawn_ahead(call, *next(mixed.ahead(call)))
+        found.append(drawn)
     assert found == expected
 
 
