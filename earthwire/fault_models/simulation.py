@@ -49,6 +49,16 @@ _PECULIAR_KINDS = frozenset((SLOW_DRIP, SCHEMA_DRIFT))
 _ALONE = (OutcomePath, HistoryPath, AgedPath)
 """Outcomes that follow from a tool's own calls alone, and say nothing but the kind."""
 
+ROW_COUNT = 16
+"""Plans of a tool in an episode that are made in a row: between the calls of a server each one takes twice as long."""
+ROW_STREAMS_MAX = 2_000
+"""Bound on the (episode, tool) pairs alive while plans wait: a row of them takes 7 KB."""
+SINGLE_COUNT = 64
+"""Calls whose plans are made one by one: most episodes are not longer."""
+
+_Decided = tuple[int, float, str, float, float, Support]
+"""What is decided of a call before its plan is made: index, uniform of the first byte, kind, rank, latency, support."""
+
 
 class TooManyStreamsError(RuntimeError):
     """More (episode, tool) pairs than `STREAMS_MAX` are alive."""
@@ -65,6 +75,7 @@ class _Stream:
         "latency",
         "model",
         "outcomes",
+        "prepared",
         "ranks",
         "uniforms",
     )
@@ -89,6 +100,7 @@ class _Stream:
         self.index = 0
         # Draws the calls from here on, once they are drawn ahead.
         self.following: Iterator[Foreseen] | None = None
+        self.prepared: list[Drawn | _Decided] = []
 
     def peculiar(
         self, kind: str, first_byte_s: float, latency_s: float, damage_u: float
@@ -144,22 +156,15 @@ class Simulation:
             TooManyStreamsError: if the (episode, tool) pair is new and `STREAMS_MAX` are alive.
         """
         stream = self._streams.get((call.episode, call.tool)) or self._opened(call)
-        if stream.following is not None:
-            return self.drawn_ahead(call, *next(stream.following))
-        index = stream.index
-        stream.index = index + 1
-        u = stream.uniforms.usual(index)
-        model = stream.model
-        kind = stream.outcomes.next(index, u[_OUTCOME], call.at_s)
-        table = stream.latency(kind)
-        rank = stream.ranks.next_rank(index, u)
-        latency_s = 0.0 if table is None else table.quantile_s(rank)
-        if isinstance(stream.outcomes, SevereOutcomes):
-            latency_s = severe_latency_s(stream.latency, kind, stream.outcomes.recorded, rank, self.severity)
-        if model.resolution_s:
-            latency_s = _in_clock_steps(latency_s, model.resolution_s)
-        support: Support = "assumed" if table is None else table.support
-        return _drawn(stream, call, index, u[3], kind, rank, latency_s, support)
+        prepared = stream.prepared
+        if not prepared:
+            if stream.following is not None:
+                return self.drawn_ahead(call, *next(stream.following))
+            if stream.index < SINGLE_COUNT or not self._may_prepare(stream):
+                return _drawn(stream, call, *self._decide(stream, call.at_s))
+            prepared = self._prepare(stream, call)
+        first = prepared.pop()
+        return first if isinstance(first, Drawn) else _drawn(stream, call, *first)
 
     def ahead(self, call: Call, count_max: int | None = None) -> Iterator[Foreseen] | None:
         """Return what draws the next calls of this tool in this episode ahead of need; see `Ahead`.
@@ -172,7 +177,8 @@ class Simulation:
             count_max: most calls drawn at once; None for as many as pays.
 
         Returns:
-            None where calls can only be drawn one by one: where they depend on time, or on more than their own past.
+            None where calls can only be drawn one by one: where they depend on time, or on more than their own past;
+            and as long as plans wait that `draw` made in a row.
 
         Raises:
             TooManyStreamsError: as `draw`.
@@ -182,6 +188,8 @@ class Simulation:
             return stream.following
         ranks, outcomes = stream.ranks, stream.outcomes
         if not isinstance(ranks, CompactRanks) or type(outcomes) not in _ALONE or stream.model.resolution_s:
+            return None
+        if stream.prepared:
             return None
         # Here, since it needs numpy, which few users of this module do.
         from earthwire.fault_models.ahead import AHEAD_COUNT_MAX, Ahead
@@ -230,6 +238,36 @@ class Simulation:
         if model is None:
             model = self._models[tool] = self._family.model(tool)
         return model
+
+    def _decide(self, stream: _Stream, at_s: float | None) -> _Decided:
+        """Decide on outcome kind and latency of the next call."""
+        index = stream.index
+        stream.index = index + 1
+        u = stream.uniforms.usual(index)
+        model = stream.model
+        kind = stream.outcomes.next(index, u[_OUTCOME], at_s)
+        table = stream.latency(kind)
+        rank = stream.ranks.next_rank(index, u)
+        latency_s = 0.0 if table is None else table.quantile_s(rank)
+        if isinstance(stream.outcomes, SevereOutcomes):
+            latency_s = severe_latency_s(stream.latency, kind, stream.outcomes.recorded, rank, self.severity)
+        if model.resolution_s:
+            latency_s = _in_clock_steps(latency_s, model.resolution_s)
+        return index, u[3], kind, rank, latency_s, "assumed" if table is None else table.support
+
+    def _may_prepare(self, stream: _Stream) -> bool:
+        """Tell whether plans may be made before their calls come: the time of a call does not matter to them."""
+        return type(stream.outcomes) in _ALONE and len(self._streams) <= ROW_STREAMS_MAX
+
+    def _prepare(self, stream: _Stream, call: Call) -> list[Drawn | _Decided]:
+        """Make the next plans, the last one first; of responses of our own, which echo the target, what is decided."""
+        row: list[Drawn | _Decided] = []
+        for _ in range(ROW_COUNT):
+            decided = self._decide(stream, call.at_s)
+            row.append(_drawn(stream, call, *decided) if decided[2] in RELAYED_KINDS else decided)
+        row.reverse()
+        stream.prepared = row
+        return row
 
     def _opened(self, call: Call) -> _Stream:
         stream = self._streams[call.episode, call.tool] = self._open(call.episode, call.tool)
