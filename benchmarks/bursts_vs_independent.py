@@ -1,4 +1,4 @@
-"""How often are retries exhausted: by recorded faults, by as many independent ones, and by simulated ones?
+"""How often are retries exhausted: by recorded faults, and by as many independent ones?
 
 Benchmarks inject each fault by itself. Recorded faults come in bursts, and whoever tries again meets the same burst.
 Each retry policy of the built-in agents is let loose on recorded calls (what an attempt meets: see
@@ -7,8 +7,8 @@ inject them, and at each tool's own rate.
 
     python benchmarks/bursts_vs_independent.py ../shared/data/dev_upptime ../shared/data/dev_scaleway
 
-The last table is the behaviour gap: a profile is learned from one half of the sessions, and simulates the other half.
-Policies that differ only in what they do with Retry-After, or in whether they ask first, are the same here.
+What the policies make of a simulation, `earthwire stress panel TRACES` shows. Policies that differ only in what they do
+with Retry-After, or in whether they ask first, are the same here.
 """
 
 import argparse
@@ -18,18 +18,15 @@ from pathlib import Path
 from earthwire.cli.console import late_status
 from earthwire.cli.loading import load_traces
 from earthwire.fault_models.retry_policy import POLICIES, RetryPolicy
-from earthwire.grounding.calibrate import calibrate
 from earthwire.grounding.clusters import NotStatedError
-from earthwire.grounding.simulated import simulate
 from earthwire.grounding.stress import (
     PolicyCounts,
     Rates,
+    World,
     exhaustion_ratio,
     interval_or_none,
     replayed,
     replayed_independent,
-    retryable_faults,
-    split_sessions,
 )
 from earthwire.traces.calls import Calls
 
@@ -38,13 +35,12 @@ RATES: tuple[Rates, ...] = ("one rate", "own rates")
 
 
 def main() -> None:
-    """Print both tables."""
+    """Print one table for each kind of rates."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("traces", type=Path, nargs="+")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--bursts-only", action="store_true", help="no behaviour gap: nothing is learned")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     rows = []
@@ -53,7 +49,6 @@ def main() -> None:
             calls = load_traces([path], skip_bad_lines=True, status=status).calls
             status(f"replaying {path.name}")
             rows += bursts_rows(path.name, calls, arguments.seed)
-            rows += [] if arguments.bursts_only else gap_rows(path.name, calls, arguments.seed)
     if arguments.json:
         print(json.dumps(rows, indent=2))
     else:
@@ -62,32 +57,16 @@ def main() -> None:
 
 def bursts_rows(source: str, calls: Calls, seed: int) -> list[dict[str, object]]:
     """Return recorded faults against the same ones in random order, one row a policy."""
-    failed = retryable_faults(calls)
+    world = World.of(calls)
     return [
         row(
             source,
             f"as recorded / independent, {rates}",
             policy,
-            replayed(policy, calls, failed),
-            replayed_independent(policy, calls, failed, rates, seed),
+            replayed(policy, world),
+            replayed_independent(policy, world, rates, seed),
         )
         for rates in RATES
-        for policy in compared()
-    ]
-
-
-def gap_rows(source: str, calls: Calls, seed: int) -> list[dict[str, object]]:
-    """Return simulated held-out sessions against the recorded ones, one row a policy."""
-    learned, held_out = split_sessions(calls, seed)
-    simulated = simulate(calibrate(learned), held_out, seed)
-    return [
-        row(
-            source,
-            "simulated / as recorded, held out",
-            policy,
-            replayed(policy, simulated, retryable_faults(simulated)),
-            replayed(policy, held_out, retryable_faults(held_out)),
-        )
         for policy in compared()
     ]
 

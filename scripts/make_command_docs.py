@@ -31,18 +31,23 @@ def page() -> str:
     return "\n".join([_HEAD, *sections])
 
 
-def commands(group: typer.core.TyperGroup, prefix: str = "") -> dict[str, typer.core.TyperCommand]:
-    """Return every command by its name, those of groups after the name of their group."""
-    found = {}
+Command = typer.core.TyperCommand | typer.core.TyperGroup
+
+
+def commands(group: typer.core.TyperGroup, prefix: str = "") -> dict[str, Command]:
+    """Return every command by its name, those of groups after the name of their group, which may be one itself."""
+    found: dict[str, Command] = {}
     for name, command in group.commands.items():
         if isinstance(command, typer.core.TyperGroup):
+            if command.invoke_without_command:
+                found[f"{prefix}{name}"] = command
             found.update(commands(command, f"{prefix}{name} "))
         else:
             found[f"{prefix}{name}"] = command
     return found
 
 
-def _section(name: str, command: typer.core.TyperCommand) -> str:
+def _section(name: str, command: Command) -> str:
     arguments = [parameter for parameter in command.params if parameter.param_type_name == "argument"]
     options = [parameter for parameter in command.params if parameter.param_type_name == "option"]
     usage = " ".join([f"earthwire {name}", *(_usage(argument) for argument in arguments), "[OPTIONS]"])

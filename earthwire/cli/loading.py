@@ -1,7 +1,7 @@
 """Reads traces for the commands that fit or score: columns, recorded payloads, and where they came from."""
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -38,13 +38,19 @@ class LoadedTraces:
     lag: LagReport | None
 
 
-def load_traces(paths: Iterable[Path], skip_bad_lines: bool, status: LateStatus) -> LoadedTraces:
+def load_traces(
+    paths: Iterable[Path],
+    skip_bad_lines: bool,
+    status: LateStatus,
+    also: Callable[[TraceRecord], None] | None = None,
+) -> LoadedTraces:
     """Read trace files and directories.
 
     Args:
         paths: files in any known format, or directories of them.
         skip_bad_lines: leave bad records out and say so, instead of stopping at the first one.
         status: is told which file is being read.
+        also: is shown every record as well.
 
     Raises:
         TraceFileError: if a file, or a record in it, cannot be read, or nothing was read at all.
@@ -67,6 +73,8 @@ def load_traces(paths: Iterable[Path], skip_bad_lines: bool, status: LateStatus)
                 count += 1
                 bank.add(record)
                 lag.add(record)
+                if also is not None:
+                    also(record)
                 yield record
             sources.append(Source(path.name, known.name, sha256_of(path), count))
             cannot_tell.update(dict.fromkeys(known.cannot_tell))

@@ -78,7 +78,9 @@ app.command(
     short_help="Which faults does a client survive?",
     context_settings={"allow_interspersed_args": False},
 )(gauntlet.gauntlet)
-app.command("stress", short_help="How much does an agent lose to each channel?")(stress.stress)
+app.add_typer(
+    stress.app, name="stress", short_help="How much does an agent lose to each channel? And: panel."
+)
 app.command("schema", short_help="JSON Schema of recipes and profiles, for editors.")(schema.schema)
 app.add_typer(mcp.app, name="mcp", help="MCP servers over stdio: wrap, wrap-config.")
 app.add_typer(recipes.app, name="recipes", help="Shipped recipes: list, show, diff; check a run.")

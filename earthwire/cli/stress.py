@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from earthwire.cli import panel
 from earthwire.cli.console import (
     EXIT_FAIL,
     EXIT_INSUFFICIENT_DATA,
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from earthwire.config.recipe import RecipeFile
     from earthwire.grounding.stress import StressReport
 
+app = typer.Typer(invoke_without_command=True, no_args_is_help=True, rich_markup_mode=None)
+app.command("panel", short_help="Do retry policies fare in simulation as along recorded calls?")(panel.panel)
+
 EXIT_OF_WORD = {
     "PASS": EXIT_OK,
     "FAIL": EXIT_FAIL,
@@ -33,14 +37,23 @@ _SEVERITY_TEXT = (
 )
 
 
+@app.callback()
 def stress(
+    context: typer.Context,
     agent: Annotated[
-        str,
+        str | None,
         typer.Option(
-            "--agent", "-a", help="The agent's command, with {url} and {seed} filled; or builtin:POLICY."
+            "--agent",
+            "-a",
+            help="The agent's command, with {url} and {seed} filled; or builtin:POLICY. Needed to run one.",
         ),
-    ],
-    recipe: Annotated[str, typer.Option("--recipe", help="Recipe: a file, or the name of a shipped one.")],
+    ] = None,
+    recipe: Annotated[
+        str | None,
+        typer.Option(
+            "--recipe", help="Recipe: a file, or the name of a shipped one. Needed to run an agent."
+        ),
+    ] = None,
     seeds: Annotated[int, typer.Option("--seeds", "-n", min=2, max=100_000, help="Runs of each arm.")] = 20,
     severity: Annotated[list[float] | None, typer.Option("--severity", help=_SEVERITY_TEXT)] = None,
     target: Annotated[
@@ -80,10 +93,18 @@ def stress(
     Each run is a process of the agent with a proxy of its own, at EARTHWIRE_URL ({url} in the command);
     `run.environment` in the recipe names further variables. It succeeds with exit code 0, or as JSON lines on stdout
     say: {"success": true}, for several tasks {"task": "t1", "success": true, "reward": 0.5}. One run again, by itself:
-    earthwire run --recipe R --seed K -- CMD. Built-in agents: none, immediate, back-off, retry-after, verify.
+    earthwire run --recipe R --seed K -- CMD. Built-in agents: none, immediate, back-off, retry-after, verify; what
+    they make of recorded calls and of their simulation, `earthwire stress panel TRACES` shows without running any.
     Exit code 0: PASS, success is surely at or above the target. 1: FAIL, surely below. 3: INCONCLUSIVE. 4: INVALID, a
     channel that is on changed nothing, or no call came through.
     """
+    if context.invoked_subcommand is not None:
+        return
+    if agent is None or recipe is None:
+        missing = "--agent" if agent is None else "--recipe"
+        fail(
+            f"{missing} is needed to run an agent; see earthwire stress --help, or earthwire stress panel --help"
+        )
     from earthwire.cli.stress_tables import print_stress
     from earthwire.cli.stress_test import ResultFile
     from earthwire.grounding.stress import encoded

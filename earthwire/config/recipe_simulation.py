@@ -4,6 +4,7 @@ from earthwire.config.profile_file import read_profile
 from earthwire.config.recipe import RecipeFile
 from earthwire.config.shipped import profile_path
 from earthwire.fault_models.outcome_path import FaultRules
+from earthwire.fault_models.profile import Profile
 from earthwire.fault_models.simulation import Simulation
 
 
@@ -16,8 +17,13 @@ def recipe_simulation(recipe: RecipeFile) -> Simulation | None:
     """
     if recipe.profile is None:
         return None
+    return simulation_under(recipe, read_profile(profile_path(recipe.profile)))
+
+
+def simulation_under(recipe: RecipeFile, profile: Profile) -> Simulation:
+    """Return what draws plans from a profile as a recipe says: its seed, severity, randomisation, clock and rules."""
     return Simulation(
-        read_profile(profile_path(recipe.profile)),
+        profile,
         recipe.seed,
         recipe.server,
         regime_clock=recipe.regime_clock,

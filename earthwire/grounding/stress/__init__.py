@@ -10,8 +10,9 @@ from earthwire.grounding.stress.behaviour import (
     interval_or_none,
     replayed,
     replayed_independent,
-    retryable_faults,
+    scaled,
     split_sessions,
+    summed,
 )
 from earthwire.grounding.stress.episode_result import (
     CallFindings,
@@ -28,6 +29,23 @@ from earthwire.grounding.stress.findings import (
     arm_finding,
     gaps,
     seed_scores,
+)
+from earthwire.grounding.stress.panel import (
+    PanelReport,
+    PanelWord,
+    held_out_worlds,
+    panel_rows,
+    panel_word,
+    simulated_worlds,
+    too_little,
+    unjudged_rows,
+)
+from earthwire.grounding.stress.policy_gap import (
+    GapWord,
+    PolicyGap,
+    PolicyInWorld,
+    Tolerance,
+    policy_gap,
 )
 from earthwire.grounding.stress.radius import Radius, RadiusSearch, next_multiple, radius
 from earthwire.grounding.stress.randomisation import (
@@ -63,6 +81,7 @@ from earthwire.grounding.stress.stress_verdict import (
     stress_verdict,
     untested_channels,
 )
+from earthwire.grounding.stress.worlds import AskedWaits, World, retryable_faults, simulated_world
 
 __all__ = [
     "ALL_ARM",
@@ -73,6 +92,7 @@ __all__ = [
     "TASKS_MAX",
     "Arm",
     "ArmFinding",
+    "AskedWaits",
     "CallFindings",
     "EdgeTrial",
     "Ending",
@@ -80,8 +100,13 @@ __all__ = [
     "EpisodeTimings",
     "Estimate",
     "Gap",
+    "GapWord",
     "Limits",
+    "PanelReport",
+    "PanelWord",
     "PolicyCounts",
+    "PolicyGap",
+    "PolicyInWorld",
     "Radius",
     "RadiusSearch",
     "Randomisation",
@@ -94,6 +119,8 @@ __all__ = [
     "StressWord",
     "Subject",
     "TaskScore",
+    "Tolerance",
+    "World",
     "after_trial",
     "all_arm",
     "arm_finding",
@@ -108,21 +135,31 @@ __all__ = [
     "findings_of_calls",
     "first_limits",
     "gaps",
+    "held_out_worlds",
     "independent_faults",
     "interval_or_none",
     "next_multiple",
     "paired_gap",
     "paired_mean_gap",
+    "panel_rows",
+    "panel_word",
     "pass_all",
+    "policy_gap",
     "radius",
     "replayed",
     "replayed_independent",
     "retryable_faults",
+    "scaled",
     "seed_scores",
+    "simulated_world",
+    "simulated_worlds",
     "split_sessions",
     "stress_verdict",
     "success_rate",
+    "summed",
     "task_scores",
+    "too_little",
+    "unjudged_rows",
     "untested_channels",
     "with_all_tasks",
 ]

@@ -5,13 +5,18 @@
    no start times it meets the next call: a policy that waits is then judged as one that does not.
 3. A fault is what trying again may mend: a caller's own mistake, such as a 404, counts as an answer.
 4. A logical call that the end of the series cuts short does not count.
+5. A policy that verifies asks first, which is one more attempt: if it gets an answer, and an attempt before has done
+   its work, it is content. Whether work was done, outcomes tell as in `earthwire.traces.attempts`.
 
 Nobody retried like this when the calls were recorded: the tool might have behaved otherwise under more load. And calls
 were recorded seconds or hours apart, so that faults right after one another are rarer here than for a client that tries
 again at once.
 """
 
-from typing import Literal
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Literal, NamedTuple
 
 import msgspec
 import numpy as np
@@ -20,8 +25,8 @@ from earthwire.fault_models.intervals import Interval
 from earthwire.fault_models.retry_policy import RetryPolicy
 from earthwire.grounding.clusters import NotStatedError, jackknife_interval, share_of_clusters
 from earthwire.grounding.stress.rates import CONFIDENCE
-from earthwire.traces.calls import BoolArray, Calls, FloatArray, IntArray
-from earthwire.traces.outcome_kind import is_client_error, is_fault
+from earthwire.grounding.stress.worlds import World
+from earthwire.traces.calls import Calls, FloatArray, IntArray
 
 _PERMUTATIONS = 20
 
@@ -53,52 +58,52 @@ class PolicyCounts(msgspec.Struct, frozen=True):
         return share_of_clusters(self.exhausted, self.calls, CONFIDENCE)
 
 
-def retryable_faults(calls: Calls) -> BoolArray:
-    """Return which calls failed so that trying again may help, shape (n_calls,)."""
-    kinds = np.array([is_fault(kind) and not is_client_error(kind) for kind in calls.kind_names], dtype=bool)
-    return kinds[calls.kind]
-
-
 Rates = Literal["one rate", "own rates"]
 """Of independent faults: one for all tools, as benchmarks inject them, or that of each tool."""
 
 
-def independent_faults(calls: Calls, failed: BoolArray, rates: Rates, rng: np.random.Generator) -> BoolArray:
-    """Return the same faults in random order: equal rates, and no bursts."""
-    if rates == "one rate":
-        return rng.permutation(failed)
-    shuffled = np.empty_like(failed)
-    for rows in _groups(calls.tool):
-        shuffled[rows] = rng.permutation(failed[rows])
-    return shuffled
+def independent_faults(world: World, rates: Rates, rng: np.random.Generator) -> World:
+    """Return the same calls with the same faults in random order: equal rates, and no bursts."""
+    order = np.arange(len(world.calls))
+    for rows in [order] if rates == "one rate" else _groups(world.calls.tool):
+        order[rows] = rng.permutation(rows)
+    return msgspec.structs.replace(
+        world,
+        calls=replace(world.calls, kind=world.calls.kind[order]),
+        failed=world.failed[order],
+        asked_wait_s=world.asked_wait_s[order],
+    )
 
 
-def replayed(policy: RetryPolicy, calls: Calls, failed: BoolArray) -> PolicyCounts:
-    """Let a policy loose on a series of calls.
-
-    Args:
-        policy: when to try again.
-        calls: sorted by session, and by order inside it.
-        failed: which of them fail, shape (n_calls,).
-    """
+def replayed(policy: RetryPolicy, world: World) -> PolicyCounts:
+    """Let a policy loose on a series of calls."""
+    calls = world.calls
     sums = np.zeros((len(calls.session_names), 3))
     series = calls.session.astype(np.int64) * len(calls.tool_names) + calls.tool
+    columns = (world.failed, world.done, world.asked_wait_s, calls.start_s)
     for rows in _groups(series):
-        sums[calls.session[rows[0]]] += _along(policy, failed[rows].tolist(), calls.start_s[rows].tolist())
+        one = _Series(*(column[rows].tolist() for column in columns))
+        sums[calls.session[rows[0]]] += _along(policy, one)
     return PolicyCounts(sums[:, 0], sums[:, 1], sums[:, 2])
 
 
-def replayed_independent(
-    policy: RetryPolicy, calls: Calls, failed: BoolArray, rates: Rates, seed: int
-) -> PolicyCounts:
+def replayed_independent(policy: RetryPolicy, world: World, rates: Rates, seed: int) -> PolicyCounts:
     """Return what a policy makes of independent faults, on average over many random orders."""
     rng = np.random.default_rng(seed)
-    runs = [
-        replayed(policy, calls, independent_faults(calls, failed, rates, rng)) for _ in range(_PERMUTATIONS)
-    ]
+    runs = [replayed(policy, independent_faults(world, rates, rng)) for _ in range(_PERMUTATIONS)]
+    return scaled(summed(runs), 1 / _PERMUTATIONS)
+
+
+def summed(runs: Sequence[PolicyCounts]) -> PolicyCounts:
+    """Return the counts of several runs together."""
     return PolicyCounts(
-        *(np.mean([getattr(run, name) for run in runs], axis=0) for name in PolicyCounts.__struct_fields__)
+        *(np.sum([getattr(run, name) for run in runs], axis=0) for name in PolicyCounts.__struct_fields__)
     )
+
+
+def scaled(counts: PolicyCounts, factor: float) -> PolicyCounts:
+    """Return counts times a number."""
+    return PolicyCounts(*(factor * getattr(counts, name) for name in PolicyCounts.__struct_fields__))
 
 
 def exhaustion_ratio(first: PolicyCounts, second: PolicyCounts) -> Interval:
@@ -138,24 +143,58 @@ def _groups(codes: IntArray) -> list[IntArray]:
     return np.split(order, np.flatnonzero(np.diff(codes[order])) + 1) if len(order) else []
 
 
-def _along(policy: RetryPolicy, failed: list[bool], start_s: list[float]) -> tuple[int, int, int]:
+class _Series(NamedTuple):
+    """The calls of one tool in one session: what each came to, and when it began."""
+
+    failed: list[bool]
+    done: list[bool]
+    asked_wait_s: list[float]
+    start_s: list[float]
+
+
+class _LogicalCall(NamedTuple):
+    """One logical call along a series: whether it failed to the end, its attempts, and where the next one begins."""
+
+    exhausted: bool
+    attempts: int
+    next_place: int
+
+
+def _along(policy: RetryPolicy, series: _Series) -> tuple[int, int, int]:
     """Return logical calls, exhausted ones and attempts of a policy along one series."""
     calls = exhausted = attempts = place = 0
-    while place < len(failed):
-        tried = 1
-        while failed[place]:
-            wait_s = policy.wait_before_next_s(tried, None)
-            if wait_s is None:
-                exhausted += 1
-                break
-            place = _next_place(place, wait_s, start_s)
-            tried += 1
-            if place == len(failed):
-                return calls, exhausted, attempts
+    while place < len(series.failed):
+        one = _logical_call(policy, series, place)
+        if one is None:
+            break
         calls += 1
-        attempts += tried
-        place += 1
+        exhausted += one.exhausted
+        attempts += one.attempts
+        place = one.next_place
     return calls, exhausted, attempts
+
+
+def _logical_call(policy: RetryPolicy, series: _Series, place: int) -> _LogicalCall | None:
+    """Return the logical call that begins at a place; None if the end of the series cuts it short."""
+    tried = sent = 1
+    was_done = False
+    while series.failed[place]:
+        was_done = was_done or series.done[place]
+        asked_s = series.asked_wait_s[place]
+        wait_s = policy.wait_before_next_s(tried, None if math.isnan(asked_s) else asked_s)
+        if wait_s is None:
+            return _LogicalCall(True, sent, place + 1)
+        place = _next_place(place, wait_s, series.start_s)
+        if policy.verifies and place < len(series.failed):
+            sent += 1
+            if was_done and not series.failed[place]:
+                return _LogicalCall(False, sent, place + 1)
+            place += 1
+        if place == len(series.failed):
+            return None
+        tried += 1
+        sent += 1
+    return _LogicalCall(False, sent, place + 1)
 
 
 def _next_place(place: int, wait_s: float, start_s: list[float]) -> int:
