@@ -88,6 +88,12 @@ def add_groups(values: IntArray, starts: IntArray) -> IntArray:
     return np.asarray(np.add.reduceat(values, starts, axis=0), dtype=np.int64)
 
 
+def sums_from(values: IntArray, starts: IntArray) -> IntArray:
+    """Add up values, shape (n,), from each start to the next, as `add_groups` does: faster for short groups."""
+    before = np.concatenate(([0], np.cumsum(values)))
+    return np.asarray(np.diff(before.take(np.append(starts, len(values)))))
+
+
 @dataclass(frozen=True, slots=True)
 class Packing:
     """Rows of integers as single whole numbers in the same order.

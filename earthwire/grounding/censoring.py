@@ -104,7 +104,8 @@ def limits_as_latencies(calls: CallsT, answering: Collection[str] | None = None)
         return calls
     ok = calls.kind_names.index("ok")
     if answering is None:
-        codes = np.unique(calls.tool[(calls.kind == ok) & (calls.latency_s > 0) & ~calls.censored])
+        ended = (calls.kind == ok) & (calls.latency_s > 0) & ~calls.censored
+        codes = np.flatnonzero(np.bincount(calls.tool[ended]))
         answering = {calls.tool_names[code] for code in codes}
     answers = np.array([name in answering for name in calls.tool_names], dtype=bool)
     kind = calls.kind.copy()

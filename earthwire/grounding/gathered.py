@@ -42,8 +42,11 @@ class Gathered:
         return len(self.calls) < self.counts.calls
 
 
-MapBuckets = Callable[[Callable[[int], "BucketCounts"], Iterable[int]], Iterator["BucketCounts"]]
-"""Calls a function on each number, and yields the results in order: `map`, or that of a pool of threads."""
+BUCKETS_CALLS_MAX = 1 << 17
+"""Calls of buckets that are counted together; a bucket of more is counted alone."""
+
+MapBuckets = Callable[[Callable[[range], "BucketCounts"], Iterable[range]], Iterator["BucketCounts"]]
+"""Calls a function on runs of buckets, and yields the results in order: `map`, or that of a pool of threads."""
 
 
 def sample_size(call_count: int) -> int:
@@ -76,14 +79,14 @@ def gather(
     if sample_calls_max is None:
         sample_calls_max = sample_size(store.call_count)
     counting = _Counting(store, sample_calls_max, sampled_buckets, is_all=not counted)
-    buckets = list(map_buckets(counting.bucket, range(BUCKETS)))
+    buckets = list(map_buckets(counting.count, counting.runs()))
     counts = merge([*counted, *(bucket.counts for bucket in buckets)])
     return Gathered(counts, _sample(store, buckets, sample_calls_max))
 
 
 @dataclass(frozen=True, slots=True)
 class BucketCounts:
-    """Counts of a bucket's calls, and those that may be in the sample, with the hash of each session code."""
+    """Counts of some buckets' calls, and those that may be in the sample, with the hash of each session code."""
 
     counts: Tally
     calls: Calls
@@ -101,16 +104,29 @@ class _Counting:
         self._session_calls_max = store.call_count if has_all else SAMPLE_SESSION_CALLS_MAX
         self._taken = np.zeros(BUCKETS, dtype=np.int64)
 
-    def bucket(self, number: int) -> BucketCounts:
-        """Count one bucket; its calls are kept unless those of the buckets before it are known to be enough."""
-        calls, hashes = self._store.bucket(number)
+    def runs(self) -> list[range]:
+        """Return the buckets in runs that are counted together; those that give to the sample in none with others."""
+        sizes = self._store.bucket_sizes.tolist()
+        runs = [range(0)]
+        for number, size in enumerate(sizes):
+            run = runs[-1]
+            fits = sum(sizes[run.start : run.stop]) + size <= BUCKETS_CALLS_MAX
+            if fits and number != self._sampled_buckets:
+                runs[-1] = range(run.start, number + 1)
+            else:
+                runs.append(range(number, number + 1))
+        return runs
+
+    def count(self, buckets: range) -> BucketCounts:
+        """Count some buckets; their calls are kept unless those of the buckets before are known to be enough."""
+        calls, hashes = self._store.take(buckets)
         calls = limits_as_latencies(calls, self._store.answering_tools)
         counts = tally(calls)
-        enough = self._taken[:number].sum() >= self._calls_max
-        if enough or number >= self._sampled_buckets:
+        enough = self._taken[: buckets.start].sum() >= self._calls_max
+        if enough or buckets.start >= self._sampled_buckets:
             return BucketCounts(counts, calls.select(np.zeros(0, dtype=np.int64)), hashes)
         calls = _beginnings(calls, self._session_calls_max)
-        self._taken[number] = len(calls)
+        self._taken[buckets.start] = len(calls)
         return BucketCounts(counts, calls, hashes)
 
 

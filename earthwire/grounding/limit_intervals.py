@@ -1,6 +1,7 @@
 """Intervals of a rate limit: of its quota, and of its window in seconds and in calls."""
 
 import numpy as np
+from scipy import special
 
 from earthwire.fault_models.intervals import Interval
 from earthwire.grounding.clusters import NotStatedError
@@ -67,12 +68,11 @@ def _window_s(cycles: list[list[Cycle]]) -> Interval:
 
 def _window_calls(lengths: list[int], confidence: float) -> Interval:
     """Return the interval of the median number of calls in a window, by the sign test (Thompson 1936)."""
-    from scipy import stats  # Here, since it is slow to load.
-
     ordered, n = sorted(lengths), len(lengths)
     # The k-th smallest and k-th largest enclose the median with probability 1 - 2 P(Binomial(n, 1/2) < k).
-    k = int(stats.binom.ppf((1 - confidence) / 2, n, 0.5)) if n else 0
-    if k < 1 or 2 * stats.binom.cdf(k - 1, n, 0.5) > 1 - confidence:
+    p_fewer = special.bdtr(np.arange(n + 1), n, 0.5)
+    k = int(np.searchsorted(p_fewer, (1 - confidence) / 2)) if n else 0
+    if k < 1 or 2 * p_fewer[k - 1] > 1 - confidence:
         raise NotStatedError(
             f"{n} windows were seen from end to end: too few for an interval of their median"
         )

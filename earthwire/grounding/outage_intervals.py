@@ -6,6 +6,7 @@ over; where too little is left then, nothing is stated.
 """
 
 import numpy as np
+from scipy import special
 
 from earthwire.grounding.clusters import NotStatedError, share_of_clusters
 from earthwire.grounding.dwell import mean_run_interval, runs_of
@@ -89,9 +90,7 @@ def _telling(ticks: Ticks) -> BoolArray:
 
 def _misread(ticks: Ticks, *, is_bad: bool) -> FloatArray:
     """Return the probability of each tick to look like the other regime if it were of this one, shape (n_ticks,)."""
-    from scipy import stats  # Here, since it is slow to load.
-
     of_regime = ticks.bad == is_bad
     rate = ticks.out[of_regime].sum() / max(ticks.calls[of_regime].sum(), 1)
-    looks_bad = stats.binom.sf((ticks.calls + 1) // 2 - 1, ticks.calls, rate)
+    looks_bad = special.bdtrc((ticks.calls + 1) // 2 - 1, ticks.calls, rate)
     return np.asarray(1.0 - looks_bad if is_bad else looks_bad, dtype=np.float64)

@@ -8,10 +8,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from earthwire.fault_models.outcome import START
 from earthwire.fault_models.regime import AGE_BINS
-from earthwire.grounding.cells import Cells, add_groups, count_cells, starts_of, sum_cells
+from earthwire.grounding.cells import (
+    Cells,
+    Packing,
+    count_cells,
+    count_numbers,
+    starts_of,
+    sum_cells,
+    sums_from,
+)
 from earthwire.traces.calls import BoolArray, Calls, FloatArray, IntArray
 from earthwire.traces.outcome_kind import is_fault
 from earthwire.traces.tool_sequences import ToolSequences, sequences_of
@@ -26,8 +35,6 @@ CLOCK_STEPS_S = (1.0, 0.1, 0.01, 0.001, 0.0001)
 """Steps of a recorder's clock that are looked for, in seconds, coarsest first."""
 
 _STEP_TOLERANCE = 1e-3
-_AGE_BIN = np.array([0, *(min(age.bit_length() - 1, AGE_BINS - 1) for age in range(1, 1 << AGE_BINS))])
-"""Bin of each age: the whole part of its logarithm to base 2."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,17 +80,19 @@ def tally_of(calls: ToolSequences) -> Tally:
     not_drawn = [i for i, name in enumerate(kind_names) if name in NOT_DRAWN]
     drawn = calls.select(~np.isin(calls.kind, not_drawn)) if not_drawn else calls
     begins, latencies = drawn.begins, _Latencies.of(drawn)
-    cut = np.flatnonzero(latencies.cut)
+    latency, steps = _latency_cells(drawn, latencies), _steps(drawn, begins)
     return Tally(
         tool_names=calls.tool_names,
         kind_names=kind_names,
-        latency=count_cells(drawn.tool, drawn.kind, latencies.bins, where=latencies.full),
-        session_sums=_session_sums(drawn, latencies),
-        censored=count_cells(*(column.take(cut) for column in (drawn.tool, drawn.kind, latencies.bins))),
-        transitions=_transitions(drawn, begins, start=len(kind_names) - 1),
-        hazards=_hazards(drawn, begins),
-        sessions=count_cells(drawn.tool[begins]),
-        on_step=_on_clock_steps(drawn, latencies.full),
+        latency=latency,
+        session_sums=_session_sums(drawn, latencies, latency),
+        censored=count_cells(
+            *(each.take(latencies.cut) for each in (drawn.tool, drawn.kind, latencies.bins))
+        ),
+        transitions=sum_cells(steps.keys[:, :3], steps.counts),
+        hazards=_hazards(steps, kind_names),
+        sessions=_begun(steps, start=len(kind_names) - 1),
+        on_step=_on_clock_steps(drawn, latencies),
         calls=len(calls),
         session_count=calls.session_count,
     )
@@ -123,7 +132,9 @@ def merge(tallies: Sequence[Tally]) -> Tally:
 
 def latency_bin(latency_s: FloatArray) -> IntArray:
     """Return the logarithmic bin of each latency."""
-    return np.floor(np.log(latency_s) / BIN_WIDTH).astype(np.int64)
+    bins = np.log(latency_s)
+    bins /= BIN_WIDTH
+    return np.floor(bins, out=bins).astype(np.int64)
 
 
 def bin_log_s(bins: IntArray) -> FloatArray:
@@ -136,79 +147,139 @@ class _Latencies:
     """Latencies in bins, shape (n_calls,); calls are not picked out before they are counted, which costs more.
 
     Attributes:
-        bins: of each call; meaningless where its latency is not known.
+        bins: of each call; 0 where its latency is not known in full or as a limit.
         full: calls whose latency is known in full.
-        cut: calls that are known to have outlived a limit.
+        others: positions of those whose is not, shape (n_others,).
+        cut: positions of those that are known to have outlived a limit, shape (n_cut,).
     """
 
     bins: IntArray
     full: BoolArray
-    cut: BoolArray
+    others: IntArray
+    cut: IntArray
 
     @classmethod
     def of(cls, calls: ToolSequences) -> "_Latencies":
         """Sort latencies into bins."""
         known = calls.latency_s > 0
-        bins = latency_bin(np.where(known, calls.latency_s, 1.0))
-        return cls(bins, known & ~calls.censored, known & calls.censored)
+        bins = latency_bin(calls.latency_s if known.all() else np.where(known, calls.latency_s, 1.0))
+        full = known & ~calls.censored
+        others = np.flatnonzero(~full)
+        return cls(bins, full, others, others[known[others]])
 
 
-def _transitions(calls: ToolSequences, begins: BoolArray, start: int) -> Cells:
-    """Count outcome kinds by that of the same tool's previous call in the session; `start` where there is none."""
-    previous = np.empty(len(calls), dtype=np.int64)
-    previous[1:] = calls.kind[:-1]
-    previous[begins] = start
-    return count_cells(calls.tool, previous, calls.kind)
+def _latency_cells(calls: ToolSequences, latencies: _Latencies) -> Cells:
+    """Count the latencies that are known in full by (tool, kind, bin)."""
+    bins = latencies.bins
+    low, high = (int(bins.min()), int(bins.max())) if len(bins) else (0, 0)
+    packing = Packing((0, 0, low), (len(calls.tool_names) + 1, len(calls.kind_names), high - low + 1))
+    packed = packing.pack((calls.tool, calls.kind, bins))
+    # Those that do not count get the code of a tool that does not exist.
+    unknown = len(calls.tool_names) * (packing.end // packing.size[0])
+    packed[latencies.others] = unknown
+    found, counts = count_numbers(packed, packing.end)
+    end = int(np.searchsorted(found, unknown))
+    return Cells(packing.unpack(found[:end]), counts[:end])
 
 
-def _hazards(calls: ToolSequences, begins: BoolArray) -> Cells:
+def _steps(calls: ToolSequences, begins: BoolArray) -> Cells:
+    """Count calls by (tool, previous kind, kind, age bin of the run that the previous call is part of).
+
+    The previous call is that of the same tool in the session; where there is none it is `START`, of age bin 0.
+    """
+    kinds = len(calls.kind_names)
+    packing = Packing((0, 0, 0, 0), (len(calls.tool_names), kinds + 1, kinds, AGE_BINS))
+    packed = calls.tool * (packing.end // packing.size[0])
+    kind = calls.kind * AGE_BINS
+    packed += kind
+    kind *= kinds
+    kind += _age_bins(calls, begins)
+    kind[1:] = kind[:-1].copy()
+    kind[begins] = kinds * kinds * AGE_BINS
+    packed += kind
+    found, counts = count_numbers(packed, packing.end)
+    return Cells(packing.unpack(found), counts)
+
+
+def _age_bins(calls: ToolSequences, begins: BoolArray) -> npt.NDArray[np.uint8]:
+    """Return the whole part of log2 of how long the run of faults, or of other calls, has lasted at each call.
+
+    An age is at least 2^j where no run began at the call or the 2^j - 2 before it. That takes a few passes over bytes,
+    where places and their differences would take many over words.
+    """
+    bad = _are_faults(calls.kind_names).take(calls.kind)
+    began = begins.copy()
+    began[1:] |= bad[1:] != bad[:-1]
+    age_bins = np.zeros(len(began), dtype=np.uint8)
+    width = 1
+    for _ in range(AGE_BINS - 1):
+        age_bins += ~began
+        # From the last `width` calls, the call itself included, to the last 2 width + 1.
+        for shift in (1, width):
+            earlier = began[:-shift].copy()
+            began[shift:] |= earlier
+        width = 2 * width + 1
+    return age_bins
+
+
+def _hazards(steps: Cells, kind_names: tuple[str, ...]) -> Cells:
     """Count how runs of faults, and of other calls, go on or end."""
-    is_bad = np.array([is_fault(name) for name in calls.kind_names], dtype=bool)
-    bad = is_bad.take(calls.kind)
-    leaves = bad[1:] != bad[:-1]
-    starts = np.flatnonzero(np.concatenate(([True], leaves | begins[1:]))[: len(bad)])
-    lengths = np.diff(np.append(starts, len(bad)))
-    age = np.arange(1, len(bad) + 1) - np.repeat(starts, lengths)
-    bins = _AGE_BIN.take(age[:-1], mode="clip")
-    # The last column says whether the run ends, so that calls and ends come from one count.
-    seen = count_cells(calls.tool[:-1], calls.kind[:-1], bins, leaves, where=~begins[1:])
-    return sum_cells(seen.keys[:, :3], np.column_stack((seen.counts, seen.counts * seen.keys[:, 3])))
+    follows = steps.select(steps.keys[:, 1] != len(kind_names) - 1)
+    bad = _are_faults(kind_names)
+    ends = bad.take(follows.keys[:, 1]) != bad.take(follows.keys[:, 2])
+    return sum_cells(follows.keys[:, (0, 1, 3)], np.column_stack((follows.counts, follows.counts * ends)))
 
 
-def _session_sums(calls: ToolSequences, latencies: _Latencies) -> Cells:
-    """Add up bins over sessions, tool by tool: one kind after the other, whose calls lie session by session."""
-    tools = len(calls.tool_names)
-    keys, sums = [np.zeros((0, 2), dtype=np.int64)], [np.zeros((0, 6), dtype=np.int64)]
-    for kind in range(len(calls.kind_names)):
+def _begun(steps: Cells, start: int) -> Cells:
+    """Count the sessions that use each tool: those that it has a first call in."""
+    first = steps.select(steps.keys[:, 1] == start)
+    return sum_cells(first.keys[:, :1], first.counts)
+
+
+def _are_faults(kind_names: tuple[str, ...]) -> BoolArray:
+    return np.array([name != START and is_fault(name) for name in kind_names], dtype=bool)
+
+
+def _session_sums(calls: ToolSequences, latencies: _Latencies, latency: Cells) -> Cells:
+    """Add up bins, and their sums over sessions: one kind after the other, whose calls lie session by session."""
+    keys, bins, count = latency.keys[:, :2], latency.keys[:, 2], latency.counts
+    of_calls = sum_cells(keys, np.column_stack((count, count * bins, count * bins * bins)))
+    of_sessions = np.zeros((len(of_calls.keys), 3), dtype=np.int64)
+    for kind in sorted(set(of_calls.keys[:, 1].tolist())):
         rows = np.flatnonzero((calls.kind == kind) & latencies.full)
         starts = starts_of(calls.sequence.take(rows))
-        bins, tool = latencies.bins.take(rows), calls.tool.take(rows.take(starts))
         n = np.diff(np.append(starts, len(rows)))
-        total, squares = add_groups(bins, starts), add_groups(bins * bins, starts)
-        between = np.rint(total.astype(float) ** 2 / n)
-        found = np.flatnonzero(np.bincount(tool, minlength=tools))
-        columns = (n, total, squares, between, n * n, np.ones(len(n)))
-        # Floats hold these sums exactly: they stay far below 2⁵³.
-        of_tool = [np.bincount(tool, weights=column).take(found) for column in columns]
-        keys.append(np.column_stack((found, np.full(len(found), kind))))
-        sums.append(np.column_stack(of_tool).astype(np.int64))
-    return sum_cells(np.concatenate(keys), np.concatenate(sums))
+        total = sums_from(latencies.bins.take(rows), starts)
+        tool = calls.tool.take(rows.take(starts))
+        cells = np.flatnonzero(of_calls.keys[:, 1] == kind)
+        for i, column in enumerate((np.rint(total.astype(float) ** 2 / n), n * n, None)):
+            # Floats hold these sums exactly: they stay far below 2⁵³.
+            of_sessions[cells, i] = np.bincount(tool, weights=column).take(of_calls.keys[cells, 0])
+    return Cells(of_calls.keys, np.column_stack((of_calls.counts, of_sessions)))
 
 
-def _on_clock_steps(calls: ToolSequences, full: BoolArray) -> Cells:
+def _on_clock_steps(calls: ToolSequences, latencies: _Latencies) -> Cells:
     """Count the whole multiples of each step; what is a multiple of a coarse step is one of the finer ones too."""
     keys, counts = [np.zeros((0, 2), dtype=np.int64)], [np.zeros(0, dtype=np.int64)]
-    latency_s, tool = np.where(full, calls.latency_s, 0.0), calls.tool
+    latency_s, tool = calls.latency_s.copy(), calls.tool
+    latency_s[latencies.others] = 0.0
     for i in reversed(range(len(CLOCK_STEPS_S))):
-        in_steps = latency_s / CLOCK_STEPS_S[i]
-        on_step = np.abs(in_steps - np.rint(in_steps)) < _STEP_TOLERANCE
-        on_step &= in_steps > 0.5
-        rows = np.flatnonzero(on_step)
+        rows = _multiples(latency_s, CLOCK_STEPS_S[i])
         latency_s, tool = latency_s.take(rows), tool.take(rows)
         cells = count_cells(tool)
         keys.append(np.column_stack((cells.keys, np.full(len(cells.counts), i))))
         counts.append(cells.counts)
     return sum_cells(np.concatenate(keys), np.concatenate(counts))
+
+
+def _multiples(latency_s: FloatArray, step_s: float) -> IntArray:
+    """Return the positions of the latencies that are a whole number of steps, at least one."""
+    in_steps = latency_s / step_s
+    is_multiple = in_steps > 0.5
+    in_steps -= np.rint(in_steps)
+    np.abs(in_steps, out=in_steps)
+    is_multiple &= in_steps < _STEP_TOLERANCE
+    return np.flatnonzero(is_multiple)
 
 
 def _positions(names: tuple[str, ...], among: tuple[str, ...]) -> IntArray:

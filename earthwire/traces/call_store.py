@@ -1,4 +1,4 @@
-"""A store for more calls than fit into memory: kept by session, handed out one bucket of whole sessions at a time.
+"""A store for more calls than fit into memory: kept by session, handed out bucket by bucket of whole sessions.
 
 1. A session belongs to one bucket, chosen by the hash of its name. So it does not matter in which order, or in how
    many pieces, its calls come.
@@ -85,7 +85,7 @@ def _of_columns(columns: Iterable[npt.NDArray[Any]]) -> _Stored:
 
 
 class CallStore:
-    """Calls by session; `add` may be called by several threads that share a lock, `bucket` once nothing is added more.
+    """Calls by session; `add` may be called by several threads that share a lock, `take` once nothing is added more.
 
     Args:
         folder: an empty folder for what does not fit into memory; the caller removes it.
@@ -184,12 +184,20 @@ class CallStore:
             if self._held_count > self._calls_held_max:
                 self._move_to_files()
 
-    def bucket(self, number: int) -> tuple[Calls, HashArray]:
-        """Return the calls of one bucket, sessions in the order of their hashes, and the hash of each session code.
+    @property
+    def bucket_sizes(self) -> IntArray:
+        """Calls of each bucket, shape (64,)."""
+        sizes = [
+            sum(map(len, held)) + sum(filed) for held, filed in zip(self._held, self._filed, strict=True)
+        ]
+        return np.array(sizes, dtype=np.int64)
+
+    def take(self, buckets: range) -> tuple[Calls, HashArray]:
+        """Return the calls of some buckets, sessions in the order of their hashes, and the hash of each session code.
 
         The sessions have no names; see `session_name`. A bucket can be had once: it is not kept.
         """
-        calls = self._taken(number)
+        calls = self._taken(buckets)
         tool, kind = _ranks(self._tools).take(calls.tool), _ranks(self._kinds).take(calls.kind)
         order = _session_order(calls, tool, kind)
         calls, tool, kind = calls.take(order), tool.take(order), kind.take(order)
@@ -229,13 +237,16 @@ class CallStore:
             held.clear()
         self._held_count = 0
 
-    def _taken(self, number: int) -> _Stored:
-        parts, self._held[number] = self._held[number], []
-        if self._filed[number]:
-            with self._path(number).open("rb") as file:
-                parts += [_filed_calls(file, count) for count in self._filed[number]]
-            self._path(number).unlink()
-            self._filed[number] = []
+    def _taken(self, buckets: range) -> _Stored:
+        parts = []
+        for number in buckets:
+            parts += self._held[number]
+            self._held[number] = []
+            if self._filed[number]:
+                with self._path(number).open("rb") as file:
+                    parts += [_filed_calls(file, count) for count in self._filed[number]]
+                self._path(number).unlink()
+                self._filed[number] = []
         if not parts:
             return _of_columns(np.zeros(0, dtype=kind) for kind in _TYPES.values())
         return _of_columns(map(np.concatenate, zip(*(part.columns() for part in parts), strict=True)))

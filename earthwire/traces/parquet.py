@@ -106,6 +106,16 @@ def _pyarrow(path: Path) -> tuple[ModuleType, ModuleType]:
     return pyarrow, pyarrow.parquet
 
 
+def keep_freed_memory() -> None:
+    """Let Arrow, where it is installed, take memory from an allocator that is slow to return it to the kernel."""
+    try:
+        import pyarrow
+    except ImportError:
+        return
+    if "jemalloc" in pyarrow.supported_memory_backends():
+        pyarrow.set_memory_pool(pyarrow.jemalloc_memory_pool())
+
+
 def open_parquet(path: Path, read_as_codes: Sequence[str] = ()) -> "pq.ParquetFile":
     """Open a file for reading.
 

@@ -3,7 +3,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from earthwire.grounding.cells import count_cells, sum_cells
+from earthwire.grounding.cells import add_groups, count_cells, sum_cells, sums_from
 
 
 @pytest.mark.parametrize("high", [5, 2**40])
@@ -42,3 +42,9 @@ def test_nothing_gives_no_cells() -> None:
         0,
         3,
     )
+
+
+def test_sums_by_differences_are_those_of_the_groups() -> None:
+    values, starts = np.array([4, -1, 7, 0, 2]), np.array([0, 1, 4])
+    assert sums_from(values, starts).tolist() == add_groups(values, starts).tolist() == [4, 6, 2]
+    assert sums_from(values[:0], starts[:0]).tolist() == []

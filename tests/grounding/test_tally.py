@@ -1,12 +1,15 @@
+from collections import Counter
 from dataclasses import fields
 
 import numpy as np
 import pytest
 
 from earthwire.fault_models.outcome import START
+from earthwire.fault_models.regime import AGE_BINS
 from earthwire.grounding.cells import Cells
 from earthwire.grounding.tally import Tally, bin_log_s, latency_bin, merge, tally
 from earthwire.traces.calls import Calls
+from earthwire.traces.outcome_kind import is_fault
 from tests.grounding.synthetic import calls_of, make_calls
 
 
@@ -83,6 +86,61 @@ def test_hazards_count_what_follows_by_the_age_of_the_run():
         ("a", "timeout", 0): (1, 0),
         ("a", "timeout", 1): (1, 1),
     }
+
+
+def test_counts_are_those_of_going_from_call_to_call():
+    """Runs of up to 400 calls, so that every bin of ages occurs, against one plain loop."""
+    rng = np.random.default_rng(5)
+    count = 6_000
+    kinds = np.repeat(
+        rng.choice(["ok", "http_4xx:404", "timeout", "cancelled"], 80), rng.integers(1, 400, 80)
+    )
+    latency_s = np.exp(rng.normal(0, 1, count)).round(3)
+    latency_s[rng.random(count) < 0.1] = np.nan
+    session = np.sort(rng.choice(["s1", "s2", "s3"], count))
+    calls = calls_of(rng.choice(["a", "b"], count), session, np.resize(kinds, count), latency_s)
+    counts = tally(calls)
+    transitions, hazards, sums = _counted_one_by_one(calls)
+    for cells, expected in ((counts.transitions, transitions), (counts.hazards, hazards)):
+        assert dict(zip(map(tuple, cells.keys.tolist()), cells.counts.tolist(), strict=True)) == expected
+    assert max(age for _, _, age in hazards) == AGE_BINS - 1
+    found = dict(zip(map(tuple, counts.session_sums.keys.tolist()), counts.session_sums.counts, strict=True))
+    assert found.keys() == sums.keys()
+    for cell, by_session in sums.items():
+        bins = [np.array(values) for values in by_session.values()]
+        every = np.concatenate(bins)
+        assert found[cell].tolist() == [
+            len(every),
+            every.sum(),
+            (every**2).sum(),
+            sum(round(float(part.sum()) ** 2 / len(part)) for part in bins),
+            sum(len(part) ** 2 for part in bins),
+            len(bins),
+        ]
+
+
+def _counted_one_by_one(calls: Calls) -> tuple[Counter, dict, dict]:
+    transitions: Counter[tuple[int, int, int]] = Counter()
+    hazards: dict[tuple[int, int, int], list[int]] = {}
+    sums: dict[tuple[int, int], dict[int, list[int]]] = {}
+    last: dict[tuple[int, int], tuple[int, int]] = {}
+    rows = zip(calls.session.tolist(), calls.tool.tolist(), calls.kind.tolist(), calls.latency_s, strict=True)
+    for session, tool, kind, latency_s in rows:
+        name = calls.kind_names[kind]
+        if name == "cancelled":
+            continue
+        previous, age = last.get((session, tool), (len(calls.kind_names), 0))
+        transitions[tool, previous, kind] += 1
+        ends = age > 0 and is_fault(name) != is_fault(calls.kind_names[previous])
+        if age:
+            seen = hazards.setdefault((tool, previous, min(age.bit_length() - 1, AGE_BINS - 1)), [0, 0])
+            seen[0] += 1
+            seen[1] += ends
+        last[session, tool] = (kind, 1 if ends else age + 1)
+        if latency_s > 0:
+            found = int(latency_bin(np.array([latency_s]))[0])
+            sums.setdefault((tool, kind), {}).setdefault(session, []).append(found)
+    return transitions, hazards, sums
 
 
 def test_calls_that_the_agent_cancelled_say_nothing_of_the_tool():

@@ -52,7 +52,7 @@ def stored(
 def all_calls(store: CallStore) -> Calls:
     parts, names = [], []
     for number in range(BUCKETS):
-        calls, hashes = store.bucket(number)
+        calls, hashes = store.take(range(number, number + 1))
         parts.append(replace(calls, session=calls.session + len(names)))
         names += [store.session_name(hashed) for hashed in hashes.tolist()]
     return join_calls(parts, names)
@@ -105,7 +105,7 @@ def test_calls_of_one_place_and_time_are_ordered_by_what_they_hold(tmp_path: Pat
 def test_a_session_lies_in_one_bucket_and_sessions_are_in_the_order_of_their_hashes(tmp_path: Path) -> None:
     store = CallStore(tmp_path, "duration")
     store.add(columns_from_records(made_records(500)))
-    found = np.concatenate([store.bucket(number)[1] for number in range(BUCKETS)])
+    found = np.concatenate([store.take(range(number, number + 1))[1] for number in range(BUCKETS)])
     assert (found[1:] > found[:-1]).all()
 
 
