@@ -130,6 +130,7 @@ def start_all(folder: Path, running: contextlib.ExitStack) -> dict[str, Contende
     write_recording(recording)
     command = [sys.executable, "-c", "from earthwire.cli.main import main; main()", "serve"]
     command += ["--replay", str(recording), "--timing", "calibrated", "--profile", "demo"]
+    command += ["--record", str(folder / "record.jsonl")]
     command += ["--port", str(port), "--admin-port", str(admin_port), "--admin-token-file", str(token)]
     served = launch("earthwire", port, command)
     running.callback(stop, served.process)

@@ -65,7 +65,7 @@ class CallCounters:
         """Count a call that is over."""
         tool = self.tools.get(record.tool) or self._new_tool(record.tool)
         tool.calls[record.outcome, record.origin or "unknown"] += 1
-        if is_fault(record.outcome):
+        if record.outcome != "ok" and is_fault(record.outcome):
             self._add_fault(record)
         self.request_body_bytes += record.http_request_body_size or 0
         self.response_body_bytes += record.http_response_body_size or 0

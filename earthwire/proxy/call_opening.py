@@ -10,6 +10,7 @@ from earthwire.fault_models.call import Call
 from earthwire.fault_models.grounded import GroundedSimulation
 from earthwire.proxy.call_context import CallContext
 from earthwire.proxy.clock import RealClock
+from earthwire.proxy.episode_progress import EpisodeProgress
 from earthwire.proxy.episodes import EpisodeRun, Episodes, EpisodeSettings, TooManyEpisodesError
 from earthwire.proxy.limits import Limits
 from earthwire.proxy.mcp.call import McpCall
@@ -19,21 +20,11 @@ from earthwire.proxy.planner import Planner
 from earthwire.proxy.refusal import RequestRefusedError
 from earthwire.proxy.request import Request
 from earthwire.proxy.routes import DEFAULT_EPISODE, Destination, Routes
+from earthwire.proxy.simulated_call import KnownCall
 from earthwire.proxy.spending import Spending
 from earthwire.proxy.workers import MisplacedRequestError, Placement
 
 _TARGETS_REMEMBERED = 4096
-
-
-class _Episode:
-    """How far an episode has come."""
-
-    __slots__ = ("call_count", "first_arrival_s", "run")
-
-    def __init__(self, first_arrival_s: float, run: EpisodeRun | None) -> None:
-        self.first_arrival_s = first_arrival_s
-        self.call_count = 0
-        self.run = run
 
 
 class CallOpening:
@@ -42,6 +33,7 @@ class CallOpening:
     Attributes:
         lead: returns where a method and a target lead, and the tool that they call; raises `RequestRefusedError` if no
             upstream is served there.
+        known_calls: requests that were answered at once before, by their bytes.
         episodes: those that were declared.
         inflight_count: calls under way.
         placement: which episodes this process serves; None for all.
@@ -72,7 +64,7 @@ class CallOpening:
         self._spending = spending
         self.own_budgets = Spending.without_prices()
         self._implied_episodes = implied_episodes
-        self._known: dict[str, _Episode] = {}
+        self._known: dict[str, EpisodeProgress] = {}
         self.placement = placement
         self.episodes = Episodes(limits, self.forget)
         self.inflight_count = 0
@@ -81,6 +73,8 @@ class CallOpening:
     def serve_from(self, routes: Routes, planner: Planner) -> None:
         """Let targets lead elsewhere from the next call on; calls under way end as they began."""
         self._routes = routes
+        # Anew, since they lead where targets led until now.
+        self.known_calls: dict[bytes, KnownCall] = {}
         self._observer = planner if isinstance(planner, GroundedSimulation) else None
         self._tool_of = lru_cache(_TARGETS_REMEMBERED)(planner.tool_of)
         # Agents call few targets many times.
@@ -88,9 +82,13 @@ class CallOpening:
 
     def forget(self, episode: str) -> None:
         """Start an episode anew: its calls and recordings count from 0 again."""
-        self._known.pop(episode, None)
+        self._drop(episode)
         self._routes.forget(episode)
         (self._spending or self.own_budgets).forget(episode)
+
+    def progress(self, episode: str) -> EpisodeProgress:
+        """Return how far an episode has come that has had a call."""
+        return self._known[episode]
 
     def plain_call(self, request: Request, destination: Destination, tool: str) -> CallContext:
         """Open the call of a tool that the request line names.
@@ -169,14 +167,19 @@ class CallOpening:
         # Requests that arrive together may be handled in either order.
         return known.run, seq, max(0.0, arrival_s - known.first_arrival_s)
 
-    def _first_seen(self, episode: str, arrival_s: float) -> _Episode:
+    def _drop(self, episode: str) -> None:
+        progress = self._known.pop(episode, None)
+        if progress is not None:
+            progress.is_over = True
+
+    def _first_seen(self, episode: str, arrival_s: float) -> EpisodeProgress:
         if len(self._known) >= self._limits.episodes_max:
-            del self._known[next(iter(self._known))]
+            self._drop(next(iter(self._known)))
         if self.episodes.is_lost(episode):
             text = f"episode {episode!r} was lost when its worker crashed; declare it again"
             raise RequestRefusedError(410, "episode_lost", text)
         run = self.episodes.get(episode) or self._implied(episode)
-        known = self._known[episode] = _Episode(arrival_s, run)
+        known = self._known[episode] = EpisodeProgress(arrival_s, run)
         if run is not None:
             self._open_ledger(run)
         return known

@@ -9,6 +9,7 @@ from typing import Protocol
 from earthwire.proxy.body import Body
 from earthwire.proxy.connection import Connection
 from earthwire.proxy.fiber import Fiber, Signal
+from earthwire.proxy.headers import HEAD_END
 from earthwire.proxy.limits import Limits
 from earthwire.proxy.refusal import RequestRefusedError
 from earthwire.proxy.request import Request
@@ -47,7 +48,9 @@ class ClientConnection(Connection):
         answer_begun: bytes of the present answer have been sent.
         draining: this connection ends after the call that is under way.
         reused: it has served a call before the present one.
-        take: may take a request as soon as it is parsed; one that it takes (True) needs no fiber. None takes none.
+        answer: may answer bytes that are one request which it knows, unparsed; tells whether it did. None answers none.
+        take: may take a request as soon as it is parsed, with the bytes that it came in; one that it takes (True) needs
+            no fiber. None takes none.
         taken: the call that was taken, while it lasts.
         begun: what a call has come to that was taken and now needs the fiber after all, or the error that it met.
 
@@ -72,6 +75,7 @@ class ClientConnection(Connection):
         "_sent_all",
         "_serve",
         "_watchdog",
+        "answer",
         "answer_begun",
         "begun",
         "draining",
@@ -93,7 +97,8 @@ class ClientConnection(Connection):
         self.left = False
         self.draining = False
         self.reused = False
-        self.take: Callable[[ClientConnection, Request], bool] | None = None
+        self.answer: Callable[[ClientConnection, bytes], bool] | None = None
+        self.take: Callable[[ClientConnection, Request, bytes], bool] | None = None
         self.taken: TakenCall | None = None
         self.begun: object = None
         self._limits = limits
@@ -124,7 +129,10 @@ class ClientConnection(Connection):
         """Take bytes: of the body under way, of the next head, or of a request that has to wait for its turn."""
         if self._lingering:
             return
-        parser = self._parser
+        parser, answer = self._parser, self.answer
+        is_idle = self._request_waiter is not None and self.taken is None
+        if answer is not None and is_idle and not parser.pending and answer(self, data):
+            return
         body = parser.open_body
         if body is not None:
             parser.pending += parser.feed_body(data)
@@ -132,9 +140,8 @@ class ClientConnection(Connection):
             body.wake()
             return
         parser.pending = parser.pending + data if parser.pending else data
-        waiter = self._request_waiter
-        if waiter is not None and self.taken is None:
-            self._parse(waiter)
+        if is_idle:
+            self._parse()
         elif len(parser.pending) > self._limits.head_bytes_max:
             self.pause_reading()
 
@@ -208,7 +215,7 @@ class ClientConnection(Connection):
         if parser.pending:
             request = parser.next_request()
             if request is not None:
-                self._begin(request)
+                self.begin(request)
                 return request
         if self._sent_all:
             return None
@@ -227,15 +234,13 @@ class ClientConnection(Connection):
     def answered(self) -> None:
         """Go on after a call that was taken and is over."""
         self.taken = None
-        self.reused = True
-        self._busy = False
+        self.answered_at_once()
         waiter = self._request_waiter
         if waiter is None or self.closed or self.draining:
             self._end_waiting()
             return
-        self.overdue_at_s = self._watchdog.horizon_s + self._limits.client_idle_s_max
         if self._parser.pending:
-            self._parse(waiter)
+            self._parse()
             if self._busy or self._request_waiter is not waiter:
                 return
         # Not before all whole requests that are here were served: else a client could have any number of them wait.
@@ -243,6 +248,12 @@ class ClientConnection(Connection):
             self.resume_reading()
         if self._sent_all:
             self._end_waiting()
+
+    def answered_at_once(self) -> None:
+        """Note that a call is over; whoever read its request goes on."""
+        self.reused = True
+        self._busy = False
+        self.overdue_at_s = self._watchdog.horizon_s + self._limits.client_idle_s_max
 
     def hand_over(self, request: Request, begun: object) -> None:
         """Have the fiber go on with a call that was taken.
@@ -307,27 +318,47 @@ class ClientConnection(Connection):
             # The client is gone, which only nobody has noticed yet.
             self.abort()
 
-    def _parse(self, waiter: Signal) -> None:
-        """Hand the next request over, once its head is complete."""
-        try:
-            request = self._parser.next_request()
-        except Exception as error:
-            # Raised in the fiber: this may be a callback of an upstream's connection, whose last answer was ours.
-            self._refusal = error
-            self._end_waiting()
-            return
-        if request is None:
-            self._head_started()
-            return
-        self._begin(request)
-        if self.take is None or not self.take(self, request):
-            self._serve_by_fiber(request)
+    def _parse(self) -> None:
+        """Hand the next request over, once its head is complete; and those behind one that is answered at once."""
+        parser, waiter = self._parser, self._request_waiter
+        while parser.pending and not self._busy and self._request_waiter is waiter:
+            data = parser.pending
+            try:
+                request = parser.next_request()
+            except Exception as error:
+                # Raised in the fiber: this may be a callback of an upstream's connection, whose last answer was ours.
+                self._refusal = error
+                self._end_waiting()
+                return
+            if request is None:
+                self._head_started()
+                return
+            self.begin(request)
+            came_in = data[: len(data) - len(parser.pending)]
+            if self.take is None or not self.take(self, request, came_in):
+                self._serve_by_fiber(request)
+                return
+            self._answer_known(waiter)
+
+    def _answer_known(self, waiter: Signal | None) -> None:
+        """Answer requests behind one that was answered at once, as far as they are known."""
+        parser, answer = self._parser, self.answer
+        while answer is not None and not self._busy and self._request_waiter is waiter:
+            data = parser.pending
+            end = data.find(HEAD_END) + len(HEAD_END)
+            if end < len(HEAD_END):
+                return
+            parser.pending = data[end:]
+            if not answer(self, data[:end]):
+                parser.pending = data
+                return
 
     def _serve_by_fiber(self, request: Request) -> None:
         self._request = request
         self._end_waiting()
 
-    def _begin(self, request: Request) -> None:
+    def begin(self, request: Request) -> None:
+        """Note that a request is being served from now on."""
         self._busy = True
         self.answer_begun = False
         self._knows_interim = not request.headers.http_1_0

@@ -69,32 +69,43 @@ class EpisodeAccount:
         self.call_count += 1
         self.request_body_bytes += record.http_request_body_size or 0
         self.response_body_bytes += record.http_response_body_size or 0
-        self.injected_count += record.origin == "injected" and record.outcome != "ok"
-        kind = kind_of_record(record)
-        _count(self.outcomes, kind)
-        _count(self.tools, record.tool)
+        tool, tools = record.tool, self.tools
+        tools[tool if tool in tools or len(tools) < TOOLS_MAX else _OTHERS] += 1
+        latency, duration_ns, planned_ns = self.latency, record.duration_ns, record.plan_last_byte_ns
+        latency.achieved_s += wall_s
+        latency.virtual_s += wall_s if duration_ns is None else duration_ns / _NANOSECONDS_PER_SECOND
+        if planned_ns is not None:
+            latency.intended_s += planned_ns / _NANOSECONDS_PER_SECOND
+        start_s, end_s = self._times.of(record.start_time_unix_nano, duration_ns, record.attributes)
+        if record.outcome == "ok":
+            # The usual one.
+            self.outcomes["ok"] += 1
+            if not self.attempts.has_open_calls:
+                self.attempts.add_first()
+                return
+        else:
+            self._add_outcome(record)
+        self._add_attempt(record, start_s, end_s, arguments)
+
+    def _add_outcome(self, record: ServedRecord | TraceRecord) -> None:
+        self.injected_count += record.origin == "injected"
+        kind, outcomes = kind_of_record(record), self.outcomes
+        outcomes[kind if kind in outcomes or len(outcomes) < TOOLS_MAX else _OTHERS] += 1
         layer = layer_of(record.outcome)
         if layer is not None:
             self.faults_by_layer[layer] += 1
-        latency = self.latency
-        latency.achieved_s += wall_s
-        virtual_s = wall_s if record.duration_ns is None else record.duration_ns / _NANOSECONDS_PER_SECOND
-        latency.virtual_s += virtual_s
-        planned_ns = record.plan_last_byte_ns
-        latency.intended_s += 0.0 if planned_ns is None else planned_ns / _NANOSECONDS_PER_SECOND
-        start_s, end_s = self._times.of(record.start_time_unix_nano, record.duration_ns, record.attributes)
+
+    def _add_attempt(
+        self, record: ServedRecord | TraceRecord, start_s: float, end_s: float, arguments: str | None
+    ) -> None:
         self.attempts.add(
             Attempt(
                 record.tool,
                 arguments,
                 start_s,
                 end_s,
-                layer is not None,
+                layer_of(record.outcome) is not None,
                 effect_of(record.outcome, record.origin, record.plan_outcome),
                 record.http_request_method in _SAFE_METHODS,
             )
         )
-
-
-def _count(counter: Counter[str], name: str) -> None:
-    counter[name if name in counter or len(counter) < TOOLS_MAX else _OTHERS] += 1

@@ -26,7 +26,7 @@ def in_episode_time(record: ServedRecord, context: CallContext, performed: Plan)
     run, drawn = context.run, context.drawn
     assert run is not None, "only a declared episode has a time of its own"
     settings = run.settings
-    attributes = _attributes(record.attributes, settings.clock, settings.speed, context.waited_s)
+    attributes = clock_attributes(record.attributes, settings.clock, settings.speed, context.waited_s)
     if settings.clock == "scaled":
         return _scaled(record, settings.speed, attributes)
     if performed.outcome == "timeout" and performed is not drawn.plan:
@@ -50,7 +50,7 @@ def broken_off_in_episode_time(record: ServedRecord, context: CallContext) -> Se
     run = context.run
     assert run is not None, "only a declared episode has a time of its own"
     settings = run.settings
-    attributes = _attributes(record.attributes, settings.clock, settings.speed, context.waited_s)
+    attributes = clock_attributes(record.attributes, settings.clock, settings.speed, context.waited_s)
     if settings.clock == "scaled":
         return _scaled(record, settings.speed, attributes)
     return msgspec.structs.replace(
@@ -100,7 +100,15 @@ def _scaled(record: ServedRecord, speed: float, attributes: str) -> ServedRecord
 
 
 @lru_cache(256)
-def _attributes(known: str | None, clock: EpisodeClock, speed: float, waited_s: float) -> str:
+def clock_attributes(known: str | None, clock: EpisodeClock, speed: float, waited_s: float) -> str:
+    """Return the attributes of a record, as JSON, with what they say of its episode's clock.
+
+    Args:
+        known: what they say otherwise, as JSON, or None.
+        clock: of the episode.
+        speed: of a scaled clock.
+        waited_s: what the client let pass before the call, on a virtual clock.
+    """
     values = msgspec.json.decode(known, type=dict[str, object]) if known else {}
     values[CLOCK_ATTRIBUTE] = clock
     if clock == "scaled":

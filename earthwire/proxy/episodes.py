@@ -171,9 +171,13 @@ class EpisodeRun:
         """Let virtual time pass by what a call takes, which opens now; return what its client waited before it."""
         if self.settings.clock != "virtual":
             return 0.0
+        return self.advance_by(self.performed(plan).last_byte_s)
+
+    def advance_by(self, duration_s: float) -> float:
+        """Do what `advance` does where time is virtual, for a call that takes so many seconds."""
         waited_s, self._pending_wait_s = self._pending_wait_s, 0.0
         self._opened_s = self._virtual_s
-        self._virtual_s += self.performed(plan).last_byte_s
+        self._virtual_s += duration_s
         return waited_s
 
     def wait(self, duration_s: float) -> None:

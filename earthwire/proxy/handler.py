@@ -19,8 +19,10 @@ from earthwire.proxy.observed_calls import ObservedCalls, ObservedMcpCall
 from earthwire.proxy.perform import Performance
 from earthwire.proxy.recorder import Recorder
 from earthwire.proxy.refusal import RequestRefusedError, UpstreamError
+from earthwire.proxy.replay_upstream import ReplaySource
 from earthwire.proxy.request import Request
 from earthwire.proxy.response_writer import response_writer
+from earthwire.proxy.simulated_way import SimulatedWay
 from earthwire.proxy.spending import Spending
 from earthwire.proxy.upstream import LiveSource
 from earthwire.proxy.usual_call import UsualCall, due_if_relayed
@@ -56,12 +58,14 @@ class Handler:
         self.opening = opening
         self._clock = clock
         self._limits = limits
-        self._recorder: Recorder | ObservedCalls | None = recorder
+        self._epoch_ns = time.time_ns() - time.monotonic_ns()
+        self._simulated = SimulatedWay(opening, limits, self._epoch_ns, self._performance)
+        self._recorder: Recorder | ObservedCalls | None = None
+        self._record_to(recorder)
         self._keep_bodies = keep_bodies
         self._spending = spending
         self._keeps_requests = keep_bodies or spending is not None
         self._kept_bytes_max = limits.kept_body_bytes_max if keep_bodies else CLASSIFIED_BYTES_MAX
-        self._epoch_ns = time.time_ns() - time.monotonic_ns()
         self.clients: set[ClientConnection] = set()
         self.no_clients = asyncio.Event()
         self.no_clients.set()
@@ -69,13 +73,18 @@ class Handler:
 
     def observe(self, calls: ObservedCalls) -> None:
         """Hand finished calls to `calls` from now on, which passes them on to the recorder."""
-        self._recorder = calls
+        self._record_to(calls)
+
+    def _record_to(self, recorder: Recorder | ObservedCalls | None) -> None:
+        self._recorder = self._simulated.recorder = recorder
 
     async def serve(self, client: ClientConnection) -> None:
         """Serve the requests of one connection, in order, until it ends."""
         self.clients.add(client)
         self.no_clients.clear()
         client.take = self._take
+        if not self._keeps_requests:
+            client.answer = self._simulated.answer
         has_unread_input = False
         try:
             while (request := await client.next_request()) is not None:
@@ -109,7 +118,7 @@ class Handler:
             await self._recorder.room()
         return msgspec.structs.replace(request, arrival_s=time.monotonic())
 
-    def _take(self, client: ClientConnection, request: Request) -> bool:
+    def _take(self, client: ClientConnection, request: Request, data: bytes) -> bool:
         """Begin a call where its request was parsed; False leaves that to the fiber of the connection."""
         recorder, opening = self._recorder, self.opening
         is_plain = request.headers.plain and request.body.complete and request.line.method != "HEAD"
@@ -119,19 +128,30 @@ class Handler:
             return False
         try:
             destination, tool = opening.lead(request.line.method, request.line.target)
-            source = destination.route.source
-            if type(source) is not LiveSource or destination.route.mcp is not None or client.draining:
+            if destination.route.mcp is not None or client.draining:
+                return False
+            kind = type(destination.route.source)
+            if kind is not LiveSource and kind is not ReplaySource:
                 return False
             context = opening.plain_call(request, destination, tool)
-            due = due_if_relayed(context.drawn.plan.steps) if context.run is None else None
-            exchange = None if due is None else source.forward_at_once(request, context.target)
+            is_taken = self._begin_usual(client, context) or self._simulated.take(client, context, data)
         except Exception as error:
             # The fiber tells whom it concerns: the client of a refusal, the log of an error of our own.
             client.hand_over(request, error)
             return True
-        if due is None or exchange is None:
+        if not is_taken:
             client.hand_over(request, self._performance(client, context))
-            return True
+        return True
+
+    def _begin_usual(self, client: ClientConnection, context: CallContext) -> bool:
+        """Forward a call that is relayed whole when it is due; tell whether it is one."""
+        source, opening = context.route.source, self.opening
+        if type(source) is not LiveSource or context.run is not None:
+            return False
+        due = due_if_relayed(context.drawn.plan.steps)
+        exchange = None if due is None else source.forward_at_once(context.request, context.target)
+        if due is None or exchange is None:
+            return False
         call = UsualCall(
             client, context, exchange, due, self._clock, self._finish_usual, self._hand_over_usual
         )

@@ -11,6 +11,7 @@ from earthwire.proxy.headers import first_value
 from earthwire.proxy.mcp.message import arguments_key
 from earthwire.proxy.recorder import BATCH_COUNT_MAX, BATCH_PERIOD_S, Recorder
 from earthwire.proxy.served_record import ServedRecord
+from earthwire.proxy.simulated_call import SimulatedCall
 from earthwire.traces.record import TraceRecord
 from earthwire.traces.request_key import request_key
 
@@ -45,7 +46,7 @@ class ObservedCalls:
         self._recorder = recorder
         self._episodes = episodes
         self._counters = counters
-        self._queue: list[TraceRecord | FinishedCall | ObservedMcpCall] = []
+        self._queue: list[TraceRecord | FinishedCall | SimulatedCall | ObservedMcpCall] = []
         self._handle: asyncio.TimerHandle | None = None
 
     @property
@@ -58,7 +59,7 @@ class ObservedCalls:
         if self._recorder is not None:
             await self._recorder.room()
 
-    def add(self, record: TraceRecord | FinishedCall | ObservedMcpCall) -> None:
+    def add(self, record: TraceRecord | FinishedCall | SimulatedCall | ObservedMcpCall) -> None:
         """Take a record, or a call to make one of."""
         queue = self._queue
         queue.append(record)
@@ -70,17 +71,16 @@ class ObservedCalls:
     def settle(self) -> None:
         """Hand on what is waiting; counters and accounts are up to date then."""
         queue, self._queue = self._queue, []
-        for taken in queue:
-            if isinstance(taken, FinishedCall):
-                made = taken.record()
-                self._account(taken, made)
-                self._hand_on(made)
-            elif isinstance(taken, ObservedMcpCall):
-                self._account_record(taken.record, taken.call)
-                self._hand_on(taken.record)
-            else:
-                self._account_record(taken)
-                self._hand_on(taken)
+        records: list[ServedRecord | TraceRecord] = []
+        count = self._counters.add
+        try:
+            for taken in queue:
+                record = self._accounted(taken)
+                count(record)
+                records.append(record)
+        finally:
+            if self._recorder is not None:
+                self._recorder.add_all(records)
 
     def close(self) -> None:
         """Hand on what is waiting, for the last time; the recorder is closed by its owner."""
@@ -89,10 +89,25 @@ class ObservedCalls:
             self._handle = None
         self.settle()
 
-    def _hand_on(self, record: ServedRecord | TraceRecord) -> None:
-        self._counters.add(record)
-        if self._recorder is not None:
-            self._recorder.add(record)
+    def _accounted(
+        self, taken: TraceRecord | FinishedCall | SimulatedCall | ObservedMcpCall
+    ) -> ServedRecord | TraceRecord:
+        """Return the record of what was taken, once it is part of the account of its episode."""
+        made: ServedRecord | TraceRecord
+        if type(taken) is SimulatedCall:
+            made, known = taken.record(), taken.known
+            known.run.account.add(made, taken.ended_s - taken.arrival_s, known.arguments)
+        elif isinstance(taken, FinishedCall):
+            made = taken.record()
+            self._account(taken, made)
+        elif isinstance(taken, ObservedMcpCall):
+            made = taken.record
+            self._account_record(made, taken.call)
+        else:
+            assert isinstance(taken, TraceRecord), "nothing else is taken"
+            made = taken
+            self._account_record(made)
+        return made
 
     def _settle_due(self) -> None:
         self._handle = None

@@ -15,11 +15,13 @@ import msgspec
 
 from earthwire.proxy.call_record import FinishedCall
 from earthwire.proxy.served_record import ServedRecord
+from earthwire.proxy.simulated_call import SimulatedCall
 from earthwire.traces.jsonl_writer import JsonlWriter
 from earthwire.traces.record import TraceRecord
 
 BATCH_PERIOD_S = 0.05
 BATCH_COUNT_MAX = 64
+_CALLS = (FinishedCall, SimulatedCall)
 
 
 class Recorder:
@@ -68,18 +70,31 @@ class Recorder:
         self.record_count = 0
         self.written_count = 0
 
-    def add(self, record: TraceRecord | ServedRecord | FinishedCall) -> None:
+    def add(self, record: TraceRecord | ServedRecord | FinishedCall | SimulatedCall) -> None:
         """Take a record, or a call to make one of; it is on its way to the disk within `BATCH_PERIOD_S`."""
         self.record_count += 1
         queue = self._queue
-        if self._failing and isinstance(record, FinishedCall):
+        if self._failing and isinstance(record, _CALLS):
             # While the disk refuses records, calls must not wait with all they hold.
             record = record.record()
         queue.append(record)
         if self._handle is None:
             self._handle = self._loop.call_later(BATCH_PERIOD_S, self._write_batch)
-        if len(queue) < self._unnoted_count:
-            return
+        if len(queue) >= self._unnoted_count:
+            self._note_length()
+
+    def add_all(self, records: list[TraceRecord | ServedRecord]) -> None:
+        """Take records that were made already, as `add` does."""
+        self.record_count += len(records)
+        self._queue += records
+        if self._handle is None:
+            self._handle = self._loop.call_later(BATCH_PERIOD_S, self._write_batch)
+        if len(self._queue) >= self._unnoted_count:
+            self._note_length()
+
+    def _note_length(self) -> None:
+        """Write a batch that is full; where the disk refuses it, no more is to be read."""
+        queue = self._queue
         if len(queue) >= BATCH_COUNT_MAX and not self._failing:
             self._flush()
         if len(queue) >= self._queue_count_max:
@@ -113,7 +128,7 @@ class Recorder:
     def _flush(self) -> None:
         if not self._unwritten:
             self._unwritten = self._encoder.encode_lines(
-                [record.record() if type(record) is FinishedCall else record for record in self._queue]
+                [record.record() if isinstance(record, _CALLS) else record for record in self._queue]
             )
             self._encoded_count = len(self._queue)
             self._queue.clear()

@@ -11,6 +11,7 @@ from earthwire.proxy.body import NO_BODY, Body, complete_body
 from earthwire.proxy.exchange import Exchange, ResponseHead, Source
 from earthwire.proxy.headers import HOP_BY_HOP, Fields, first_value, serialise
 from earthwire.proxy.limits import Limits
+from earthwire.proxy.recorded_answer import RecordedAnswer, recorded_answer
 from earthwire.proxy.refusal import RequestRefusedError
 from earthwire.proxy.request import Request
 from earthwire.traces.body_class import is_stream_type
@@ -65,6 +66,7 @@ class ReplaySource:
         self._warned: set[str] = set()
         self._cursors: dict[str, ReplayCursor] = {}
         self._heads: dict[int, ResponseHead] = {}
+        self._answers: dict[int, RecordedAnswer | None] = {}
 
     @property
     def server_address(self) -> str | None:
@@ -91,6 +93,23 @@ class ReplaySource:
         return await self._answer_miss(
             found, msgspec.structs.replace(request, body=complete_body(body)), target, episode
         )
+
+    def answer_at_once(self, key: str, episode: str) -> RecordedAnswer | None:
+        """Return the recording that answers a request of a key, if it leaves in one piece.
+
+        None leaves the request to `forward`: the episode has not had the recording then.
+        """
+        cursor = self._cursor(episode)
+        record = self._config.index.next_record(key, cursor)
+        if record is None:
+            return None
+        if id(record) not in self._answers:
+            body = recorded_body(record)
+            self._answers[id(record)] = recorded_answer(self._head(record, body), body, self._plan(record))
+        answer = self._answers[id(record)]
+        if answer is not None:
+            cursor.counts[key] += 1
+        return answer
 
     async def _whole(self, body: Body) -> bytes:
         bytes_max = self._limits.whole_body_bytes_max
@@ -122,12 +141,17 @@ class ReplaySource:
         raise RequestRefusedError(404, "no_recording", str(miss))
 
     def _recorded(self, record: TraceRecord, body: bytes) -> "RecordedExchange":
-        plan = recorded_plan(record) if self._config.timing == "recorded" else None
+        return RecordedExchange(self._head(record, body), body, self._plan(record))
+
+    def _head(self, record: TraceRecord, body: bytes) -> ResponseHead:
         # By identity: the records stay where they are, in the index.
         head = self._heads.get(id(record))
         if head is None:
             head = self._heads[id(record)] = recorded_head(record, len(body))
-        return RecordedExchange(head, body, plan)
+        return head
+
+    def _plan(self, record: TraceRecord) -> Plan | None:
+        return recorded_plan(record) if self._config.timing == "recorded" else None
 
     def _cursor(self, episode: str) -> ReplayCursor:
         cursor = self._cursors.get(episode)

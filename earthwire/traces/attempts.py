@@ -120,6 +120,12 @@ class AttemptLog:
         """Whether a further attempt could be a retry, so that its arguments count."""
         return bool(self._open)
 
+    def add_first(self) -> None:
+        """Count an attempt that succeeded while no call was open: it repeats none, and nothing can repeat it."""
+        counts = self.counts
+        counts.attempts += 1
+        counts.logical_calls += 1
+
     def add(self, attempt: Attempt) -> bool:
         """Count one attempt; tell whether it is a retry."""
         counts = self.counts

@@ -8,6 +8,7 @@
 """
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 import msgspec
 
@@ -44,6 +45,7 @@ _DECODER = msgspec.json.Decoder(OwnClock)
 _MARK = f'"{CLOCK_ATTRIBUTE}"'
 
 
+@lru_cache(256)
 def own_clock(attributes: str | None) -> OwnClock:
     """Return what the attributes of a record say of its episode's clock; the real one if they say nothing."""
     if attributes is None or _MARK not in attributes:

@@ -128,17 +128,27 @@ class ReplayIndex:
             cursor: the episode's; only a hit advances it.
         """
         key = request_key(method, target, body, content_type)
-        recordings = self._recordings.get(key)
-        if recordings is None:
+        record = self.next_record(key, cursor)
+        if record is None:
             return self._miss(method, target, body)
         call_index = cursor.counts[key]
-        cursor.counts[key] += 1
-        is_past_last = call_index >= len(recordings)
-        position = call_index % len(recordings)
-        if is_past_last and self.after_last == "last":
-            position = len(recordings) - 1
-        record = recordings[position]
-        return Hit(record, recorded_body(record), call_index, is_past_last)
+        cursor.counts[key] = call_index + 1
+        return Hit(record, recorded_body(record), call_index, call_index >= len(self._recordings[key]))
+
+    def next_record(self, key: str, cursor: ReplayCursor) -> TraceRecord | None:
+        """Return the recording that answers the next request of a key; None if there is none.
+
+        Args:
+            key: of the request (`request_key`).
+            cursor: the episode's; it is for the caller to advance it.
+        """
+        recordings = self._recordings.get(key)
+        if recordings is None:
+            return None
+        call_index, count = cursor.counts[key], len(recordings)
+        if call_index >= count:
+            call_index = count - 1 if self.after_last == "last" else call_index % count
+        return recordings[call_index]
 
     def _miss(self, method: str, target: str, body: bytes) -> Miss:
         path, query = split_target(target)

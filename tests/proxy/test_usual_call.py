@@ -50,10 +50,10 @@ class Watch:
         self.is_short = True
         take, finish, hand_over = Handler._take, Handler._finish_usual, ClientConnection.hand_over
 
-        def counted_take(handler, client, request):
+        def counted_take(handler, client, request, data):
             if not self.is_short:
                 return False
-            taken = take(handler, client, request)
+            taken = take(handler, client, request, data)
             if not taken:
                 self.counts["declined"] += 1
             return taken

@@ -1,0 +1,186 @@
+"""Calls of an episode in virtual time that a recording answers at once: nothing is asked, and nothing waits.
+
+An agent makes the same requests again and again. All that follows from the bytes of one is remembered while its episode
+lasts (`KnownCall`); what is left of a call then is little (`SimulatedCall`), and its record is made of the same parts.
+"""
+
+from collections.abc import Iterator
+
+import msgspec
+
+from earthwire.fault_models.call import Call, Drawn, Foreseen
+from earthwire.fault_models.plan import plan_digest
+from earthwire.fault_models.simulation import Simulation
+from earthwire.proxy.body import NO_BODY, complete_body
+from earthwire.proxy.call_context import CallContext
+from earthwire.proxy.call_record import CLASSIFIED_BYTES_MAX, NANOSECONDS_PER_SECOND, FinishedCall
+from earthwire.proxy.episode_progress import EpisodeProgress
+from earthwire.proxy.episode_time import clock_attributes
+from earthwire.proxy.episodes import EpisodeRun
+from earthwire.proxy.recorded_answer import RecordedAnswer
+from earthwire.proxy.replay_upstream import ReplaySource
+from earthwire.proxy.request import Request, RequestHeaders, RequestLine
+from earthwire.proxy.routes import Route
+from earthwire.proxy.served_record import ServedRecord
+
+RECORDS_REMEMBERED = 64
+
+
+class KnownCall(msgspec.Struct, eq=False):
+    """What follows from the bytes of a request in one episode.
+
+    Attributes:
+        line, headers: of the request.
+        body: of the request, whole.
+        progress: of its episode.
+        run: its episode, whose time is virtual.
+        episode: id of that.
+        tool: key that calls are grouped by.
+        target: path and query at the upstream.
+        route: the upstream, as this episode has it.
+        source: the recordings.
+        key: of the request, among recordings.
+        arguments: the same if the request is short enough to be known by its arguments, else None.
+        call: what its plan is drawn for, at no particular time.
+        patience_s: the client gives up what takes longer; infinity if it never does.
+        laws: what draws its plans if that can be done ahead, else None.
+        following: plans that were drawn ahead, once there are any.
+        records: of such calls, one for each answer that it had.
+    """
+
+    line: RequestLine
+    headers: RequestHeaders
+    body: bytes
+    progress: EpisodeProgress
+    run: EpisodeRun
+    episode: str
+    tool: str
+    target: str
+    route: Route
+    source: ReplaySource
+    key: str
+    arguments: str | None
+    call: Call
+    patience_s: float
+    laws: Simulation | None
+    following: Iterator[Foreseen] | None = None
+    records: dict[RecordedAnswer, ServedRecord] = {}
+
+    def request(self, arrival_s: float) -> Request:
+        """Return the request as it came at a time (monotonic)."""
+        body = complete_body(self.body) if self.body else NO_BODY
+        return Request(self.line, self.headers, arrival_s, body)
+
+    def context(
+        self, arrival_s: float, seq: int, inflight_count: int, drawn: Drawn, waited_s: float
+    ) -> CallContext:
+        """Return what is known of such a call at its start.
+
+        Args:
+            arrival_s: when it came (monotonic).
+            seq: its number in its episode.
+            inflight_count: other calls under way.
+            drawn: what is planned.
+            waited_s: virtual time that its client let pass before it.
+        """
+        return CallContext(
+            self.request(arrival_s),
+            self.episode,
+            self.tool,
+            self.target,
+            self.route,
+            seq,
+            inflight_count,
+            drawn,
+            run=self.run,
+            waited_s=waited_s,
+        )
+
+    def whole_draw(self, drawn: Drawn | Foreseen) -> Drawn:
+        """Return what was drawn with its plan."""
+        if isinstance(drawn, tuple):
+            assert self.laws is not None, "only laws are drawn from ahead"
+            return self.laws.drawn_ahead(self.call, *drawn)
+        return drawn
+
+    def call_at(self, at_s: float) -> Call:
+        """Return what its plan is drawn for, at a time of its episode."""
+        return msgspec.structs.replace(self.call, at_s=at_s)
+
+
+class SimulatedCall(msgspec.Struct, eq=False):
+    """A known call that a recording has answered, and of which a record is to be made.
+
+    Attributes:
+        known: what was known of it beforehand.
+        answer: what the client got.
+        drawn: the plan, or what was drawn ahead to make it of.
+        arrival_s, ended_s: when it came and when its answer was written (monotonic).
+        seq: number of the call in its episode, from 0.
+        inflight_count: other calls under way at its start.
+        waited_s: virtual time that its client let pass before it.
+        epoch_ns: nanoseconds since 1970 at monotonic time 0.
+    """
+
+    known: KnownCall
+    answer: RecordedAnswer
+    drawn: Drawn | Foreseen
+    arrival_s: float
+    ended_s: float
+    seq: int
+    inflight_count: int
+    waited_s: float
+    epoch_ns: int
+
+    def record(self) -> ServedRecord:
+        """Return its trace record: that of a call before it with the same answer, but for what differs."""
+        known, answer = self.known, self.answer
+        drawn = known.whole_draw(self.drawn)
+        like = known.records.get(answer) or self._first_record()
+        plan = answer.plan or drawn.plan
+        first_ns = int(plan.first_byte_s * NANOSECONDS_PER_SECOND)
+        last_ns = int(plan.last_byte_s * NANOSECONDS_PER_SECOND)
+        return msgspec.structs.replace(
+            like,
+            seq=self.seq,
+            start_time_unix_nano=self.epoch_ns + int(self.arrival_s * NANOSECONDS_PER_SECOND),
+            duration_ns=last_ns,
+            ttfb_ns=first_ns,
+            inflight_at_start=self.inflight_count,
+            call_index=drawn.call_index,
+            plan_outcome=plan.outcome,
+            plan_support=plan.support,
+            plan_first_byte_ns=first_ns,
+            plan_last_byte_ns=last_ns,
+            plan_digest=plan_digest(plan),
+            attributes=clock_attributes(drawn.conditions, "virtual", 1.0, self.waited_s),
+        )
+
+    def _first_record(self) -> ServedRecord:
+        """Make the record of a call that is the first with its answer as of any other call, and remember it."""
+        records = self.known.records
+        if len(records) >= RECORDS_REMEMBERED:
+            records.clear()
+        record = records[self.answer] = self.finished().record()
+        return record
+
+    def finished(self) -> FinishedCall:
+        """Return the same call as one that was performed step by step: its record is the same."""
+        head, body = self.answer.head, self.answer.body
+        drawn = self.known.whole_draw(self.drawn)
+        return FinishedCall(
+            self.known.context(self.arrival_s, self.seq, self.inflight_count, drawn, self.waited_s),
+            self.answer.plan or drawn.plan,
+            None,
+            "replay",
+            self.ended_s,
+            self.epoch_ns,
+            0.0,
+            head,
+            head.status,
+            head.content_type,
+            head.content_length,
+            len(body),
+            body if len(body) <= CLASSIFIED_BYTES_MAX else b"",
+            self.ended_s,
+        )
