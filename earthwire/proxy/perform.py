@@ -29,7 +29,6 @@ from earthwire.proxy.relay import Tail, relay_part, relay_whole
 from earthwire.proxy.relay_damaged import STALE, damaged_response, read_part
 from earthwire.proxy.relay_pieces import relay_pieces, send_events
 from earthwire.proxy.response_writer import ResponseWriter
-from earthwire.proxy.upstream import LiveExchange
 from earthwire.traces.body_class import is_event_stream
 from earthwire.traces.record import Origin
 
@@ -131,19 +130,15 @@ class Performance(msgspec.Struct, eq=False):
         """Note that the request was sent on."""
         self.exchange, self.source_origin = exchange, exchange.origin
 
-    def begun(self, sent: bytes, rest: bytes, sent_s: float) -> None:
-        """Note that the head and a part of the upstream's whole body were sent.
+    def begun(self, head: ResponseHead, sent: bytes, sent_s: float) -> None:
+        """Note that the upstream's head was sent, and of its body all but what its exchange still has.
 
         Args:
-            sent: that part.
-            rest: what is to be sent when the last byte is due.
+            head: as it was sent.
+            sent: that part of the body.
             sent_s: when (monotonic).
         """
-        exchange = self.upstream_exchange()
-        assert isinstance(exchange, LiveExchange), "nothing else is begun without a fiber"
-        head = self.head = exchange.whole_head
-        assert head is not None, "only whole responses are begun"
-        exchange.body.give_back(rest)
+        self.head = head
         self.writer.written(head, sent, sent_s)
 
     def relay_head(self, head: ResponseHead) -> None:

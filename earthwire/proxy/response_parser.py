@@ -66,6 +66,25 @@ class ResponseParser:
         self.upgrade_asked = False
         return body
 
+    def whole(self, data: bytes) -> tuple[ResponseHead, bytes] | None:
+        """Return head and body of the usual response, which comes whole, in one piece; None for all others.
+
+        It is not for a request by HEAD, and nothing of the response was fed before. What is no response is None, too:
+        feeding it tells why.
+        """
+        end = data.find(HEAD_END) + len(HEAD_END)
+        if end < len(HEAD_END) or end > self._limits.head_bytes_max:
+            return None
+        try:
+            head = read_response_head(data[:end])
+        except UpstreamError:
+            return None
+        body = data[end:]
+        if head.content_length != len(body) or not head.sized:
+            return None
+        self.reusable = head.keep_alive
+        return head, body
+
     def feed(self, data: bytes) -> None:
         """Parse bytes.
 

@@ -83,8 +83,8 @@ class LiveSource:
         """Send a request to the upstream (see `earthwire.proxy.exchange.Source`)."""
         headers, body = request.headers, request.body
         whole = body.complete
-        data = self._request_bytes(request, target)
-        connection = self._pop() or await self.connect()
+        data = self.request_bytes(request, target)
+        connection = self.pop() or await self.connect()
         may_repeat = whole and not headers.upgrades
         exchange = LiveExchange(self, connection, data if may_repeat else None, request.line.method, NO_BODY)
         exchange.begin(data)
@@ -94,17 +94,7 @@ class LiveSource:
             await exchange.send_rest(request)
         return exchange
 
-    def forward_at_once(self, request: Request, target: str) -> "LiveExchange | None":
-        """Send a request that is whole, and wishes for no other protocol; None if no connection is idle."""
-        connection = self._pop()
-        if connection is None:
-            return None
-        data = self._request_bytes(request, target)
-        exchange = LiveExchange(self, connection, data, request.line.method, NO_BODY)
-        exchange.begin(data)
-        return exchange
-
-    def _request_bytes(self, request: Request, target: str) -> bytes:
+    def request_bytes(self, request: Request, target: str) -> bytes:
         """Return the head and as much of the body as is there.
 
         Raises:
@@ -150,6 +140,18 @@ class LiveSource:
         except OSError as error:
             raise UpstreamError("connect_failed", f"{where}: cannot connect: {error}") from error
 
+    def pop(self) -> UpstreamConnection | None:
+        """Return the idle connection used last, which is the caller's now, or None; close those that are too old."""
+        idle = self._idle
+        while idle:
+            connection = idle.pop()
+            if connection.closed:
+                continue
+            if self._watchdog.horizon_s < connection.stale_at_s:
+                return connection
+            connection.close()
+        return None
+
     def release(self, connection: UpstreamConnection) -> None:
         """Take a connection back whose exchange is over."""
         if not connection.request_sent:
@@ -177,18 +179,6 @@ class LiveSource:
         self._idle.clear()
         for connection in list(self._connections):
             connection.abort()
-
-    def _pop(self) -> UpstreamConnection | None:
-        """Return the idle connection used last, or None; close those that are too old."""
-        idle = self._idle
-        while idle:
-            connection = idle.pop()
-            if connection.closed:
-                continue
-            if self._watchdog.horizon_s < connection.stale_at_s:
-                return connection
-            connection.close()
-        return None
 
     def _gone(self, connection: UpstreamConnection) -> None:
         self._connections.discard(connection)
@@ -277,10 +267,10 @@ class LiveExchange(msgspec.Struct, eq=False):
     _head: ResponseHead | None = None
     _uplink: Fiber | None = None
 
-    @property
-    def whole_head(self) -> ResponseHead | None:
-        """Head of a response that is complete; None before."""
-        return self._head
+    def expect(self) -> None:
+        """Expect the response to a request that was sent."""
+        assert self._connection is not None
+        self.body = self._connection.expect(head_request=self._method == "HEAD", ended=self._ended)
 
     def begin(self, data: bytes) -> None:
         """Send the request, or the first bytes of it."""

@@ -3,14 +3,26 @@
 import asyncio
 import math
 from collections.abc import Callable
+from typing import Protocol
 
 from earthwire.proxy.body import Body
 from earthwire.proxy.connection import Connection
+from earthwire.proxy.exchange import ResponseHead
 from earthwire.proxy.fiber import Signal
 from earthwire.proxy.limits import Limits
 from earthwire.proxy.refusal import UpstreamError
 from earthwire.proxy.response_parser import ResponseParser
 from earthwire.proxy.watchdog import Watchdog
+
+
+class Expectant(Protocol):
+    """Who has sent a request and expects its response whole, in one piece."""
+
+    def respond(self, head: ResponseHead, body: bytes) -> None:
+        """Take the response; the connection is free."""
+
+    def hand_over(self) -> None:
+        """Have an exchange expect the response: it will not come like that."""
 
 
 class UpstreamConnection(Connection):
@@ -36,6 +48,7 @@ class UpstreamConnection(Connection):
     __slots__ = (
         "_abandoned",
         "_ended",
+        "_expectant",
         "_gone",
         "_limits",
         "_made",
@@ -67,6 +80,16 @@ class UpstreamConnection(Connection):
         self.request_sent = True
         self._abandoned = False
         self._ended: Callable[[UpstreamConnection], None] | None = None
+        self._expectant: Expectant | None = None
+
+    def send(self, data: bytes, expectant: Expectant) -> None:
+        """Write a whole request, by a method that is not HEAD, on a connection that is open and idle."""
+        self.request_sent = True
+        self.exchange_count += 1
+        self.answered = False
+        self._expectant = expectant
+        self.overdue_at_s = self._watchdog.horizon_s + self._limits.upstream_silence_s_max
+        self.transport.write(data)
 
     def begin(
         self, data: bytes, *, whole: bool, head_request: bool, ended: Callable[["UpstreamConnection"], None]
@@ -79,11 +102,10 @@ class UpstreamConnection(Connection):
             head_request: its method is HEAD.
             ended: called as soon as the response is complete, unless the exchange fails.
         """
-        body = self.parser.begin(head_request=head_request)
+        body = self.expect(head_request=head_request, ended=ended)
         self.request_sent = whole
         self.exchange_count += 1
         self.answered = False
-        self._ended = ended
         if self.closed:
             # A new connection may be lost before the fiber that asked for it runs on.
             self._fail(self._lost_error(None))
@@ -91,6 +113,12 @@ class UpstreamConnection(Connection):
         self.overdue_at_s = self._watchdog.horizon_s + self._limits.upstream_silence_s_max
         self.transport.write(data)
         return body
+
+    def expect(self, *, head_request: bool, ended: Callable[["UpstreamConnection"], None]) -> Body:
+        """Expect the response to what was sent, or is about to be, in any number of pieces; see `begin`."""
+        self._expectant = None
+        self._ended = ended
+        return self.parser.begin(head_request=head_request)
 
     async def room_or_answer(self) -> None:
         """Wait until more of the request can be written, or an answer or the end makes that pointless."""
@@ -129,11 +157,20 @@ class UpstreamConnection(Connection):
 
     def data_received(self, data: bytes) -> None:
         """Parse what the upstream sends; what nobody asked for ends the connection."""
+        parser, expectant = self.parser, self._expectant
+        if expectant is not None:
+            whole = parser.whole(data)
+            if whole is not None:
+                self._expectant = None
+                self.stale_at_s = self._watchdog.horizon_s + self._limits.upstream_idle_s_max
+                self.overdue_at_s = math.inf
+                expectant.respond(*whole)
+                return
+            expectant.hand_over()
         if self._ended is None:
             self.abort()
             return
         self.answered = True
-        parser = self.parser
         body = parser.body
         try:
             parser.feed(data)
@@ -160,6 +197,8 @@ class UpstreamConnection(Connection):
         self._gone(self)
         self.parser.close()
         super().connection_lost(exc)
+        if self._expectant is not None:
+            self._expectant.hand_over()
         if self._ended is not None:
             self._fail(self._lost_error(exc))
 
@@ -179,6 +218,8 @@ class UpstreamConnection(Connection):
         ended(self)
 
     def _fail(self, error: UpstreamError) -> None:
+        if self._expectant is not None:
+            self._expectant.hand_over()
         self._ended = None
         body = self.parser.body
         body.fail(error)

@@ -13,11 +13,13 @@ from collections.abc import Callable
 import msgspec
 
 from earthwire.fault_models.plan import Forward, RelayBody, RelayHead, Step, Wait
+from earthwire.proxy.body import NO_BODY, complete_body
 from earthwire.proxy.call_context import CallContext
 from earthwire.proxy.client_side import ClientConnection
 from earthwire.proxy.clock import RealClock
 from earthwire.proxy.exchange import ResponseHead
-from earthwire.proxy.upstream import LiveExchange
+from earthwire.proxy.upstream import LiveExchange, LiveSource
+from earthwire.proxy.upstream_side import UpstreamConnection
 
 
 class Due(msgspec.Struct, frozen=True, gc=False):
@@ -38,33 +40,44 @@ class UsualCall(msgspec.Struct, eq=False):
     Attributes:
         client: who asks.
         context: the call.
-        exchange: with the upstream.
+        source: the upstream.
+        connection: to it, as long as the response is expected.
+        sent: the whole request.
         due: when the answer is.
         clock: tells when the time has come.
         finished: told of a call that was answered, of its head, its body and the time when it was written.
         unusual: told of a call that needs a fiber from here on, and of the error of ours that it met, or None.
+        head: of the response, once it is there, with its body.
         begun_s: when all but the last byte was written, if not all at once (monotonic).
-        body: of the response, once all but its last byte was written.
         fired: it is over, or was handed over.
     """
 
     client: ClientConnection
     context: CallContext
-    exchange: LiveExchange
+    source: LiveSource
+    connection: UpstreamConnection
+    sent: bytes
     due: Due
     clock: RealClock
     finished: Callable[["UsualCall", ResponseHead, bytes, float], None]
     unusual: Callable[["UsualCall", Exception | None], None]
-    begun_s: float | None = None
+    head: ResponseHead | None = None
     body: bytes = b""
+    begun_s: float | None = None
     fired: bool = False
 
+    def respond(self, head: ResponseHead, body: bytes) -> None:
+        """Take the response, which came whole (called by the connection to the upstream)."""
+        self.head, self.body = head, body
+        self.source.release(self.connection)
+        self.fire()
+
     def fire(self) -> None:
-        """Answer the client as far as the response is there and due; called when either may have changed."""
+        """Answer the client as far as the response is due; called when more of it may be."""
         if self.fired:
             return
-        head = self.exchange.whole_head
-        if head is None or not head.sized or head.streams or self.client.closed:
+        head = self.head
+        if head is None or head.streams or self.client.closed:
             self.hand_over()
             return
         due, since_s = self.due, time.monotonic() - self.context.request.arrival_s
@@ -86,20 +99,16 @@ class UsualCall(msgspec.Struct, eq=False):
     def _begin(self, head: ResponseHead) -> None:
         """Write all but the last byte, which is not due yet."""
         client = self.client
-        self.body = body = self.exchange.body.take()
-        client.transport.write(b"%b\r\n%b" % (head.start, body[:-1]))
+        client.transport.write(b"%b\r\n%b" % (head.start, self.body[:-1]))
         client.answer_begun = True
         self.begun_s = time.monotonic()
         self._wait_until(self.due.last_s)
 
     def _finish(self, head: ResponseHead) -> None:
         """Write what is left."""
-        if self.begun_s is None:
-            self.body = body = self.exchange.body.take()
-            self.client.transport.write(b"%b\r\n%b" % (head.start, body))
-        else:
-            body = self.body
-            self.client.transport.write(body[-1:])
+        body = self.body
+        left = b"%b\r\n%b" % (head.start, body) if self.begun_s is None else body[-1:]
+        self.client.transport.write(left)
         self.fired = True
         self.finished(self, head, body, time.monotonic())
 
@@ -112,15 +121,32 @@ class UsualCall(msgspec.Struct, eq=False):
         self.fired = True
         self.unusual(self, None)
 
+    def exchange(self) -> LiveExchange:
+        """Return the exchange with the upstream, for the fiber that goes on: with what the client has not got yet."""
+        method = self.context.request.line.method
+        if self.head is None:
+            exchange = LiveExchange(self.source, self.connection, self.sent, method, NO_BODY)
+            exchange.expect()
+            return exchange
+        left = complete_body(self.body if self.begun_s is None else self.body[-1:])
+        return LiveExchange(self.source, None, None, method, left, self.head)
+
 
 def due_if_relayed(steps: tuple[Step, ...]) -> Due | None:
     """Return when the answer is due if a plan relays the whole of it, and does nothing else; else None."""
-    count = len(steps)
-    if not 3 <= count <= 4 or type(steps[0]) is not Forward or type(steps[-2]) is not RelayHead:
+    if len(steps) == 4:
+        forward, wait, relay_head, relay_body = steps
+        if type(wait) is not Wait:
+            return None
+        first_s = wait.until_s
+    elif len(steps) == 3:
+        forward, relay_head, relay_body = steps
+        first_s = 0.0
+    else:
         return None
-    wait, relay_body = steps[1], steps[-1]
-    if type(relay_body) is not RelayBody or relay_body.fraction < 1.0:
+    if type(relay_body) is not RelayBody or type(relay_head) is not RelayHead or type(forward) is not Forward:
         return None
-    if count == 3:
-        return Due(0.0, relay_body.last_byte_s)
-    return Due(wait.until_s, max(wait.until_s, relay_body.last_byte_s)) if type(wait) is Wait else None
+    if relay_body.fraction < 1.0:
+        return None
+    last_s = relay_body.last_byte_s
+    return Due(first_s, last_s if last_s > first_s else first_s)

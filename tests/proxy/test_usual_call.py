@@ -185,8 +185,6 @@ USUAL = {
         1,
         0,
     ),
-    "interim response with the final one": ([GET, LAST], [answer(b"103 Early Hints") + WHOLE], [], 1, 0),
-    "bytes behind the response": ([GET, LAST], [WHOLE + b"more", WHOLE], [], 1, 0),
     "upstream that closes afterwards": (
         [GET, LAST],
         [answer(b"200 OK\r\nConnection: close\r\nContent-Length: 2", b"ab"), WHOLE],
@@ -239,6 +237,8 @@ USUAL = {
     ),
 }
 UNUSUAL = {
+    "interim response with the final one": ([GET, LAST], [answer(b"103 Early Hints") + WHOLE], [], 0, 1),
+    "bytes behind the response": ([GET, LAST], [WHOLE + b"more", WHOLE], [], 0, 1),
     "response in two pieces": ([GET, LAST], [(WHOLE[:-3], WHOLE[-3:])], [], 0, 1),
     "response longer than a read": ([GET, LAST], [LARGE], [], 0, 1),
     "interim response apart": ([GET, LAST], [(answer(b"103 Early Hints"), WHOLE)], [], 0, 1),
@@ -265,7 +265,13 @@ UNUSUAL = {
     "fresh connection that is closed": ([GET, LAST], [CLOSE], [], 0, 1),
     "body that is cut": ([GET], [(WHOLE[:-3], CLOSE)], [], 0, 1),
     "no HTTP": ([GET, LAST], [b"SSH-2.0-x\r\n\r\n"], [], 0, 1),
-    "no idle connection": ([GET + GET + LAST], [WHOLE + b"more"], [], 1, 1),
+    "no idle connection": (
+        [GET + GET + LAST],
+        [answer(b"200 OK\r\nConnection: close\r\nContent-Length: 2", b"ab")],
+        [],
+        1,
+        1,
+    ),
     "cut by plan": (
         [GET],
         [WHOLE],

@@ -207,8 +207,9 @@ class StdioSession:
         due_s = call.arrival_s + call.drawn.plan.last_byte_s * self._settings.time_scale
         while (left_s := due_s - time.monotonic()) > 0:  # Timers of the loop may be a millisecond early.
             await asyncio.sleep(left_s)
-        await self._to_host(line.data)
+        # First it is counted: the host may ask again before its writing is over, and what it spent has to be known.
         self._finish(call, line)
+        await self._to_host(line.data)
         if line.ends:
             self.broken.set()
 
