@@ -19,6 +19,8 @@ from earthwire.fault_models.action.documents import (
     crowded_mcp_result,
     tools_of_mcp_result,
 )
+from earthwire.fault_models.action.model_answer import model_form
+from earthwire.fault_models.action.model_dialogue import Listing
 from earthwire.fault_models.action.refusal import decoy_over_mcp, refused_over_mcp
 from earthwire.fault_models.action.shield import READ_METHODS, Shield, ShieldedCall, Verdict
 from earthwire.fault_models.observation.channel import NOTHING_REWRITTEN, ObservationChannel
@@ -40,10 +42,12 @@ class Passing(msgspec.Struct, frozen=True):
     Attributes:
         value: decoded JSON, to be sent on.
         changes: what was done to it, by name: how often.
+        listing: the decoys that it lists, if it is a request to a model and lists any.
     """
 
     value: object
     changes: dict[str, int] = {}
+    listing: Listing | None = None
 
 
 class Answered(msgspec.Struct, frozen=True):
@@ -151,16 +155,19 @@ class Channels:
         if not is_chat_request(value):
             return Passing(value)
         changes: dict[str, int] = {}
+        listing: Listing | None = None
         if self._decoys is not None:
             crowded = crowded_chat_request(value, self._decoys, self._name)
-            value = crowded.value
+            value, form = crowded.value, model_form(value)
             called = sum(name in crowded.decoys for name in called_in_last_turn(value))
             changes |= _counted(decoys_listed=len(crowded.decoys), decoys_called=called)
+            if crowded.decoys and form is not None:
+                listing = Listing(form, crowded.decoys, self._decoys.answer)
         if self._observation is not None and self._observation.user_turns:
             observed = self._observation.chat_request(value, episode, answers)
             value = observed.value
             changes |= observed.changes
-        return Passing(value, changes)
+        return Passing(value, changes, listing)
 
     def tool_result(
         self, value: object, scope: Sequence[str], answers: Mapping[Rewrite, str] = NOTHING_REWRITTEN

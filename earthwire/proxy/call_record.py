@@ -6,6 +6,7 @@ import msgspec
 
 from earthwire.fault_models.channels import CHANNELS_ATTRIBUTE
 from earthwire.fault_models.plan import Head, Plan, plan_digest
+from earthwire.fault_models.reward.decoy_rounds import DECOY_ROUNDS_ATTRIBUTE, DecoyRounds
 from earthwire.fault_models.reward.usage import usage_of
 from earthwire.proxy.call_context import CallContext
 from earthwire.proxy.episode_time import broken_off_in_episode_time, in_episode_time
@@ -78,6 +79,7 @@ class FinishedCall(msgspec.Struct, frozen=True):
         chunk_times_s: when parts of the body of a stream were written (monotonic); None where it is no stream.
         lost_status: of a response that the upstream gave and the client never got, or None.
         notes: what channels did to request and answer, or None where there are no channels.
+        rounds: in which a model was asked again since it had called decoys, or None.
     """
 
     context: CallContext
@@ -101,6 +103,7 @@ class FinishedCall(msgspec.Struct, frozen=True):
     chunk_times_s: list[float] | None = None
     lost_status: int | None = None
     notes: dict[str, int] | None = None
+    rounds: DecoyRounds | None = None
 
     def record(self) -> ServedRecord:
         """Return its trace record."""
@@ -144,7 +147,8 @@ def finished_call(
         writer.tail,
         writer.chunk_times_s,
         performance.lost_status,
-        performance.notes,
+        None if performance.noted is None else performance.noted.notes,
+        None if performance.noted is None else performance.noted.rounds,
     )
 
 
@@ -279,6 +283,8 @@ def _attributes(call: FinishedCall) -> str | None:
         values["lost_reply_status"] = call.lost_status
     if call.notes:
         values[CHANNELS_ATTRIBUTE] = call.notes
+    if call.rounds is not None:
+        values[DECOY_ROUNDS_ATTRIBUTE] = call.rounds
     return msgspec.json.encode(values).decode()
 
 

@@ -7,6 +7,7 @@ from http import HTTPStatus
 import msgspec
 
 from earthwire.fault_models.plan import Plan
+from earthwire.fault_models.reward.decoy_rounds import DecoyRounds
 from earthwire.proxy.body import Body, complete_body
 from earthwire.proxy.content_coding import decoded, encoded
 from earthwire.proxy.exchange import Exchange, ResponseHead
@@ -27,12 +28,14 @@ class NotedExchange:
 
     Attributes:
         notes: what was done to request and answer, by name: how often.
+        rounds: in which a model was asked again, or None.
     """
 
-    __slots__ = ("notes",)
+    __slots__ = ("notes", "rounds")
 
     def __init__(self, notes: dict[str, int]) -> None:
         self.notes = dict(notes)
+        self.rounds: DecoyRounds | None = None
 
 
 class AnsweredExchange(NotedExchange):
@@ -110,7 +113,7 @@ class ChangedExchange(NotedExchange):
     async def head(self) -> ResponseHead:
         """Return the head of the answer, with a length that fits what the channel made of it."""
         head = await self._inner.head()
-        if self._change is None or not _may_change(head, self._bytes_max):
+        if self._change is None or not may_change(head, self._bytes_max):
             return head
         data = await read_part(self._inner.body, self._bytes_max)
         if len(data) > self._bytes_max:
@@ -122,10 +125,10 @@ class ChangedExchange(NotedExchange):
             changed = await self._changed(plain, is_event_stream(head.content_type))
         if changed is None or changed == plain:
             self._body = complete_body(data)
-            return _sized(head, len(data))
+            return sized(head, len(data))
         sent = encoded(changed, head.content_encoding)
         self._body = complete_body(sent)
-        return _sized(head, len(sent))
+        return sized(head, len(sent))
 
     def pass_up(self, body: Body) -> None:
         """Let what the client says from now on pass."""
@@ -190,7 +193,7 @@ def own_head(
     )
 
 
-def _may_change(head: ResponseHead, bytes_max: int) -> bool:
+def may_change(head: ResponseHead, bytes_max: int) -> bool:
     """Tell whether an answer is one that channels look into: good, JSON or events, and not too long."""
     if not 200 <= head.status < 300 or head.bodiless or (head.content_length or 0) > bytes_max:
         return False
@@ -198,7 +201,7 @@ def _may_change(head: ResponseHead, bytes_max: int) -> bool:
     return "json" in content_type or is_event_stream(content_type)
 
 
-def _sized(head: ResponseHead, body_bytes: int) -> ResponseHead:
+def sized(head: ResponseHead, body_bytes: int) -> ResponseHead:
     """Return a head with the length of the body, and without what described the bytes before."""
     fields = [field for field in head.fields if field[0].lower() not in _DESCRIBING_BYTES]
     fields.append((b"content-length", b"%d" % body_bytes))

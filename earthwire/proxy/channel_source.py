@@ -7,9 +7,11 @@ import copy
 import json
 from collections import OrderedDict
 from collections.abc import Callable
+from functools import partial
 
 import msgspec
 
+from earthwire.fault_models.action import restored
 from earthwire.fault_models.action.documents import redirected
 from earthwire.fault_models.action.refusal import HttpRefusal, refused_over_http
 from earthwire.fault_models.channels import Answered, Channels, Passing
@@ -19,7 +21,9 @@ from earthwire.proxy.body import complete_body
 from earthwire.proxy.changed_exchange import AnsweredExchange, ChangedExchange, own_head
 from earthwire.proxy.exchange import Exchange, Source
 from earthwire.proxy.headers import serialise
+from earthwire.proxy.hidden_turns import HiddenTurnStore
 from earthwire.proxy.limits import Limits
+from earthwire.proxy.model_exchange import ModelExchange
 from earthwire.proxy.refusal import RequestRefusedError
 from earthwire.proxy.replay_upstream import ReplaySource
 from earthwire.proxy.request import Request
@@ -49,6 +53,7 @@ class ChannelSource:
         self._limits = limits
         self._rewriter = rewriter
         self._indexes: OrderedDict[str, dict[str, int]] = OrderedDict()
+        self._hidden = HiddenTurnStore()
         self._draws_as: str | None = None
         self._time_of: Callable[[Request], float] = _arrival_s
 
@@ -88,15 +93,13 @@ class ChannelSource:
             passing = await self._rewriter.until_known(
                 lambda: self._channels.chat_request(document, self._name_of(episode), self._rewriter.answers)
             )
-            exchange = await self._inner.forward(
-                _request_with(request, _bytes_of(passing, data)), target, episode
-            )
-            return ChangedExchange(exchange, None, passing.changes, self._limits)
+            return await self._forward_chat(request, target, episode, data, passing)
         return await self._forward_tool(request, target, episode, path, data)
 
     def forget(self, episode: str) -> None:
         """Start an episode anew."""
         self._indexes.pop(episode, None)
+        self._hidden.forget(episode)
         self._channels.forget(episode)
         if isinstance(self._inner, ReplaySource):
             self._inner.forget(episode)
@@ -108,6 +111,22 @@ class ChannelSource:
     def close(self) -> None:
         """Close the source behind."""
         self._inner.close()
+
+    async def _forward_chat(
+        self, request: Request, target: str, episode: str, data: bytes, passing: Passing
+    ) -> Exchange:
+        """Forward a request to a model."""
+
+        async def ask(body: bytes) -> Exchange:
+            return await self._inner.forward(_request_with(request, body), target, episode)
+
+        value, listing = passing.value, passing.listing
+        if listing is None or not isinstance(value, dict):
+            return ChangedExchange(await ask(_bytes_of(passing, data)), None, passing.changes, self._limits)
+        value = restored(listing.form, value, self._hidden.of(episode))
+        hide = partial(self._hidden.hide, episode)
+        sent = _bytes_of(msgspec.structs.replace(passing, value=value), data)
+        return ModelExchange(await ask(sent), ask, hide, listing, value, passing.changes, self._limits)
 
     async def _forward_tool(
         self, request: Request, target: str, episode: str, path: str, data: bytes

@@ -49,7 +49,7 @@ class Performance(msgspec.Struct, eq=False):
         aborted: how the plan ended the connection, or None.
         damaged: the body of the upstream's response was changed, or is not what its head says.
         lost_status: of a response that the upstream gave and the client never got, or None.
-        notes: what channels did to request and answer, or None where there are no channels.
+        noted: the exchange, where it says what channels did to request and answer.
     """
 
     client: ClientConnection
@@ -64,7 +64,7 @@ class Performance(msgspec.Struct, eq=False):
     aborted: str | None = None
     damaged: bool = False
     lost_status: int | None = None
-    notes: dict[str, int] | None = None
+    noted: NotedExchange | None = None
 
     async def run(self, steps: tuple[Step, ...]) -> None:
         """Perform steps in order.
@@ -86,7 +86,7 @@ class Performance(msgspec.Struct, eq=False):
                 exchange = await context.route.source.forward(request, context.target, context.episode)
                 self.forwarded(exchange)
                 if isinstance(exchange, NotedExchange):
-                    self.notes = exchange.notes
+                    self.noted = exchange
                 if exchange.recorded_plan is not None:
                     # The recording says how it goes on, whatever was drawn.
                     self.plan = exchange.recorded_plan

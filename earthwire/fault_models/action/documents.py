@@ -38,9 +38,13 @@ def crowded_mcp_result(message: object, settings: DecoySettings, *scope: str) ->
 
 
 def crowded_chat_request(value: object, settings: DecoySettings, *scope: str) -> CrowdedDocument:
-    """Return a request to a model with decoys in its ``tools``; requests without tools stay as they are."""
+    """Return a request to a model with decoys in its ``tools``.
+
+    Requests without tools, or for several answers at once (``n``), stay as they are: of several answers to one request
+    no conversation goes on.
+    """
     entries = value.get("tools") if isinstance(value, dict) else None
-    if not isinstance(value, dict) or not isinstance(entries, list):
+    if not isinstance(value, dict) or not isinstance(entries, list) or not _is_for_one_answer(value):
         return CrowdedDocument(value, {})
     crowded: DecoyList = with_decoys(entries, settings, *scope)
     return (
@@ -82,6 +86,11 @@ def called_in_last_turn(value: object) -> Sequence[str]:
         if isinstance(turn, dict) and turn.get("role") == "assistant":
             return []
     return []
+
+
+def _is_for_one_answer(request: dict[str, object]) -> bool:
+    count = request.get("n")
+    return count in (None, 1) or (isinstance(count, msgspec.Raw) and bytes(count) == b"1")
 
 
 def _called(turn: dict[str, object]) -> Iterator[str]:

@@ -61,13 +61,23 @@ def refused_over_mcp(verdict: Verdict) -> dict[str, object]:
     return _tool_error(verdict.message)
 
 
+def refused_text(decoy: Decoy) -> str:
+    """Return what a decoy says that refuses its call."""
+    return f"{decoy.name} is not enabled for this account."
+
+
+def unknown_text(decoy: Decoy) -> str:
+    """Return what a server says that does not know a decoy."""
+    return f"Unknown tool: {decoy.name}"
+
+
 def decoy_over_mcp(decoy: Decoy, answer: DecoyAnswer) -> dict[str, object] | None:
     """Return the members of the JSON-RPC answer to a call of a decoy; None if the real tool is to answer."""
     match answer:
         case "refuse":
-            return _tool_error(f"{decoy.name} is not enabled for this account.")
+            return _tool_error(refused_text(decoy))
         case "unknown":
-            return {"error": {"code": _INVALID_PARAMS, "message": f"Unknown tool: {decoy.name}"}}
+            return {"error": {"code": _INVALID_PARAMS, "message": unknown_text(decoy)}}
         case "forward":
             return None
 

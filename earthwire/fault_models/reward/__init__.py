@@ -1,5 +1,10 @@
 """The reward channel: what calls cost, what is left of a budget, and the reward less the costs."""
 
+from earthwire.fault_models.reward.decoy_rounds import (
+    DECOY_ROUNDS_ATTRIBUTE,
+    DecoyRounds,
+    decoy_rounds_of,
+)
 from earthwire.fault_models.reward.facts import (
     BUDGET_SPENT_ATTRIBUTE,
     FactsOfEpisode,
@@ -31,9 +36,11 @@ from earthwire.fault_models.reward.usage import (
 
 __all__ = [
     "BUDGET_SPENT_ATTRIBUTE",
+    "DECOY_ROUNDS_ATTRIBUTE",
     "Budget",
     "CallFacts",
     "ChargeName",
+    "DecoyRounds",
     "FactsOfEpisode",
     "Ledger",
     "Ledgers",
@@ -45,6 +52,7 @@ __all__ = [
     "ShapedSteps",
     "Spending",
     "Usage",
+    "decoy_rounds_of",
     "usage_charges",
     "usage_of",
     "was_refused_for_budget",

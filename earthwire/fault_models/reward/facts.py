@@ -3,6 +3,7 @@
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 
+from earthwire.fault_models.reward.decoy_rounds import decoy_rounds_of
 from earthwire.fault_models.reward.ledger import Ledger
 from earthwire.fault_models.reward.prices import CallFacts
 from earthwire.traces.attempts import Attempt, AttemptLog, attempt_of
@@ -38,14 +39,18 @@ class FactsOfEpisode:
             arguments: equal for equal arguments, where the record does not say; without any, nothing is a repetition.
         """
         attempt = attempt_of(record, self._times, arguments)
+        rounds = decoy_rounds_of(record.attributes)
         return CallFacts(
             tool=record.tool,
             start_s=attempt.start_s,
             end_s=attempt.end_s,
             latency_s=(record.duration_ns or 0) / _NANOSECONDS_PER_SECOND,
-            body_bytes=(record.http_request_body_size or 0) + (record.http_response_body_size or 0),
-            input_tokens=record.gen_ai_usage_input_tokens or 0,
-            output_tokens=record.gen_ai_usage_output_tokens or 0,
+            body_bytes=(record.http_request_body_size or 0)
+            + (record.http_response_body_size or 0)
+            + rounds.body_bytes,
+            input_tokens=(record.gen_ai_usage_input_tokens or 0) + rounds.input_tokens,
+            output_tokens=(record.gen_ai_usage_output_tokens or 0) + rounds.output_tokens,
+            decoy_rounds=rounds.calls,
             succeeded=record.outcome == "ok",
             retry_after_s=record.retry_after_s,
             repeats_effect=self._repeats_effect(attempt),

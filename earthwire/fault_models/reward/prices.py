@@ -65,7 +65,8 @@ class CallFacts(msgspec.Struct, frozen=True):
         start_s, end_s: seconds on any clock that all calls of the episode share.
         latency_s: as the agent is to count it; on a virtual clock more than what passed.
         body_bytes: of request and response together.
-        input_tokens, output_tokens: of a model call.
+        input_tokens, output_tokens: of a model call, with those of its decoy rounds; so are bytes.
+        decoy_rounds: times that the model was asked again since it had called decoys; each is a call to pay for.
         succeeded: the caller got what it asked for.
         retry_after_s: the answer asks to wait so long, or None.
         repeats_effect: it repeats a call that changes something and that worked, or may have.
@@ -78,6 +79,7 @@ class CallFacts(msgspec.Struct, frozen=True):
     body_bytes: int = 0
     input_tokens: int = 0
     output_tokens: int = 0
+    decoy_rounds: int = 0
     succeeded: bool = True
     retry_after_s: float | None = None
     repeats_effect: bool = False
@@ -86,7 +88,7 @@ class CallFacts(msgspec.Struct, frozen=True):
 def usage_charges(price: Price, call: CallFacts) -> dict[ChargeName, float]:
     """Return what the use itself costs; penalties come from what went before."""
     return {
-        "calls": price.per_call,
+        "calls": price.per_call * (1 + call.decoy_rounds),
         "bytes": price.per_kb * call.body_bytes / BYTES_PER_KB,
         "seconds": price.per_second * call.latency_s,
         "tokens": price.per_input_token * call.input_tokens + price.per_output_token * call.output_tokens,
