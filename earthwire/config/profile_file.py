@@ -70,16 +70,24 @@ class _Dumper(_SafeDumper):
 
 
 class SessionLevelsSection(Section):
-    """Levels and spreads of recorded sessions, in normal scores: 0 is usual, 1 slow as the slowest sixth of calls."""
+    """Levels and spreads of recorded sessions, in normal scores: 0 is usual, 1 slow as the slowest sixth of calls.
+
+    `jitters` say how much a tool's calls vary from one to the next, relative to the spread; none stands for 1.
+    """
 
     session_count: Count
     levels: Annotated[list[Score], Field(min_length=1)]
     spreads: Annotated[list[Spread], Field(min_length=1)]
+    jitters: list[Spread] = []
 
     @model_validator(mode="after")
     def _in_pairs(self) -> Self:
         if len(self.levels) != len(self.spreads):
             raise ValueError(f"{len(self.levels)} levels but {len(self.spreads)} spreads: they come in pairs")
+        if self.jitters and len(self.jitters) != len(self.levels):
+            raise ValueError(
+                f"{len(self.levels)} levels but {len(self.jitters)} jitters: there is one each, or none at all"
+            )
         if any(after < before for before, after in pairwise(self.levels)):
             raise ValueError("levels must not fall from one session to the next")
         return self
@@ -137,6 +145,7 @@ class DependenceSection(Section):
     level_memory: Share = 0.0
     session_count: Count = 0
     pair_count: Count = 0
+    jitter_contrast: Share = 0.0
 
     @model_validator(mode="after")
     def _at_most_one(self) -> Self:
@@ -245,7 +254,7 @@ def profile_text(profile: Profile) -> str:
             "licence": provenance.licence,
             **({"corrections": provenance.corrections} if provenance.corrections else {}),
         },
-        "dependence": {name: getattr(profile.dependence, name) for name in DependenceSection.model_fields},
+        "dependence": _dependence_section(profile.dependence),
         "overall": _section(profile.overall),
         "tools": {name: _section(laws) for name, laws in sorted(profile.tools.items())},
     }
@@ -304,7 +313,27 @@ def _encoded(ranks: tuple[int, ...]) -> str:
 
 
 def _levels(section: SessionLevelsSection) -> SessionLevels:
-    return SessionLevels(section.session_count, tuple(section.levels), tuple(section.spreads))
+    return SessionLevels(
+        section.session_count, tuple(section.levels), tuple(section.spreads), tuple(section.jitters)
+    )
+
+
+def _dependence_section(dependence: Dependence) -> dict[str, object]:
+    section = {name: getattr(dependence, name) for name in DependenceSection.model_fields}
+    if not dependence.jitter_contrast:
+        del section["jitter_contrast"]
+    return section
+
+
+def _levels_section(levels: SessionLevels) -> dict[str, object]:
+    section: dict[str, object] = {
+        "session_count": levels.session_count,
+        "levels": list(levels.levels),
+        "spreads": list(levels.spreads),
+    }
+    if levels.jitters:
+        section["jitters"] = list(levels.jitters)
+    return section
 
 
 def _section(laws: ToolLaws) -> dict[str, object]:
@@ -314,11 +343,7 @@ def _section(laws: ToolLaws) -> dict[str, object]:
     }
     section["latency"] = {kind: table_section(table) for kind, table in sorted(laws.latency.items())}
     if laws.session_levels is not None:
-        section["session_levels"] = {
-            "session_count": laws.session_levels.session_count,
-            "levels": list(laws.session_levels.levels),
-            "spreads": list(laws.session_levels.spreads),
-        }
+        section["session_levels"] = _levels_section(laws.session_levels)
     if laws.donor_ranks is not None:
         section["donor_ranks"] = {
             "sessions": list(laws.donor_ranks.sessions),

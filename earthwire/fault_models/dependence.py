@@ -1,16 +1,17 @@
 """How the latencies of one episode hang together: in rank space, so that marginals stay as recorded.
 
-A call's normal score is ``z = b + s (√t c + √a l_k + √(1 - t - a) ε)``. The level b and the spread s are those of a
-recorded session: sessions that are fast, slow or restless as a whole come back as such, whatever their distribution.
-c belongs to the tool in the episode, and ``l_k = φ l_{k-1} + √(1 - φ²) η`` advances with each call of the tool. The
-rank is ``u = H(z)``, with H the distribution of z over the sessions that the levels come from.
+A call's normal score is ``z = b + s (√t c + q m (√a l_k + √(1 - t - a) ε))``. The level b, the spread s and the jitter
+q are those of a recorded session: sessions that are fast, slow or restless as a whole come back as such, whatever their
+distribution. c and m belong to the tool in the episode: where it stands, and whether it is calm (m² = 1 - d) or
+restless (m² = 1 + d). ``l_k = φ l_{k-1} + √(1 - φ²) η`` advances with each call of the tool. The rank is ``u = H(z)``,
+with H the distribution of z over the sessions that the levels come from.
 
 Which recorded session speaks is decided by one uniform of the episode, taken as a rank among the sessions that used
 the tool: an episode that is slow for one tool is slow for all of them, and no order of calls goes in.
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from statistics import NormalDist
 from typing import TYPE_CHECKING
 
@@ -46,6 +47,8 @@ class Dependence(msgspec.Struct, frozen=True):
         level_share: a, of the slow level, in [0, 1).
         level_memory: φ, correlation of the slow level from call to call, in [0, 1).
         session_count, pair_count: sessions, and pairs of successive calls of one tool, that the shares rest on.
+        jitter_contrast: d, in [0, 1): in one half of the sessions the calls of a tool vary by 1 - d times the usual
+            variance from one to the next, in the other half by 1 + d times.
     """
 
     tool_share: float = 0.0
@@ -53,30 +56,44 @@ class Dependence(msgspec.Struct, frozen=True):
     level_memory: float = 0.0
     session_count: int = 0
     pair_count: int = 0
+    jitter_contrast: float = 0.0
 
     def weights(self) -> tuple[float, float, float]:
         """Return the factors of c, l and ε."""
         rest = max(0.0, 1.0 - self.tool_share - self.level_share)
         return math.sqrt(self.tool_share), math.sqrt(self.level_share), math.sqrt(rest)
 
+    def own_jitters(self) -> tuple[float, ...]:
+        """Return the values of m, each as likely as the others."""
+        if not self.jitter_contrast:
+            return (1.0,)
+        return math.sqrt(1.0 - self.jitter_contrast), math.sqrt(1.0 + self.jitter_contrast)
+
 
 class SessionLevels(msgspec.Struct, frozen=True):
-    """Levels and spreads of recorded sessions, in normal scores, lowest level first.
+    """Levels, spreads and jitters of recorded sessions, in normal scores, lowest level first.
 
     Attributes:
         session_count: sessions that they were thinned from.
         levels: b of each session, non-decreasing.
         spreads: s of each session, positive, in the order of the levels.
+        jitters: q of each session, positive, in the order of the levels; empty where it is 1 in all of them.
     """
 
     session_count: int
     levels: tuple[float, ...]
     spreads: tuple[float, ...]
+    jitters: tuple[float, ...] = ()
 
-    def at(self, u: float) -> tuple[float, float]:
-        """Return level and spread of the session at rank `u` in (0, 1)."""
+    def at(self, u: float) -> tuple[float, float, float]:
+        """Return level, spread and jitter of the session at rank `u` in (0, 1)."""
         i = min(int(u * len(self.levels)), len(self.levels) - 1)
-        return self.levels[i], self.spreads[i]
+        return self.levels[i], self.spreads[i], self.jitters[i] if self.jitters else 1.0
+
+    def each(self) -> Iterator[tuple[float, float, float]]:
+        """Yield level, spread and jitter of every session."""
+        jitters = self.jitters or (1.0,) * len(self.levels)
+        return zip(self.levels, self.spreads, jitters, strict=True)
 
 
 NO_SESSIONS = SessionLevels(0, (0.0,), (1.0,))
@@ -90,7 +107,7 @@ class CompactRanks:
         sessions: levels and spreads to choose from.
         rank_law: of those sessions.
         episode_u: the episode's uniform: which session speaks.
-        tool_u: the tool's uniform in the episode.
+        tool_u, jitter_u: the tool's uniforms in the episode: where it stands, and how restless it is.
     """
 
     __slots__ = ("_innovation", "_memory", "_offset", "_rank_law", "_slow", "_slow_weight", "_white")
@@ -102,12 +119,15 @@ class CompactRanks:
         rank_law: "RankLaw",
         episode_u: float,
         tool_u: float,
+        jitter_u: float,
     ) -> None:
-        level, spread = sessions.at(episode_u)
+        level, spread, jitter = sessions.at(episode_u)
         tool_weight, slow_weight, noise_weight = dependence.weights()
+        own_jitters = dependence.own_jitters()
+        restless = spread * jitter * own_jitters[int(jitter_u * len(own_jitters))]
         self._offset = level + spread * tool_weight * normal_quantile(tool_u)
-        self._slow_weight = spread * slow_weight
-        self._white = spread * noise_weight
+        self._slow_weight = restless * slow_weight
+        self._white = restless * noise_weight
         self._memory = dependence.level_memory
         self._innovation = math.sqrt(1.0 - dependence.level_memory**2)
         self._rank_law = rank_law
@@ -155,17 +175,24 @@ class RankLaw:
 
     Args:
         sessions: the recorded sessions.
+        dependence: shares of the variance inside a session.
     """
 
     __slots__ = ("_cdf",)
 
-    def __init__(self, sessions: SessionLevels) -> None:
+    def __init__(self, sessions: SessionLevels, dependence: Dependence) -> None:
         pairs = [(0.0, 1.0)]
         if sessions.session_count >= EXACT_SESSIONS_MIN:
-            pairs = list(zip(sessions.levels, sessions.spreads, strict=True))
+            t = dependence.tool_share
+            # Inside a session z is normal, given m: its variance is s² (t + (1 - t) q² m²).
+            pairs = [
+                (level, spread * math.sqrt(t + (1.0 - t) * (jitter * own) ** 2))
+                for level, spread, jitter in sessions.each()
+                for own in dependence.own_jitters()
+            ]
         steps = int(_Z_MAX * _STEPS_PER_UNIT)
         self._cdf = [
-            sum(_phi((i / _STEPS_PER_UNIT - level) / spread) for level, spread in pairs) / len(pairs)
+            sum(_phi((i / _STEPS_PER_UNIT - level) / deviation) for level, deviation in pairs) / len(pairs)
             for i in range(-steps, steps + 1)
         ]
 

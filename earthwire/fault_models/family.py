@@ -50,7 +50,7 @@ class ToolModel:
 
     Attributes:
         outcomes: opens the outcomes of an episode.
-        ranks: makes the source of its ranks in one episode, from the uniforms of the episode and of the tool in it.
+        ranks: makes the source of its ranks in one episode, from a uniform of the episode and two of the tool in it.
         first_byte: its own law of the first byte or that of all tools; None where unknown.
         resolution_s: step of the recorder's clock.
         payload: its own payload law or that of all tools.
@@ -77,7 +77,7 @@ class ToolModel:
         laws: ToolLaws | None,
         family: "Family",
         outcomes: OutcomeModel,
-        ranks: Callable[[float, float], RankSource],
+        ranks: Callable[[float, float, float], RankSource],
     ) -> None:
         self._name = name
         self._laws = laws
@@ -256,19 +256,20 @@ class Family:
             counts = self._group_counts[group] = add_counts(members)
         return counts
 
-    def _compact_ranks(self, laws: ToolLaws | None) -> Callable[[float, float], RankSource]:
+    def _compact_ranks(self, laws: ToolLaws | None) -> Callable[[float, float, float], RankSource]:
+        dependence = self.profile.dependence
         if laws is not None and laws.session_levels is not None:
-            levels, rank_law = laws.session_levels, RankLaw(laws.session_levels)
+            levels, rank_law = laws.session_levels, RankLaw(laws.session_levels, dependence)
         else:
             levels = self.profile.overall.session_levels or NO_SESSIONS
-            rank_law = self._overall_rank_law = self._overall_rank_law or RankLaw(levels)
-        return partial(CompactRanks, self.profile.dependence, levels, rank_law)
+            rank_law = self._overall_rank_law = self._overall_rank_law or RankLaw(levels, dependence)
+        return partial(CompactRanks, dependence, levels, rank_law)
 
-    def _donor_ranks(self, tool: str) -> Callable[[float, float], RankSource]:
+    def _donor_ranks(self, tool: str) -> Callable[[float, float, float], RankSource]:
         pool = self._pool(tool)
         session_count = len(self.profile.donor_levels)
 
-        def ranks(episode_u: float, tool_u: float) -> RankSource:
+        def ranks(episode_u: float, tool_u: float, jitter_u: float) -> RankSource:
             return DonorRanksInTurn(pool, int(episode_u * session_count))
 
         return ranks

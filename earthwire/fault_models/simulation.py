@@ -281,7 +281,7 @@ class Simulation:
         model = self.model(tool)
         of_episode = UniformStream(self.seed, "episode", episode).at(0)
         of_tool = UniformStream(self.seed, "tool", episode, tool).at(0)
-        ranks = model.ranks(of_episode[Purpose.LEVEL], of_tool[Purpose.LEVEL])
+        ranks = model.ranks(of_episode[Purpose.LEVEL], of_tool[Purpose.LEVEL], of_tool[Purpose.LATENCY])
         drawn = DrawnLaws(model, self.profile, self.seed, episode, tool) if self.randomize else None
         latency, outcomes = (
             (model.latency, model.outcomes) if drawn is None else (drawn.latency, drawn.outcomes)

@@ -31,6 +31,7 @@ _SEED = 0
 _DEPENDENCE = ("session_share", "tool_share", "level_share", "level_memory")
 _NO_PARAMETERS = {
     "session_levels": "levels and spreads of single sessions are recorded values; session_share says how they differ",
+    "jitter_contrast": "it rests on variances of few calls each, whose own noise is known as for normal scores only",
     "resolution_s": "the step of the recorder's clock is found or not",
     "donor_ranks": "ranks of donor sessions are recorded values",
     "extrapolation": "what lies beyond a time limit has a band of its own, of 80 %, beside the table",

@@ -1,17 +1,20 @@
 """Fits how the calls of one session hang together, from their normal scores: levels, spreads, and what remains.
 
 A session's level is its mean score, shrunk for the calls that it rests on; its spread is moderated likewise. What
-remains is described by the autocorrelation of one tool's calls, see `earthwire.grounding.dependence_fit`.
+remains is described by the autocorrelation of one tool's calls, see `earthwire.grounding.dependence_fit`, and by how
+restless they are, see `earthwire.grounding.jitter`.
 """
 
 from dataclasses import dataclass
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 from scipy import special
 
 from earthwire.fault_models.dependence import Dependence, SessionLevels
 from earthwire.grounding.dependence_fit import PAIRS, session_sums, shares
+from earthwire.grounding.jitter import fit_jitter
 from earthwire.grounding.session_noise import session_noise
 from earthwire.traces.calls import Calls, FloatArray, IntArray
 
@@ -31,13 +34,14 @@ class SessionFit:
 
     Attributes:
         dependence: shares of the variance inside a session.
-        level, spread: of each session code that has calls, NaN for the others, shape (n_sessions,).
+        level, spread, jitter: of each session code that has calls, NaN for the others, shape (n_sessions,).
         usable: sessions with enough calls for a level of their own, shape (n_sessions,).
     """
 
     dependence: Dependence
     level: FloatArray
     spread: FloatArray
+    jitter: FloatArray
     usable: npt.NDArray[np.bool_]
 
 
@@ -61,10 +65,12 @@ def fit_sessions(calls: Calls, scores: FloatArray) -> SessionFit:
     within = float(np.average(variance[usable], weights=(n * noise.inner_share)[usable]))
     level = _shrunk(mean, within * noise.mean_variance, np.minimum(n, _WEIGHT_MAX), _LEVEL_VARIANCE_MIN)
     spread = _spreads(variance, noise.freedom, usable, within)
+    jitter = fit_jitter(calls, session, scores, spread, dependence)
     return SessionFit(
-        dependence,
+        msgspec.structs.replace(dependence, jitter_contrast=round(jitter.contrast, 4)),
         _scatter(level, codes, calls),
         _scatter(spread, codes, calls),
+        _scatter(jitter.session, codes, calls),
         np.isin(np.arange(len(calls.session_names)), codes[usable]),
     )
 
@@ -77,11 +83,17 @@ def session_levels(fit: SessionFit, sessions: IntArray) -> SessionLevels | None:
     by_level = usable[np.lexsort((usable, fit.level[usable]))]
     count = min(len(by_level), SESSIONS_KEPT_MAX)
     kept = by_level[((np.arange(count) + 0.5) / count * len(by_level)).astype(np.int64)]
+    jitters = _rounded(fit.jitter[kept])
     return SessionLevels(
         len(usable),
-        tuple(round(float(value), 3) for value in fit.level[kept]),
-        tuple(round(float(value), 3) for value in fit.spread[kept]),
+        _rounded(fit.level[kept]),
+        _rounded(fit.spread[kept]),
+        () if set(jitters) == {1.0} else jitters,
     )
+
+
+def _rounded(values: FloatArray) -> tuple[float, ...]:
+    return tuple(round(float(value), 3) for value in values)
 
 
 def _spreads(

@@ -46,7 +46,7 @@ def full_profile() -> Profile:
         sessions=4,
         outcomes=OutcomeCounts({"start": {"ok": 4}, "ok": {"http_5xx:503": 3, "ok": 8}}),
         latency={"http_5xx:503": table, "ok": table},
-        session_levels=SessionLevels(9, (-0.5, 0.0, 0.75), (0.5, 1.0, 0.25)),
+        session_levels=SessionLevels(9, (-0.5, 0.0, 0.75), (0.5, 1.0, 0.25), (0.5, 1.0, 1.5)),
         resolution_s=0.001,
         responses={"http_5xx:503": (response, response)},
         payload=payload,
@@ -54,7 +54,7 @@ def full_profile() -> Profile:
     return Profile(
         tools={"GET a.example/v1/{id}": laws, "search: 1": laws},
         overall=laws,
-        dependence=Dependence(0.125, 0.5, 0.75, 4, 11),
+        dependence=Dependence(0.125, 0.5, 0.75, 4, 11, 0.25),
         provenance=Provenance(
             sources=(Source("t.jsonl", "earthwire JSONL", "00ff", 15),),
             calls=15,
@@ -176,6 +176,17 @@ def test_the_smallest_profile_needs_version_overall_and_tools(tmp_path: Path) ->
             "dependence.tool_share: -0.1: input should be greater",
         ),
         (("tools:", "dependence: {tool_share: .nan}\ntools:"), "dependence.tool_share: nan: input should be"),
+        (
+            ("tools:", "dependence: {jitter_contrast: 1.0}\ntools:"),
+            "dependence.jitter_contrast: 1.0: input should be less than 1",
+        ),
+        (
+            (
+                "calls: 1",
+                "calls: 1, session_levels: {session_count: 1, levels: [0], spreads: [1], jitters: [1, 2]}",
+            ),
+            "overall.session_levels: 1 levels but 2 jitters: there is one each, or none at all",
+        ),
     ],
 )
 def test_bad_values_are_one_line_in_their_place(

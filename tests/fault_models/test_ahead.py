@@ -8,7 +8,7 @@ import pytest
 from earthwire.config import read_profile, shipped_profiles
 from earthwire.fault_models import Call, Simulation, plan_digest
 from earthwire.fault_models.ahead import AHEAD_COUNT_MAX, Curve, uniform_columns
-from earthwire.fault_models.dependence import NO_SESSIONS, RankLaw
+from earthwire.fault_models.dependence import NO_SESSIONS, Dependence, RankLaw
 from earthwire.fault_models.latency import LEVELS, LatencyTable
 from earthwire.fault_models.uniforms import Purpose, UniformStream
 
@@ -31,7 +31,7 @@ def test_latencies_are_the_same_numbers_at_every_rank() -> None:
 
 
 def test_ranks_are_the_same_numbers_at_every_score() -> None:
-    law = RankLaw(NO_SESSIONS)
+    law = RankLaw(NO_SESSIONS, Dependence())
     scores = [-9.0, -6.0, 6.0, 9.0, *np.random.default_rng(1).normal(size=10_000).tolist()]
     assert law.ranks(scores).tolist() == [law.rank(score) for score in scores]
 
