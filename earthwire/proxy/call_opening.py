@@ -126,6 +126,12 @@ class CallOpening:
     ) -> CallContext:
         route, draws_as = destination.route, episode
         run, seq, at_s = self._place(episode, request.arrival_s)
+        if run is None and mcp is None and self._spending is None:
+            # Most calls: no clock but the real one, and nothing to pay.
+            target = destination.target
+            drawn = route.planner.draw(Call(episode, tool, request.line.method, target, at_s))
+            count, lag_s = self.inflight_count, self._clock.lag_s
+            return CallContext(request, episode, tool, target, route, seq, count, drawn, lag_s)
         if run is not None:
             route, draws_as, at_s = run.route(route), run.settings.draws_as, run.at_s(at_s)
         spending = self._spending

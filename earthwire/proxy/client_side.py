@@ -334,9 +334,12 @@ class ClientConnection(Connection):
                 self._head_started()
                 return
             self.begin(request)
-            came_in = data[: len(data) - len(parser.pending)]
+            rest = parser.pending
+            came_in = data[: -len(rest)] if rest else data
             if self.take is None or not self.take(self, request, came_in):
                 self._serve_by_fiber(request)
+                return
+            if self._busy:
                 return
             self._answer_known(waiter)
 
