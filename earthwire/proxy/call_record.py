@@ -15,7 +15,6 @@ from earthwire.proxy.perform import Performance
 from earthwire.proxy.response_writer import CHUNKS_TIMED_MAX
 from earthwire.proxy.served_record import ServedRecord
 from earthwire.traces.body_class import classify_body, is_stream_type
-from earthwire.traces.error_envelope import may_be_error_envelope
 from earthwire.traces.http_outcome import http_outcome
 from earthwire.traces.in_band import in_band_error
 from earthwire.traces.outcome_kind import outcome_of_kind, refinement_of_kind
@@ -174,7 +173,8 @@ def ending_of(call: FinishedCall, body_class: BodyClass | None) -> Ending:
     assert status is not None
     if status < 400 and origin != "injected" and body_class == "json_object":
         # The usual answer.
-        says_error = may_be_error_envelope(call.body) and _says_error(call.body)
+        found = in_band_error(call.body)
+        says_error = found is not None and found.outcome == "semantic_error"
         return Ending("semantic_error" if says_error else "ok", origin, status)
     outcome = outcome_of_kind(kind) if origin == "injected" else "ok"
     if outcome == "ok" and (status >= 400 or body_class in _DOUBTFUL):
@@ -286,11 +286,6 @@ def _attributes(call: FinishedCall) -> str | None:
     if call.rounds is not None:
         values[DECOY_ROUNDS_ATTRIBUTE] = call.rounds
     return msgspec.json.encode(values).decode()
-
-
-def _says_error(body: bytes) -> bool:
-    found = in_band_error(body)
-    return found is not None and found.outcome == "semantic_error"
 
 
 def _broken_ending(call: FinishedCall) -> Ending:
