@@ -3,7 +3,7 @@
 python benchmarks/delayed_proxy.py PORT UPSTREAM DELAY_S [RECORD]
 """
 
-import sys
+import argparse
 from pathlib import Path
 
 from earthwire.fault_models import Call, Drawn, Forward, Plan, RelayBody, RelayHead, Wait
@@ -30,10 +30,16 @@ class DelayPlanner:
 
 
 def main() -> None:
-    port, upstream, delay_s, *record = sys.argv[1:]
-    record_path = Path(record[0]) if record else None
-    config = ServeConfig(upstreams={"tool": upstream}, port=int(port), record_path=record_path)
-    run(config, DelayPlanner(float(delay_s)))
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("port", type=int)
+    parser.add_argument("upstream", help="URL of the tool")
+    parser.add_argument("delay_s", type=float, help="of every call")
+    parser.add_argument("record", type=Path, nargs="?", help="file for the recording")
+    given = parser.parse_args()
+    config = ServeConfig(upstreams={"tool": given.upstream}, port=given.port, record_path=given.record)
+    run(config, DelayPlanner(given.delay_s))
 
 
 if __name__ == "__main__":

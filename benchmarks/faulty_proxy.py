@@ -3,7 +3,7 @@
 python benchmarks/faulty_proxy.py PORT UPSTREAM RECORD
 """
 
-import sys
+import argparse
 from pathlib import Path
 
 from earthwire.fault_models import Abort, Body, Call, Drawn, Forward, Head, Plan, RelayBody, RelayHead, Wait
@@ -61,8 +61,17 @@ class EveryEnding:
 
 
 def main() -> None:
-    port, upstream, record = sys.argv[1:]
-    run(ServeConfig(upstreams={"tool": upstream}, port=int(port), record_path=Path(record)), EveryEnding())
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("port", type=int)
+    parser.add_argument("upstream", help="URL of the tool")
+    parser.add_argument("record", type=Path, help="file for the recording")
+    given = parser.parse_args()
+    run(
+        ServeConfig(upstreams={"tool": given.upstream}, port=given.port, record_path=given.record),
+        EveryEnding(),
+    )
 
 
 if __name__ == "__main__":

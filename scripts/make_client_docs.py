@@ -6,6 +6,7 @@ Each section runs programs of other people in environments of their own, which t
 registries. Sections that are not named stay as they are.
 """
 
+import argparse
 import importlib
 import re
 import sys
@@ -37,11 +38,16 @@ def page(sections: dict[str, str]) -> str:
     return "\n\n".join([_HEAD.rstrip(), *parts]) + "\n"
 
 
-def main(names: list[str]) -> None:
-    sys.path.insert(0, str(ROOT))
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("section", nargs="*", help=f"of {', '.join(SECTIONS)}; all without any")
+    names = parser.parse_args().section
     unknown = [name for name in names if name not in SECTIONS]
     if unknown:
-        sys.exit(f"no section {unknown[0]!r}; there is {', '.join(SECTIONS)}")
+        parser.error(f"no section {unknown[0]!r}; there is {', '.join(SECTIONS)}")
+    sys.path.insert(0, str(ROOT))
     sections = sections_of(PAGE.read_text("utf-8")) if PAGE.exists() else {}
     for name in names or SECTIONS:
         print(f"{name}: running its clients …", file=sys.stderr, flush=True)
@@ -50,4 +56,4 @@ def main(names: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

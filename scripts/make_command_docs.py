@@ -5,6 +5,7 @@
 It reads parameters rather than the formatted help, whose layout depends on the terminal and on the version of typer.
 """
 
+import argparse
 from pathlib import Path
 
 import typer
@@ -79,5 +80,13 @@ def _help(parameter: typer.core.TyperArgument | typer.core.TyperOption) -> str:
     return f"{text} Default: `{parameter.default}`."
 
 
-if __name__ == "__main__":
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.parse_args()
     PAGE.write_text(page(), "utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -9,9 +9,9 @@ of public web APIs (d33bs/upptime-curc, MIT). Rows are shipped without bodies. A
 of one site in a row stand for one.
 """
 
+import argparse
 import hashlib
 import re
-import sys
 from pathlib import Path
 
 import msgspec
@@ -30,7 +30,12 @@ NOT_A_FAULT = "utilization threshold"
 LICENCE = "Apache-2.0 (scaleway/scaleway-cli), MIT (d33bs/upptime-curc)"
 
 
-def main(data: Path) -> None:
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("data", type=Path, help="folder of the development data")
+    data = parser.parse_args().data
     cloud = [
         record
         for record in read_parquet(data / "dev_scaleway" / "records.parquet")
@@ -121,4 +126,4 @@ def _write_profile(records: list[TraceRecord], data: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main()

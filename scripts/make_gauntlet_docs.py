@@ -5,6 +5,7 @@
 Runs programs of other people in environments of their own, which takes minutes and needs the package registries.
 """
 
+import argparse
 import sys
 from pathlib import Path
 
@@ -37,6 +38,10 @@ own with a time limit of 3 s for an answer. ` ·`: less than a good client does;
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.parse_args()
     sys.path.insert(0, str(ROOT))
     from foreign.http_runs import CLIENTS, command_of, run_gauntlet
     from foreign.mcp_clients import SDKS

@@ -8,9 +8,9 @@ A pack holds figures: how often what happened and how long it took, with the cou
 body. The taxonomies are hand-picked, re-implemented from what their papers describe; their rates are choices.
 """
 
+import argparse
 import hashlib
 import re
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -50,7 +50,17 @@ class Pack(NamedTuple):
     cannot_tell: tuple[str, ...]
 
 
-def main(data: Path, names: list[str]) -> None:
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("data", type=Path, help="folder of the development data")
+    parser.add_argument("name", nargs="*", help="profiles to make; all without any")
+    arguments = parser.parse_args()
+    data, names = arguments.data, arguments.name
+    unknown = [name for name in names if name not in (*PACKS, *TAXONOMIES)]
+    if unknown:
+        parser.error(f"no profile {unknown[0]!r}; there is {', '.join((*PACKS, *TAXONOMIES))}")
     for name, pack in PACKS.items():
         if not names or name in names:
             _write(name, _learned(pack, data))
@@ -290,4 +300,4 @@ def _hand_picked(outcomes: OutcomeCounts, note: str) -> Profile:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2:])
+    main()

