@@ -39,13 +39,16 @@ def calibrate(
 ) -> None:
     """Learn from traces how tools behave, and write it as a profile that people can read and review."""
     from earthwire.cli.choice_process import choice_process
-    from earthwire.cli.gathering import gather_traces
-    from earthwire.cli.progress import late_progress
-    from earthwire.config.profile_file import profile_text
-    from earthwire.grounding.calibrate import calibrate as fit
 
     _check_output(profile, traces)
     with choice_process() as choice:
+        choice.start_for(traces)
+        # These take a while to load; the other process loads what it needs meanwhile.
+        from earthwire.cli.gathering import gather_traces
+        from earthwire.cli.progress import late_progress
+        from earthwire.config.profile_file import profile_text
+        from earthwire.grounding.calibrate import calibrate as fit
+
         with late_progress() as progress:
             read = gather_traces(traces, skip_bad_lines, progress, on_many=choice.start)
         with late_status() as status:

@@ -1,25 +1,30 @@
 """Chooses the engine in a process beside the one that fits everything else: half of what fitting a sample takes.
 
-Started while traces are still being read, it has loaded its libraries by the time that there are calls to choose from.
-It gets them as arrays on its standard input, writes one word, and ends. What is chosen is what `choose_engine` chooses;
-where no process can be started, or it fails, the choice is made in this one.
+Started before anything else is loaded where the files are large, else as soon as their calls turn out to be many, it
+has loaded its libraries by the time that there are calls to choose from. It gets them as arrays on its standard input,
+writes one word, and ends. What is chosen is what `choose_engine` chooses; where no process can be started, or it fails,
+the choice is made in this one.
 """
 
+import gc
 import io
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import fields
-from typing import BinaryIO, get_args
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
 
 import msgspec
-import numpy as np
 
-from earthwire.grounding.calibrate import fit_laws
-from earthwire.grounding.engine import Engine, choose_engine
-from earthwire.traces.calls import Calls
+if TYPE_CHECKING:
+    from earthwire.grounding.engine import Engine
+    from earthwire.traces.calls import Calls
+
+LARGE_BYTES = 32 << 20
+"""Parquet of this size mostly holds more calls than fitting takes one by one: 160 bytes for each of 200,000."""
 
 # Not from the working directory: what lies there is not ours.
 _COMMAND = (sys.executable, "-P", "-m", "earthwire.cli.choice_process")
@@ -32,25 +37,34 @@ class ChoiceProcess:
         self._process: subprocess.Popen[bytes] | None = None
         self._writer = ThreadPoolExecutor(1, "earthwire-choice")
 
+    def start_for(self, traces: Iterable[Path]) -> None:
+        """Start it at once where the files are so large that a choice will have to be made from a sample."""
+        if _parquet_bytes(traces) >= LARGE_BYTES:
+            self.start()
+
     def start(self) -> None:
-        """Start it; it waits until it gets calls."""
+        """Start it, unless it runs; it waits until it gets calls."""
+        if self._process is not None:
+            return
         pipe, nowhere = subprocess.PIPE, subprocess.DEVNULL
         try:
             self._process = subprocess.Popen(_COMMAND, stdin=pipe, stdout=pipe, stderr=nowhere)
         except OSError:
             self._process = None
 
-    def begin(self, timed: Calls) -> Callable[[], Engine]:
+    def begin(self, timed: "Calls") -> "Callable[[], Engine]":
         """Begin to choose from calls; return what waits for the engine."""
         process = self._process
         if process is None:
-            return lambda: choose_engine(timed, fit_laws)
+            return lambda: _choose(timed)
         answer = self._writer.submit(process.communicate, calls_bytes(timed))
 
-        def chosen() -> Engine:
+        def chosen() -> "Engine":
+            from earthwire.grounding.engine import ENGINES
+
             word = answer.result()[0].decode()
-            found = next((engine for engine in get_args(Engine) if engine == word), None)
-            return found or choose_engine(timed, fit_laws)
+            found = next((engine for engine in ENGINES if engine == word), None)
+            return found or _choose(timed)
 
         return chosen
 
@@ -73,9 +87,30 @@ def choice_process() -> Iterator[ChoiceProcess]:
         process.end()
 
 
-def calls_bytes(calls: Calls) -> bytes:
+def _choose(timed: "Calls") -> "Engine":
+    from earthwire.grounding.calibrate import fit_laws
+    from earthwire.grounding.engine import choose_engine
+
+    return choose_engine(timed, fit_laws)
+
+
+def _parquet_bytes(paths: Iterable[Path]) -> int:
+    """Return the size of the Parquet files among paths and inside directories; what cannot be asked counts as 0."""
+    total = 0
+    for path in paths:
+        for file in path.rglob("*.parquet") if path.is_dir() else [path] * (path.suffix == ".parquet"):
+            try:
+                total += file.stat().st_size
+            except OSError:
+                continue
+    return total
+
+
+def calls_bytes(calls: "Calls") -> bytes:
     """Return calls as a file of arrays; names as JSON, since arrays of text would cut zeros off their ends."""
-    columns = {field.name: getattr(calls, field.name) for field in fields(Calls)}
+    import numpy as np
+
+    columns = {field.name: getattr(calls, field.name) for field in fields(calls)}
     for name, value in columns.items():
         if not isinstance(value, np.ndarray):
             columns[name] = np.frombuffer(msgspec.json.encode(value), dtype=np.uint8)
@@ -84,8 +119,12 @@ def calls_bytes(calls: Calls) -> bytes:
     return file.getvalue()
 
 
-def calls_from(file: BinaryIO) -> Calls:
+def calls_from(file: BinaryIO) -> "Calls":
     """Return the calls that `calls_bytes` wrote."""
+    import numpy as np
+
+    from earthwire.traces.calls import Calls
+
     columns = dict(np.load(file, allow_pickle=False))
     for name in ("tool_names", "session_names", "kind_names"):
         columns[name] = tuple(msgspec.json.decode(columns[name].tobytes(), type=list[str]))
@@ -95,12 +134,24 @@ def calls_from(file: BinaryIO) -> Calls:
 
 def main() -> None:
     """Load what the choice needs, wait for calls, and write which engine was chosen."""
+    # Nothing lives long enough here to be worth collecting, and looking for it takes a tenth of the time of loading.
+    gc.disable()
+    _load()
+    content = sys.stdin.buffer.read()
+    if content:
+        sys.stdout.write(_choose(calls_from(io.BytesIO(content))))
+
+
+def _load() -> None:
+    """Load what the choice needs, and not what scikit-learn looks for beside it."""
+    # Where pandas is installed it takes a third as long again, and nothing here is a frame.
+    sys.modules["pandas"] = None  # type: ignore[assignment]
     import sklearn.ensemble
     import sklearn.model_selection  # noqa: F401
 
-    content = sys.stdin.buffer.read()
-    if content:
-        sys.stdout.write(choose_engine(calls_from(io.BytesIO(content)), fit_laws))
+    import earthwire.grounding  # noqa: F401
+
+    del sys.modules["pandas"]
 
 
 if __name__ == "__main__":

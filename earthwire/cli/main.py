@@ -1,7 +1,6 @@
 """The ``earthwire`` command. Commands import what they need when they run, so that ``--help`` answers at once."""
 
 import sys
-from importlib.metadata import version
 from typing import Annotated
 
 import typer
@@ -46,6 +45,8 @@ app = typer.Typer(
 
 def _print_version(wanted: bool) -> None:
     if wanted:
+        from importlib.metadata import version  # Here, since it loads a parser of e-mail.
+
         print(f"earthwire {version('earthwire')}")
         raise typer.Exit
 

@@ -10,7 +10,7 @@ The compact law comes first on every split: mostly one of them cannot tell it fr
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import msgspec
 import numpy as np
@@ -21,6 +21,7 @@ from earthwire.grounding.simulated import simulate
 from earthwire.traces.calls import Calls, FloatArray, split_sessions
 
 Engine = Literal["compact", "replay"]
+ENGINES: tuple[Engine, ...] = get_args(Engine)
 
 SESSIONS_MIN = 40
 """Sessions that a choice needs: half of them fit, the other half score in 4 folds."""

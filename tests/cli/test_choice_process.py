@@ -3,6 +3,7 @@
 import io
 import sys
 from dataclasses import fields
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -37,7 +38,7 @@ def test_a_profile_is_the_same_as_without_it(make, monkeypatch: pytest.MonkeyPat
 
     with choice_process() as process:
         process.start()
-        monkeypatch.setattr(module, "choose_engine", never)
+        monkeypatch.setattr(module, "_choose", never)
         found = calibrate(calls, begin_choice=process.begin)
     assert found == expected
     assert bool(found.donor_levels) == (make is seesaw_calls)
@@ -52,7 +53,7 @@ def test_where_it_fails_the_choice_is_made_here(
 ) -> None:
     """A choice that is made in the process would be ``compact``: sessions are few."""
     monkeypatch.setattr(module, "_COMMAND", command)
-    monkeypatch.setattr(module, "choose_engine", lambda *_: "replay")
+    monkeypatch.setattr(module, "_choose", lambda *_: "replay")
     with choice_process() as process:
         process.start()
         assert process.begin(make_calls(sessions=5))() == "replay"
@@ -66,3 +67,26 @@ def test_it_ends_with_its_block_whether_it_was_asked_or_not() -> None:
     assert started.returncode is not None
     with choice_process():
         pass
+
+
+def test_it_is_started_at_once_only_for_large_files_of_parquet(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "LARGE_BYTES", 100)
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep" / "a.parquet").write_bytes(bytes(60))
+    (tmp_path / "b.jsonl").write_bytes(bytes(1_000))
+    for more, is_started in ((39, False), (40, True)):
+        (tmp_path / "c.parquet").write_bytes(bytes(more))
+        with choice_process() as process:
+            process.start_for([tmp_path / "deep", tmp_path / "b.jsonl", tmp_path / "c.parquet"])
+            assert (process._process is not None) is is_started
+            first = process._process
+            process.start()
+            assert process._process is first or not is_started
+
+
+def test_a_file_that_is_not_there_starts_nothing(tmp_path: Path) -> None:
+    with choice_process() as process:
+        process.start_for([tmp_path / "none.parquet"])
+        assert process._process is None
