@@ -232,3 +232,8 @@ def plan_digest(plan: Plan) -> str:
     digest = _new_digest()
     digest.update(_encode(plan))
     return digest.hexdigest()
+
+
+def encoded_plan(plan: Plan) -> bytes:
+    """Return the bytes that `plan_digest` is the digest of."""
+    return _encode(plan)

@@ -1,6 +1,7 @@
 """Counts over all calls of one proxy, cheap enough to be kept for every call; metrics and dashboard show them."""
 
 from collections import Counter
+from collections.abc import Iterable
 
 from earthwire.proxy.histogram import Histogram
 from earthwire.proxy.served_record import ServedRecord
@@ -60,6 +61,11 @@ class CallCounters:
         self.intended = Histogram()
         self.lateness = Histogram()
         self.early_count = 0
+
+    def add_all(self, records: Iterable[ServedRecord | TraceRecord]) -> None:
+        """Count calls that are over."""
+        for record in records:
+            self.add(record)
 
     def add(self, record: ServedRecord | TraceRecord) -> None:
         """Count a call that is over."""

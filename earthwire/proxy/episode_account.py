@@ -1,6 +1,8 @@
 """What became of the calls of one declared episode: counts, latencies, retries."""
 
 from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -9,6 +11,9 @@ from earthwire.traces.attempts import Attempt, AttemptLog, effect_of
 from earthwire.traces.episode_times import EpisodeTimes
 from earthwire.traces.outcome_kind import FaultLayer, kind_of_record, layer_of
 from earthwire.traces.record import TraceRecord
+
+if TYPE_CHECKING:
+    from earthwire.proxy.simulated_call import SimulatedCall
 
 TOOLS_MAX = 1000
 """Bound on the tools and on the kinds that one account tells apart; what is beyond counts as ``others``."""
@@ -86,6 +91,30 @@ class EpisodeAccount:
         else:
             self._add_outcome(record)
         self._add_attempt(record, start_s, end_s, arguments)
+
+    def add_simulated(self, calls: "Sequence[SimulatedCall]", records: Sequence[ServedRecord]) -> None:
+        """Add calls that were answered at once, in turn, with their records: what `add` does to each of them."""
+        tools, latency, attempts, of_virtual = self.tools, self.latency, self.attempts, self._times.of_virtual
+        usual_count, may_repeat = 0, attempts.has_open_calls
+        for call, record in zip(calls, records, strict=True):
+            if may_repeat or record.outcome != "ok":
+                self.add(record, call.ended_s - call.arrival_s, call.known.arguments)
+                may_repeat = attempts.has_open_calls
+                continue
+            usual_count += 1
+            tool, duration_ns = record.tool, record.duration_ns or 0
+            tools[tool if tool in tools or len(tools) < TOOLS_MAX else _OTHERS] += 1
+            self.request_body_bytes += record.http_request_body_size or 0
+            self.response_body_bytes += record.http_response_body_size or 0
+            # It ended when its plan says.
+            duration_s = duration_ns / _NANOSECONDS_PER_SECOND
+            latency.achieved_s += call.ended_s - call.arrival_s
+            latency.virtual_s += duration_s
+            latency.intended_s += duration_s
+            of_virtual(call.waited_s, duration_ns)
+        self.call_count += usual_count
+        self.outcomes["ok"] += usual_count
+        attempts.add_first(usual_count)
 
     def _add_outcome(self, record: ServedRecord | TraceRecord) -> None:
         self.injected_count += record.origin == "injected"

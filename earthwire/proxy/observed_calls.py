@@ -1,12 +1,13 @@
 """Makes the record of each call once, for all that want it: counters, the account of its episode, the disk."""
 
 import asyncio
+from itertools import groupby
 
 import msgspec
 
 from earthwire.proxy.call_counters import CallCounters
 from earthwire.proxy.call_record import FinishedCall
-from earthwire.proxy.episodes import Episodes
+from earthwire.proxy.episodes import EpisodeRun, Episodes
 from earthwire.proxy.headers import first_value
 from earthwire.proxy.mcp.message import arguments_key
 from earthwire.proxy.recorder import BATCH_COUNT_MAX, BATCH_PERIOD_S, Recorder
@@ -23,6 +24,10 @@ class ObservedMcpCall(msgspec.Struct, frozen=True):
 
     record: TraceRecord
     call: FinishedCall
+
+
+Taken = TraceRecord | FinishedCall | SimulatedCall | ObservedMcpCall
+"""What calls are handed over as."""
 
 
 class ObservedCalls:
@@ -46,7 +51,7 @@ class ObservedCalls:
         self._recorder = recorder
         self._episodes = episodes
         self._counters = counters
-        self._queue: list[TraceRecord | FinishedCall | SimulatedCall | ObservedMcpCall] = []
+        self._queue: list[Taken] = []
         self._handle: asyncio.TimerHandle | None = None
 
     @property
@@ -59,7 +64,7 @@ class ObservedCalls:
         if self._recorder is not None:
             await self._recorder.room()
 
-    def add(self, record: TraceRecord | FinishedCall | SimulatedCall | ObservedMcpCall) -> None:
+    def add(self, record: "Taken") -> None:
         """Take a record, or a call to make one of."""
         queue = self._queue
         queue.append(record)
@@ -72,13 +77,18 @@ class ObservedCalls:
         """Hand on what is waiting; counters and accounts are up to date then."""
         queue, self._queue = self._queue, []
         records: list[ServedRecord | TraceRecord] = []
-        count = self._counters.add
         try:
-            for taken in queue:
-                record = self._accounted(taken)
-                count(record)
-                records.append(record)
+            for run, group in groupby(queue, _simulated_run):
+                if run is None:
+                    for taken in group:
+                        records.append(self._accounted(taken))
+                    continue
+                calls = [call for call in group if isinstance(call, SimulatedCall)]
+                made = [call.record() for call in calls]
+                run.account.add_simulated(calls, made)
+                records += made
         finally:
+            self._counters.add_all(records)
             if self._recorder is not None:
                 self._recorder.add_all(records)
 
@@ -89,25 +99,18 @@ class ObservedCalls:
             self._handle = None
         self.settle()
 
-    def _accounted(
-        self, taken: TraceRecord | FinishedCall | SimulatedCall | ObservedMcpCall
-    ) -> ServedRecord | TraceRecord:
+    def _accounted(self, taken: "Taken") -> ServedRecord | TraceRecord:
         """Return the record of what was taken, once it is part of the account of its episode."""
-        made: ServedRecord | TraceRecord
-        if type(taken) is SimulatedCall:
-            made, known = taken.record(), taken.known
-            known.run.account.add(made, taken.ended_s - taken.arrival_s, known.arguments)
-        elif isinstance(taken, FinishedCall):
+        if isinstance(taken, FinishedCall):
             made = taken.record()
             self._account(taken, made)
-        elif isinstance(taken, ObservedMcpCall):
-            made = taken.record
-            self._account_record(made, taken.call)
-        else:
-            assert isinstance(taken, TraceRecord), "nothing else is taken"
-            made = taken
-            self._account_record(made)
-        return made
+            return made
+        if isinstance(taken, ObservedMcpCall):
+            self._account_record(taken.record, taken.call)
+            return taken.record
+        assert isinstance(taken, TraceRecord), "simulated calls are accounted together"
+        self._account_record(taken)
+        return taken
 
     def _settle_due(self) -> None:
         self._handle = None
@@ -129,6 +132,11 @@ class ObservedCalls:
             return
         wall_s = run.wall_s((record.duration_ns or 0) / _NANOSECONDS_PER_SECOND)
         run.account.add(record, wall_s, record.request_key if call is None else arguments_of(call))
+
+
+def _simulated_run(taken: Taken) -> EpisodeRun | None:
+    """Return the episode of a call that was answered at once; None for all others."""
+    return taken.known.run if isinstance(taken, SimulatedCall) else None
 
 
 def arguments_of(call: FinishedCall) -> str | None:

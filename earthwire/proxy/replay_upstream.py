@@ -99,16 +99,21 @@ class ReplaySource:
 
         None leaves the request to `forward`: the episode has not had the recording then.
         """
-        cursor = self._cursor(episode)
+        cursor = self._cursors.get(episode) or self._cursor(episode)
         record = self._config.index.next_record(key, cursor)
         if record is None:
             return None
-        if id(record) not in self._answers:
-            body = recorded_body(record)
-            self._answers[id(record)] = recorded_answer(self._head(record, body), body, self._plan(record))
-        answer = self._answers[id(record)]
+        answer = self._answers.get(id(record)) or self._prepared(record)
         if answer is not None:
             cursor.counts[key] += 1
+        return answer
+
+    def _prepared(self, record: TraceRecord) -> RecordedAnswer | None:
+        if id(record) in self._answers:
+            return None
+        body = recorded_body(record)
+        answer = recorded_answer(self._head(record, body), body, self._plan(record))
+        self._answers[id(record)] = answer
         return answer
 
     async def _whole(self, body: Body) -> bytes:

@@ -9,7 +9,9 @@ from collections.abc import Iterator
 import msgspec
 
 from earthwire.fault_models.call import Call, Drawn, Foreseen
-from earthwire.fault_models.plan import plan_digest
+from earthwire.fault_models.first_byte import FirstByteLaw
+from earthwire.fault_models.plan import Support, plan_digest
+from earthwire.fault_models.relayed_digest import relayed_digest
 from earthwire.fault_models.simulation import Simulation
 from earthwire.proxy.body import NO_BODY, complete_body
 from earthwire.proxy.call_context import CallContext
@@ -44,8 +46,10 @@ class KnownCall(msgspec.Struct, eq=False):
         call: what its plan is drawn for, at no particular time.
         patience_s: the client gives up what takes longer; infinity if it never does.
         laws: what draws its plans if that can be done ahead, else None.
+        first_byte: law of its first byte, where `laws` has one.
         following: plans that were drawn ahead, once there are any.
         records: of such calls, one for each answer that it had.
+        relayed: support and conditions of plans that were drawn ahead, by outcome kind.
     """
 
     line: RequestLine
@@ -63,8 +67,10 @@ class KnownCall(msgspec.Struct, eq=False):
     call: Call
     patience_s: float
     laws: Simulation | None
+    first_byte: FirstByteLaw | None
     following: Iterator[Foreseen] | None = None
     records: dict[RecordedAnswer, ServedRecord] = {}
+    relayed: dict[str, tuple[Support, str | None]] = {}
 
     def request(self, arrival_s: float) -> Request:
         """Return the request as it came at a time (monotonic)."""
@@ -103,6 +109,12 @@ class KnownCall(msgspec.Struct, eq=False):
             return self.laws.drawn_ahead(self.call, *drawn)
         return drawn
 
+    def learn(self, drawn: Foreseen) -> tuple[Support, str | None]:
+        """Return support and conditions of the calls of a relayed kind that are drawn ahead, from one of them."""
+        whole = self.whole_draw(drawn)
+        found = self.relayed[drawn[1]] = whole.plan.support, whole.conditions
+        return found
+
     def call_at(self, at_s: float) -> Call:
         """Return what its plan is drawn for, at a time of its episode."""
         return msgspec.structs.replace(self.call, at_s=at_s)
@@ -134,12 +146,21 @@ class SimulatedCall(msgspec.Struct, eq=False):
 
     def record(self) -> ServedRecord:
         """Return its trace record: that of a call before it with the same answer, but for what differs."""
-        known, answer = self.known, self.answer
-        drawn = known.whole_draw(self.drawn)
+        known, answer, drawn = self.known, self.answer, self.drawn
         like = known.records.get(answer) or self._first_record()
-        plan = answer.plan or drawn.plan
-        first_ns = int(plan.first_byte_s * NANOSECONDS_PER_SECOND)
-        last_ns = int(plan.last_byte_s * NANOSECONDS_PER_SECOND)
+        if isinstance(drawn, tuple) and answer.plan is None:
+            # Its plan is not even made.
+            index, kind, rank, last_s, first_byte_u = drawn
+            support, conditions = known.relayed.get(kind) or known.learn(drawn)
+            law = known.first_byte
+            first_s = last_s if law is None else last_s * law.share(rank, first_byte_u)
+            digest = relayed_digest(kind, first_s, last_s, support)
+        else:
+            whole = known.whole_draw(drawn)
+            index, conditions, plan = whole.call_index, whole.conditions, answer.plan or whole.plan
+            kind, first_s, last_s, support = plan.outcome, plan.first_byte_s, plan.last_byte_s, plan.support
+            digest = plan_digest(plan)
+        first_ns, last_ns = int(first_s * NANOSECONDS_PER_SECOND), int(last_s * NANOSECONDS_PER_SECOND)
         return msgspec.structs.replace(
             like,
             seq=self.seq,
@@ -147,13 +168,13 @@ class SimulatedCall(msgspec.Struct, eq=False):
             duration_ns=last_ns,
             ttfb_ns=first_ns,
             inflight_at_start=self.inflight_count,
-            call_index=drawn.call_index,
-            plan_outcome=plan.outcome,
-            plan_support=plan.support,
+            call_index=index,
+            plan_outcome=kind,
+            plan_support=support,
             plan_first_byte_ns=first_ns,
             plan_last_byte_ns=last_ns,
-            plan_digest=plan_digest(plan),
-            attributes=clock_attributes(drawn.conditions, "virtual", 1.0, self.waited_s),
+            plan_digest=digest,
+            attributes=clock_attributes(conditions, "virtual", 1.0, self.waited_s),
         )
 
     def _first_record(self) -> ServedRecord:

@@ -120,20 +120,19 @@ class SimulatedWay:
         recorder = self.recorder
         if recorder is not None and recorder.full:
             return False
-        arrival_s = time.monotonic()
         try:
-            self._answer(client, known, arrival_s)
+            self._answer(client, known)
         except Exception as error:
             # As where its request is parsed: the fiber tells whom it concerns.
-            request = known.request(arrival_s)
+            request = known.request(time.monotonic())
             client.begin(request)
             client.hand_over(request, error)
         return True
 
-    def _answer(self, client: ClientConnection, known: KnownCall, arrival_s: float) -> None:
-        progress, run, following = known.progress, known.run, known.following
-        seq = progress.call_count
-        progress.call_count = seq + 1
+    def _answer(self, client: ClientConnection, known: KnownCall) -> None:
+        arrival_s = time.monotonic()
+        run, following, seq = known.run, known.following, known.progress.call_count
+        known.progress.call_count = seq + 1
         drawn: Drawn | Foreseen
         if following is not None:
             drawn = next(following)
@@ -209,7 +208,8 @@ class SimulatedWay:
         key = request_key(request.line.method, context.target, body, content_type)
         patience_s = run.settings.patience.timeout_s
         planner = route.planner
-        laws = planner if isinstance(planner, Simulation) and planner.model(tool).stream is None else None
+        draws_ahead = isinstance(planner, Simulation) and planner.model(tool).stream is None
+        laws = planner if isinstance(planner, Simulation) and draws_ahead else None
         return KnownCall(
             request.line,
             request.headers,
@@ -226,6 +226,7 @@ class SimulatedWay:
             Call(run.settings.draws_as, tool, request.line.method, context.target),
             math.inf if patience_s is None else patience_s,
             laws,
+            None if laws is None else laws.model(tool).first_byte,
         )
 
     def _look_ahead(self, known: KnownCall, drawn: Drawn) -> None:

@@ -120,11 +120,11 @@ class AttemptLog:
         """Whether a further attempt could be a retry, so that its arguments count."""
         return bool(self._open)
 
-    def add_first(self) -> None:
-        """Count an attempt that succeeded while no call was open: it repeats none, and nothing can repeat it."""
+    def add_first(self, count: int = 1) -> None:
+        """Count attempts that succeeded while no call was open: they repeat none, and nothing can repeat them."""
         counts = self.counts
-        counts.attempts += 1
-        counts.logical_calls += 1
+        counts.attempts += count
+        counts.logical_calls += count
 
     def add(self, attempt: Attempt) -> bool:
         """Count one attempt; tell whether it is a retry."""

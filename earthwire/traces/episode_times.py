@@ -77,9 +77,7 @@ class EpisodeTimes:
         own = own_clock(attributes)
         match own.clock:
             case "virtual":
-                start_s = self._elapsed_s + own.waited_s
-                self._elapsed_s = start_s + duration_ns / _NANOSECONDS_PER_SECOND
-                return start_s, self._elapsed_s
+                return self.of_virtual(own.waited_s, duration_ns)
             case "scaled":
                 if self._first_start_ns is None:
                     self._first_start_ns = start_ns
@@ -87,6 +85,17 @@ class EpisodeTimes:
                 return start_s, start_s + duration_ns / _NANOSECONDS_PER_SECOND
             case _:
                 return start_ns / _NANOSECONDS_PER_SECOND, (start_ns + duration_ns) / _NANOSECONDS_PER_SECOND
+
+    def of_virtual(self, waited_s: float, duration_ns: int) -> tuple[float, float]:
+        """Return the same of a call that is known to be on a virtual clock.
+
+        Args:
+            waited_s: what the client let pass before it.
+            duration_ns: of its record.
+        """
+        start_s = self._elapsed_s + waited_s
+        self._elapsed_s = end_s = start_s + duration_ns / _NANOSECONDS_PER_SECOND
+        return start_s, end_s
 
 
 def on_own_clocks(records: Iterable[TraceRecord]) -> list[TraceRecord]:
