@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
@@ -11,6 +11,7 @@ from earthwire.cli.console import (
     EXIT_INSUFFICIENT_DATA,
     EXIT_OK,
     LateStatus,
+    fail,
     late_status,
     messages,
     output,
@@ -21,7 +22,9 @@ if TYPE_CHECKING:
     from earthwire.config.recipe import RecipeFile
     from earthwire.fault_models.profile import Profile
     from earthwire.fault_models.simulation import Simulation
-    from earthwire.grounding.stress import PanelReport, Tolerance, World
+    from earthwire.grounding.stress import PolicyGap, Tolerance, World
+
+    Rows = tuple[PolicyGap, ...]
 
 _EXIT_OF_WORD = {"PASS": EXIT_OK, "FAIL": EXIT_FAIL, "INCONCLUSIVE": EXIT_INSUFFICIENT_DATA}
 
@@ -36,6 +39,12 @@ def panel(
             "--recipe",
             help="Simulate as this recipe says, a file or a shipped one: its severity, randomisation, rules and "
             "regime clock; and by its profile, if it names one.",
+        ),
+    ] = None,
+    sim: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--sim", help="Traces of the simulated tools, as the proxy recorded them, instead; repeatable."
         ),
     ] = None,
     runs: Annotated[
@@ -68,23 +77,39 @@ def panel(
     The policies are those of the built-in agents: none, immediate, back-off, retry-after, verify. Each makes its calls
     along the recorded series of a tool in a session, an attempt meeting the next call that began late enough; then
     along the same sessions as simulated. Without a profile in a recipe the sessions are split: each half is simulated
-    by what the other half teaches.
+    by what the other half teaches. With --sim the other world is what the proxy served and recorded.
 
     Of each policy: how many calls fail to the last attempt, attempts per call, and their ratios with intervals at 95 %
     over sessions. PASS: surely within --times of the recorded figure. FAIL: surely beyond it. n/a: the traces cannot
     tell this policy from a simpler one. Exit code 0: PASS. 1: FAIL of any policy. 2: bad input. 3: INCONCLUSIVE, too
     little was recorded to tell.
     """
-    from earthwire.cli.loading import load_traces
-    from earthwire.grounding.stress import AskedWaits, Tolerance, World
+    from earthwire.grounding.stress import PanelReport, Tolerance, panel_word
 
-    read = _read_recipe(recipe)
-    waits = AskedWaits()
+    if sim and recipe is not None:
+        fail("--sim: a recording was made as its own recipe says; leave --recipe out")
+    read, tolerance = _read_recipe(recipe), Tolerance(times, share)
     with late_status() as status:
-        loaded = load_traces(traces, skip_bad_lines, status, waits.add)
-        recorded = World.of(loaded.calls, waits.of(loaded.calls))
-        source = ", ".join(map(str, traces))
-        report = _report(loaded, recorded, source, read, runs, Tolerance(times, share), seed, status)
+        recorded = _load(traces, skip_bad_lines, status)
+        if sim:
+            rows, world = _beside(recorded, _load(sim, skip_bad_lines, status), tolerance)
+            runs = 1
+        else:
+            rows, world = _simulated(recorded, read, runs, tolerance, seed, status)
+    word, reasons = panel_word(rows)
+    calls = recorded.world.calls
+    report = PanelReport(
+        source=recorded.source,
+        calls=len(calls),
+        sessions=calls.session_count,
+        world=world,
+        runs=runs,
+        seed=seed,
+        tolerance=tolerance,
+        policies=rows,
+        word=word,
+        reasons=reasons,
+    )
     if as_json:
         import msgspec
 
@@ -96,6 +121,23 @@ def panel(
     raise typer.Exit(_EXIT_OF_WORD[report.word])
 
 
+class _Recorded(NamedTuple):
+    """A recording: its name, all that was read of it, and its calls as a policy meets them."""
+
+    source: str
+    loaded: "LoadedTraces"
+    world: "World"
+
+
+def _load(paths: list[Path], skip_bad_lines: bool, status: LateStatus) -> _Recorded:
+    from earthwire.cli.loading import load_traces
+    from earthwire.grounding.stress import AskedWaits, World
+
+    waits = AskedWaits()
+    loaded = load_traces(paths, skip_bad_lines, status, waits.add)
+    return _Recorded(", ".join(map(str, paths)), loaded, World.of(loaded.calls, waits.of(loaded.calls)))
+
+
 def _read_recipe(name: str | None) -> "RecipeFile | None":
     from earthwire.config.recipe import read_recipe
     from earthwire.config.shipped import recipe_path
@@ -103,40 +145,44 @@ def _read_recipe(name: str | None) -> "RecipeFile | None":
     return None if name is None else read_recipe(recipe_path(name))
 
 
-def _report(
-    loaded: "LoadedTraces",
-    recorded: "World",
-    source: str,
+def _beside(recorded: _Recorded, other: _Recorded, tolerance: "Tolerance") -> tuple["Rows", str]:
+    """Return the rows of two recordings, and what the other one is."""
+    from earthwire.grounding.stress import panel_rows, too_little, unjudged_rows, with_common_tools
+
+    real, simulated = with_common_tools(recorded.world, other.world)
+    if not len(real.calls):
+        fail("the recordings have no tool in common; name tools alike (import --template)")
+    left_out = len(recorded.world.calls) - len(real.calls)
+    if left_out:
+        text = f"{left_out:,} recorded calls are left out: their tools are not in {other.source}"
+        messages().print(text, markup=False, soft_wrap=True)
+    calls = simulated.calls
+    world = f"{other.source} ({len(calls):,} calls, {calls.session_count:,} sessions)"
+    missing = too_little(real.calls) or too_little(calls)
+    if missing is not None:
+        return unjudged_rows(real, missing), world
+    return panel_rows(real, [simulated], 1, tolerance, has_same_sessions=False), world
+
+
+def _simulated(
+    recorded: _Recorded,
     recipe: "RecipeFile | None",
     runs: int,
     tolerance: "Tolerance",
     seed: int,
     status: LateStatus,
-) -> "PanelReport":
+) -> tuple["Rows", str]:
+    """Return the rows of a recording and its simulation, and how that is made."""
     from earthwire.config.recipe_simulation import recipe_simulation
-    from earthwire.grounding.stress import PanelReport, panel_rows, panel_word, too_little, unjudged_rows
+    from earthwire.grounding.stress import panel_rows, too_little, unjudged_rows
 
-    calls = loaded.calls
     simulation = None if recipe is None else recipe_simulation(recipe)
-    missing = too_little(calls)
+    world = f"the same sessions {_how(recipe, simulation)}; {runs} times, seed {seed}"
+    missing = too_little(recorded.world.calls)
     if missing is not None:
-        rows = unjudged_rows(recorded, missing)
-    else:
-        worlds = _worlds(loaded, recipe, simulation, seed, runs, status)
-        rows = panel_rows(recorded, worlds, runs, tolerance)
-    word, reasons = panel_word(rows)
-    return PanelReport(
-        source=source,
-        calls=len(calls),
-        sessions=calls.session_count,
-        world=_world_text(recipe, simulation),
-        runs=runs,
-        seed=seed,
-        tolerance=tolerance,
-        policies=rows,
-        word=word,
-        reasons=reasons,
-    )
+        return unjudged_rows(recorded.world, missing), world
+    worlds = _worlds(recorded.loaded, recipe, simulation, seed, runs, status)
+    return panel_rows(recorded.world, worlds, runs, tolerance), world
 
 
 def _worlds(
@@ -178,8 +224,8 @@ def _warn_of_overlap(loaded: "LoadedTraces", simulation: "Simulation") -> None:
         console.print(text, markup=False, soft_wrap=True)
 
 
-def _world_text(recipe: "RecipeFile | None", simulation: "Simulation | None") -> str:
-    """Return what the simulated world is, in words."""
+def _how(recipe: "RecipeFile | None", simulation: "Simulation | None") -> str:
+    """Return how the simulated world is made, in words."""
     by = "by what the other half of the sessions teaches"
     if recipe is None:
         return by

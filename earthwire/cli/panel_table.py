@@ -14,7 +14,7 @@ def print_panel(report: PanelReport, console: Console) -> None:
     """Print a report."""
     lines = [
         f"recorded: {report.source} ({report.calls:,} calls, {report.sessions:,} sessions)",
-        f"simulated: the same sessions {report.world}; {report.runs} times, seed {report.seed}",
+        f"simulated: {report.world}",
     ]
     for line in lines:
         console.print(line, markup=False, soft_wrap=True)

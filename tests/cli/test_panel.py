@@ -161,3 +161,30 @@ def test_a_run_of_an_agent_still_asks_for_its_agent_and_its_recipe() -> None:
     outcome = CliRunner().invoke(app, ["stress", "--agent=x"])
     assert outcome.exit_code == 2
     assert "--recipe is needed" in outcome.stderr
+
+
+def test_a_recording_of_the_simulation_is_compared_as_well(traces: Path, tmp_path: Path) -> None:
+    """Another recording of the same tools stands for a good simulation, and independent faults for a bad one."""
+    same = write(tmp_path / "same.jsonl", records(2))
+    outcome = panel(traces, "--sim", same, "--times=2", "--json")
+    report = json.loads(outcome.stdout)
+    assert outcome.exit_code == 0, outcome.output
+    assert words(report)["immediate"] == "PASS"
+    assert report["world"].endswith(f"same.jsonl ({SESSIONS * CALLS:,} calls, {SESSIONS} sessions)")
+    other = write(tmp_path / "independent.jsonl", torn_apart(records(2)))
+    outcome = panel(traces, "--sim", other)
+    assert outcome.exit_code == 1, outcome.output
+    assert "immediate: retries are exhausted" in outcome.stdout
+
+
+def test_recordings_without_a_tool_in_common_are_no_two_worlds(traces: Path, tmp_path: Path) -> None:
+    renamed = [
+        TraceRecord(tool="other", session_id=record.session_id, seq=record.seq, outcome=record.outcome)
+        for record in records(2)
+    ]
+    outcome = panel(traces, "--sim", write(tmp_path / "other.jsonl", renamed))
+    assert outcome.exit_code == 2
+    assert "no tool in common" in outcome.stderr
+    outcome = panel(traces, "--sim", traces, "--recipe", "any")
+    assert outcome.exit_code == 2
+    assert "leave --recipe out" in outcome.stderr

@@ -5,6 +5,7 @@ from earthwire.grounding.stress.arms import ALL_ARM, CLEAN_ARM, Arm, all_arm, ar
 from earthwire.grounding.stress.behaviour import (
     PolicyCounts,
     Rates,
+    apart,
     exhaustion_ratio,
     independent_faults,
     interval_or_none,
@@ -39,6 +40,7 @@ from earthwire.grounding.stress.panel import (
     simulated_worlds,
     too_little,
     unjudged_rows,
+    with_common_tools,
 )
 from earthwire.grounding.stress.policy_gap import (
     GapWord,
@@ -123,6 +125,7 @@ __all__ = [
     "World",
     "after_trial",
     "all_arm",
+    "apart",
     "arm_finding",
     "arm_name",
     "arms_of",
@@ -162,4 +165,5 @@ __all__ = [
     "unjudged_rows",
     "untested_channels",
     "with_all_tasks",
+    "with_common_tools",
 ]

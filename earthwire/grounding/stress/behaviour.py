@@ -106,6 +106,17 @@ def scaled(counts: PolicyCounts, factor: float) -> PolicyCounts:
     return PolicyCounts(*(factor * getattr(counts, name) for name in PolicyCounts.__struct_fields__))
 
 
+def apart(first: PolicyCounts, second: PolicyCounts) -> tuple[PolicyCounts, PolicyCounts]:
+    """Return counts of two worlds that have no session in common, under sessions of both."""
+    lengths = len(first.calls), len(second.calls)
+    padded = (
+        PolicyCounts(*(np.pad(getattr(counts, name), width) for name in PolicyCounts.__struct_fields__))
+        for counts, width in zip((first, second), ((0, lengths[1]), (lengths[0], 0)), strict=True)
+    )
+    one, other = padded
+    return one, other
+
+
 def exhaustion_ratio(first: PolicyCounts, second: PolicyCounts) -> Interval:
     """Return how many times as often the policy is exhausted in the first world, over the sessions of both.
 
@@ -118,7 +129,7 @@ def exhaustion_ratio(first: PolicyCounts, second: PolicyCounts) -> Interval:
         value: FloatArray = totals[:, 0] / totals[:, 1] / (totals[:, 2] / totals[:, 3])
         return value
 
-    return jackknife_interval(sums[sums[:, 1] > 0], ratio, CONFIDENCE, "log")
+    return jackknife_interval(sums[sums.any(axis=1)], ratio, CONFIDENCE, "log")
 
 
 def split_sessions(calls: Calls, seed: int) -> tuple[Calls, Calls]:

@@ -1,9 +1,10 @@
 """The panel: all built-in retry policies along recorded calls, and along a simulation of the same sessions."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from typing import Literal
 
 import msgspec
+import numpy as np
 
 from earthwire.fault_models.profile import Profile
 from earthwire.fault_models.retry_policy import POLICIES, RetryPolicy
@@ -11,7 +12,7 @@ from earthwire.fault_models.simulation import Simulation
 from earthwire.grounding.calibrate import calibrate
 from earthwire.grounding.clusters import CLUSTERS_MIN
 from earthwire.grounding.payloads import PayloadBank
-from earthwire.grounding.stress.behaviour import PolicyCounts, replayed, split_sessions, summed
+from earthwire.grounding.stress.behaviour import PolicyCounts, apart, replayed, split_sessions, summed
 from earthwire.grounding.stress.policy_gap import PolicyGap, Tolerance, in_world, policy_gap
 from earthwire.grounding.stress.worlds import World, simulated_world
 from earthwire.traces.calls import Calls
@@ -95,8 +96,9 @@ def panel_rows(
     runs: int,
     tolerance: Tolerance,
     policies: Sequence[RetryPolicy] = tuple(POLICIES.values()),
+    has_same_sessions: bool = True,
 ) -> tuple[PolicyGap, ...]:
-    """Return what each policy makes of recorded calls, and of simulations of the same sessions.
+    """Return what each policy makes of recorded calls, and of simulations.
 
     Args:
         recorded: as they were recorded.
@@ -104,6 +106,7 @@ def panel_rows(
         runs: simulations of each session.
         tolerance: how large the gap may be.
         policies: which.
+        has_same_sessions: the sessions of both are the same ones.
     """
     in_simulation: list[list[PolicyCounts]] = [[] for _ in policies]
     tells_waits, unsure = _tells_waits(recorded), int(recorded.unsure.sum())
@@ -114,8 +117,10 @@ def panel_rows(
             counts.append(replayed(policy, world))
     rows = []
     for policy, counts in zip(policies, in_simulation, strict=True):
-        met = replayed(policy, recorded)
-        row = policy_gap(policy.name, met, summed(counts), runs, tolerance)
+        met, simulated_counts = replayed(policy, recorded), summed(counts)
+        if not has_same_sessions:
+            met, simulated_counts = apart(met, simulated_counts)
+        row = policy_gap(policy.name, met, simulated_counts, runs, tolerance)
         reason = _why_not(policy, recorded.has_times, tells_waits, unsure)
         if reason is not None:
             row = PolicyGap(
@@ -123,6 +128,23 @@ def panel_rows(
             )
         rows.append(row)
     return tuple(rows)
+
+
+def with_common_tools(recorded: World, simulated: World) -> tuple[World, World]:
+    """Return the calls of two worlds to those tools that both have; of no calls where they have none in common."""
+    names = [
+        {world.calls.tool_names[code] for code in set(world.calls.tool.tolist())}
+        for world in (recorded, simulated)
+    ]
+    common = names[0] & names[1]
+    one, other = (_of_tools(world, common) for world in (recorded, simulated))
+    return one, other
+
+
+def _of_tools(world: World, names: Container[str]) -> World:
+    has_name = np.array([name in names for name in world.calls.tool_names], dtype=bool)
+    rows = has_name[world.calls.tool]
+    return World(world.calls.select(rows), world.failed[rows], world.asked_wait_s[rows])
 
 
 def unjudged_rows(recorded: World, reason: str) -> tuple[PolicyGap, ...]:
@@ -161,8 +183,7 @@ def panel_word(rows: Sequence[PolicyGap]) -> tuple[PanelWord, tuple[str, ...]]:
 
 
 def _tells_waits(world: World) -> bool:
-    told = world.asked_wait_s[world.failed]
-    return bool((told == told).any())
+    return bool(np.isfinite(world.asked_wait_s[world.failed]).any())
 
 
 def _why_not(policy: RetryPolicy, has_times: bool, tells_waits: bool, unsure: int) -> str | None:

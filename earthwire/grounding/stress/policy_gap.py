@@ -1,7 +1,7 @@
 """The behaviour gap of one retry policy: what it makes of a simulation, against what it makes of recorded calls.
 
 Two things are compared: how many logical calls fail to the last attempt, and how many attempts a logical call takes.
-Each is a ratio with its interval over sessions, which are the same in both worlds. The gap is small for sure (PASS) if
+Each is a ratio with its interval over sessions, those of both worlds. The gap is small for sure (PASS) if
 both intervals lie within the tolerance, large for sure (FAIL) if one lies beyond it, and else nobody can tell.
 """
 
@@ -155,7 +155,7 @@ def _attempts_ratio(simulated: PolicyCounts, recorded: PolicyCounts) -> Interval
         value: FloatArray = totals[:, 0] / totals[:, 1] / (totals[:, 2] / totals[:, 3])
         return value
 
-    return jackknife_interval(sums[(sums[:, 1] > 0) & (sums[:, 3] > 0)], ratio, CONFIDENCE, "log")
+    return jackknife_interval(sums[sums.any(axis=1)], ratio, CONFIDENCE, "log")
 
 
 def _stated(estimate: Callable[[], Interval]) -> Interval | None:
