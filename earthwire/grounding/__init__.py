@@ -1,5 +1,6 @@
 """Making the simulated transition match the recorded one: fit it, measure the gap, say whether it is closed."""
 
+from earthwire.grounding.auc_excess import AUC_EXCESS_MAX
 from earthwire.grounding.calibrate import calibrate, fit_laws
 from earthwire.grounding.correct import DAMPING, ROUNDS_MAX, Correction, correct
 from earthwire.grounding.curves import (
@@ -20,7 +21,6 @@ from earthwire.grounding.engine import (
     with_engine,
 )
 from earthwire.grounding.fidelity import (
-    AUC_EXCESS_MAX,
     CONFIDENCE,
     ENERGY_CALLS,
     FLOOR_RANGE,

@@ -8,10 +8,10 @@ from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 import numpy as np
-from scipy import special
 
 from earthwire.fault_models.drift import Drift
 from earthwire.grounding import distances, yardstick
+from earthwire.grounding.auc_excess import AucExcess
 from earthwire.grounding.calibrate import calibrate
 from earthwire.grounding.curves import Curves, draw_curves
 from earthwire.grounding.engine import thinned
@@ -49,7 +49,6 @@ CONFIDENCE = 0.99
 """Level of the intervals of fault rates: one false alarm in a hundred reports."""
 FLOOR_RANGE = (0.45, 0.65)
 """Where the floor must lie: outside, the halves differ so much in what was asked that no score means anything."""
-AUC_EXCESS_MAX = 0.05
 RATIO_MAX = 1.25
 
 
@@ -236,19 +235,16 @@ def _report(
 ) -> FidelityReport:
     models = {name: _score(name, rounds) for name in rounds[0].auc}
     floors = [r.floor for r in rounds]
-    excess, excess_high = _mean_and_bound([r.auc["earthwire"] - max(0.5, r.floor) for r in rounds])
-    calls_excess, calls_excess_high = _mean_and_bound([r.calls_auc - max(0.5, r.calls_floor) for r in rounds])
+    excess = AucExcess.of("AUC", [r.auc["earthwire"] for r in rounds], floors)
+    of_calls = AucExcess.of(
+        "AUC of single calls", [r.calls_auc for r in rounds], [r.calls_floor for r in rounds]
+    )
     outcomes = _compare_outcomes(rounds[0])
     ratios = _mean_ratios(rounds)
     floor = float(np.mean(floors))
     shortage = [*shortage, *_floor_problem(floor)]
-    unresolved = _unresolved("AUC", excess, excess_high)
-    unresolved += _unresolved("AUC of single calls", calls_excess, calls_excess_high)
-    failures = [
-        f"{name} is {value:.3f} above the floor, more than {AUC_EXCESS_MAX}"
-        for name, value in (("AUC", excess), ("AUC of single calls", calls_excess))
-        if value > AUC_EXCESS_MAX
-    ]
+    unresolved = excess.unresolved() + of_calls.unresolved()
+    failures = excess.failures() + of_calls.failures()
     failures += _failures(models["earthwire"].fidelity_ratio_500, outcomes, ratios["p99"])
     return FidelityReport(
         source=source,
@@ -260,15 +256,15 @@ def _report(
         auc_real=floor,
         auc_real_repeats=floors,
         models=models,
-        auc_excess=excess,
-        auc_excess_high=excess_high,
+        auc_excess=excess.mean,
+        auc_excess_high=excess.high,
         auc_calls=float(np.mean([r.calls_auc for r in rounds])),
         auc_calls_real=float(np.mean([r.calls_floor for r in rounds])),
         quantile_ratios=ratios,
         outcomes=outcomes,
         engine=rounds[0].engine,
         giveaways=rounds[0].giveaways,
-        next_step=_next_step(rounds[0].giveaways, excess),
+        next_step=_next_step(rounds[0].giveaways, excess.mean),
         tools=compare_tools(rounds[0].held_out, rounds[0].simulated, CONFIDENCE),
         curves=draw_curves(rounds[0].held_out, rounds[0].simulated, CONFIDENCE, rounds[0].training),
         drift=measure_drift(calls),
@@ -339,25 +335,6 @@ def _next_step(giveaways: dict[str, float], excess: float) -> str:
         return "nothing that a classifier can see is left to improve"
     feature = next(iter(giveaways))
     return f"the simulation is given away by the {feature}: {_ADVICE[feature]}"
-
-
-def _mean_and_bound(values: list[float]) -> tuple[float, float | None]:
-    """Return the mean and the upper end of its one-sided 95 % t interval, None for a single value."""
-    mean = float(np.mean(values))
-    if len(values) < 2:
-        return mean, None
-    half = special.stdtrit(len(values) - 1, 0.95) * np.std(values, ddof=1) / np.sqrt(len(values))
-    return mean, float(mean + half)
-
-
-def _unresolved(name: str, excess: float, excess_high: float | None) -> list[str]:
-    """Say so where the excess looks small enough, but the splits scatter too much to be sure."""
-    if excess > AUC_EXCESS_MAX or excess_high is None or excess_high <= AUC_EXCESS_MAX:
-        return []
-    return [
-        f"{name} is {excess:.3f} above the floor but may be {excess_high:.3f}, more than {AUC_EXCESS_MAX}: more "
-        "sessions or more --repeats would tell"
-    ]
 
 
 def _mean_ratios(rounds: list[_Round]) -> dict[str, float | None]:

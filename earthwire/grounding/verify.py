@@ -11,9 +11,9 @@ import msgspec
 import numpy as np
 
 from earthwire.grounding import distances, yardstick
+from earthwire.grounding.auc_excess import AUC_EXCESS_MAX
 from earthwire.grounding.curves import Curves, draw_curves
 from earthwire.grounding.fidelity import (
-    AUC_EXCESS_MAX,
     CONFIDENCE,
     ENERGY_CALLS,
     SIDE_CALLS_MIN,

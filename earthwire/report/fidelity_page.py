@@ -2,7 +2,8 @@
 
 import htpy
 
-from earthwire.grounding.fidelity import AUC_EXCESS_MAX, FidelityReport
+from earthwire.grounding.auc_excess import AUC_EXCESS_MAX
+from earthwire.grounding.fidelity import FidelityReport
 from earthwire.pages.document import page, section
 from earthwire.report.comparison import fault_section, latency_section, session_section, tool_section
 from earthwire.report.drift_section import drift_section
