@@ -12,6 +12,7 @@ from scipy import special
 
 from earthwire.fault_models.group_means import GroupMeans
 from earthwire.fault_models.grouping import ancestors
+from earthwire.grounding.cells import starts_of
 from earthwire.grounding.moments import Moments
 from earthwire.grounding.tally import Tally, bin_log_s
 from earthwire.traces.calls import FloatArray
@@ -121,8 +122,8 @@ def _shape(counts: Tally, cells: Moments, own_variance: FloatArray) -> FloatArra
     usable = np.isfinite(own_variance) & (cells.effective_count >= _EFFECTIVE_MIN_FOR_SHAPE)
     if not usable.any():
         return np.asarray(special.ndtri(levels))
-    _, cell = np.unique(counts.latency.keys[:, :2], axis=0, return_inverse=True)
-    cell = cell.reshape(-1)
+    starts = starts_of(*counts.latency.keys.T[:2])
+    cell = np.repeat(np.arange(len(starts)), np.diff(np.append(starts, len(counts.latency.keys))))
     rows = usable[cell]
     cell = cell[rows]
     value = (bin_log_s(counts.latency.keys[rows, 2]) - cells.mean[cell]) / np.sqrt(own_variance[cell])

@@ -9,6 +9,7 @@ import numpy as np
 from earthwire.fault_models.grouping import ancestors
 from earthwire.fault_models.latency import LEVELS, LatencyTable
 from earthwire.fault_models.plan import Support
+from earthwire.grounding.cells import starts_of
 from earthwire.grounding.censoring import complete, with_censored
 from earthwire.grounding.moments import Moments, moments
 from earthwire.grounding.pooling import Prior, pool
@@ -35,7 +36,7 @@ class Tables:
         self.moments: Moments = with_censored(moments(counts), self._completed)
         self.prior: Prior = pool(counts, self.moments)
         self._cell = {(int(tool), int(kind)): i for i, (tool, kind) in enumerate(self.moments.keys)}
-        _, self._start = np.unique(counts.latency.keys[:, :2], axis=0, return_index=True)
+        self._start = starts_of(*counts.latency.keys.T[:2])
         self._log_s: dict[tuple[str, str], FloatArray] = {}
         self._tool_code = {name: i for i, name in enumerate(counts.tool_names)}
         self._kind_code = {name: i for i, name in enumerate(counts.kind_names)}

@@ -314,7 +314,8 @@ def answering_tools(columns: CallColumns, latency: FloatArray) -> set[str]:
     ended = columns.kind.codes == columns.kind.names.index("ok")
     ended &= latency > 0
     ended &= ~columns.censored
-    answers = np.bincount(columns.tool.codes, weights=ended, minlength=len(columns.tool.names)) > 0
+    answers = np.zeros(len(columns.tool.names) + 1, dtype=bool)
+    answers[columns.tool.codes[ended]] = True
     return {name for name, answered in zip(columns.tool.names, answers.tolist(), strict=False) if answered}
 
 
