@@ -66,10 +66,10 @@ class CallFacts(msgspec.Struct, frozen=True):
         latency_s: as the agent is to count it; on a virtual clock more than what passed.
         body_bytes: of request and response together.
         input_tokens, output_tokens: of a model call, with those of its decoy rounds; so are bytes.
-        decoy_rounds: times that the model was asked again since it had called decoys; each is a call to pay for.
         succeeded: the caller got what it asked for.
         retry_after_s: the answer asks to wait so long, or None.
         repeats_effect: it repeats a call that changes something and that worked, or may have.
+        decoy_rounds: times that the model was asked again since it had called decoys; each is a call to pay for.
     """
 
     tool: str
@@ -79,10 +79,10 @@ class CallFacts(msgspec.Struct, frozen=True):
     body_bytes: int = 0
     input_tokens: int = 0
     output_tokens: int = 0
-    decoy_rounds: int = 0
     succeeded: bool = True
     retry_after_s: float | None = None
     repeats_effect: bool = False
+    decoy_rounds: int = 0
 
 
 def usage_charges(price: Price, call: CallFacts) -> dict[ChargeName, float]:
