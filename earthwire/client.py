@@ -58,6 +58,7 @@ class EpisodeReport:
         waited_s: virtual time that was let pass between calls.
         logical_calls, retries, recovered, gave_up: what attempts were made for, and what became of it.
         duplicate_effects, possible_duplicate_effects: work that was, or may have been, done twice.
+        changes: what channels did, by name, such as ``decoys_called``: how often.
         costs: what it has spent, by charge, and what that makes of its reward; None where nothing is counted.
         whole: the answer of the proxy, with all that has no attribute here.
     """
@@ -78,6 +79,7 @@ class EpisodeReport:
     gave_up: int
     duplicate_effects: int
     possible_duplicate_effects: int
+    changes: Mapping[str, int]
     costs: Mapping[str, Any] | None
     whole: Mapping[str, object]
 
@@ -291,6 +293,7 @@ def _report(answer: Mapping[str, Any]) -> EpisodeReport:
         gave_up=attempts["gave_up"],
         duplicate_effects=attempts["duplicate_effects"],
         possible_duplicate_effects=attempts["possible_duplicate_effects"],
+        changes=answer.get("changes", {}),
         costs=answer.get("costs"),
         whole=answer,
     )

@@ -36,6 +36,21 @@ NAMES_MAX = 10_000
 """Bound on the decoys, and on the tools that change nothing, that one server is remembered for."""
 
 
+def changes_in(attributes: str | None) -> dict[str, int]:
+    """Return what the attributes of a record say that channels did, by name: how often.
+
+    >>> changes_in('{"earthwire.channels": {"typos": 2}}')
+    {'typos': 2}
+    """
+    if attributes is None or CHANNELS_ATTRIBUTE not in attributes:
+        return {}
+    try:
+        values = msgspec.json.decode(attributes, type=dict[str, object])
+        return msgspec.convert(values.get(CHANNELS_ATTRIBUTE, {}), dict[str, int])
+    except msgspec.DecodeError:
+        return {}
+
+
 class Passing(msgspec.Struct, frozen=True):
     """A document on its way.
 

@@ -6,7 +6,7 @@ from fnmatch import fnmatchcase
 
 import msgspec
 
-from earthwire.fault_models.channels import CHANNELS_ATTRIBUTE
+from earthwire.fault_models.channels import changes_in
 from earthwire.fault_models.reward.facts import was_refused_for_budget
 from earthwire.traces.record import TraceRecord
 
@@ -87,7 +87,7 @@ def check_run(records: Iterable[TraceRecord], expected: Expectations) -> RunChec
             key = (str(record.plan_outcome), record.tool)
             if key in injected or len(injected) < _KINDS_MAX:
                 injected[key] += 1
-        changes.update(_changes_of(record))
+        changes.update(changes_in(record.attributes))
     by_kind: Counter[str] = Counter()
     for (kind, _), count in injected.items():
         by_kind[kind] += count
@@ -102,16 +102,6 @@ def _count(injected: Counter[tuple[str, str]], fault: ExpectedFault) -> int:
         for (kind, tool), count in injected.items()
         if fnmatchcase(kind, fault.kind) and fnmatchcase(tool, fault.tool)
     )
-
-
-def _changes_of(record: TraceRecord) -> dict[str, int]:
-    if record.attributes is None:
-        return {}
-    try:
-        values = msgspec.json.decode(record.attributes, type=dict[str, object])
-        return msgspec.convert(values.get(CHANNELS_ATTRIBUTE, {}), dict[str, int])
-    except msgspec.DecodeError:
-        return {}
 
 
 def _missing(

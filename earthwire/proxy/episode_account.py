@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from earthwire.fault_models.channels import changes_in
 from earthwire.proxy.served_record import ServedRecord
 from earthwire.traces.attempts import Attempt, AttemptLog, effect_of
 from earthwire.traces.episode_times import EpisodeTimes
@@ -47,6 +48,7 @@ class EpisodeAccount:
         faults_by_layer: calls that ended as a fault, by its layer.
         injected_count: faults that a plan made.
         tools: calls by tool.
+        changes: what channels did, by name: how often.
         latency: sums.
         attempts: retries and what they led to.
     """
@@ -59,6 +61,7 @@ class EpisodeAccount:
         self.outcomes: Counter[str] = Counter()
         self.faults_by_layer: Counter[FaultLayer] = Counter()
         self.tools: Counter[str] = Counter()
+        self.changes: Counter[str] = Counter()
         self.latency = LatencySums()
         self.attempts = AttemptLog()
         self._times = EpisodeTimes()
@@ -76,6 +79,8 @@ class EpisodeAccount:
         self.response_body_bytes += record.http_response_body_size or 0
         tool, tools = record.tool, self.tools
         tools[tool if tool in tools or len(tools) < TOOLS_MAX else _OTHERS] += 1
+        if record.attributes is not None:
+            self.changes.update(changes_in(record.attributes))
         latency, duration_ns, planned_ns = self.latency, record.duration_ns, record.plan_last_byte_ns
         latency.achieved_s += wall_s
         latency.virtual_s += wall_s if duration_ns is None else duration_ns / _NANOSECONDS_PER_SECOND

@@ -146,6 +146,27 @@ def test_decoys_are_on_the_list_of_one_episode_alone() -> None:
     assert other == ["get_weather"]
 
 
+def test_an_episodes_account_tells_what_its_channels_did() -> None:
+    def scenario(client: EarthwireClient) -> tuple[dict, dict]:
+        decoys = {"action": {"decoys": {"count": 2}}}
+        recipe = {"channels": {**NOISY["channels"], **decoys}}
+        with client.episode(recipe=recipe) as one, client.episode() as other:
+            titles(one.base_url)
+            titles(other.base_url)
+            decoy = next(name for name in listed(one.base_url) if name != "get_weather")
+            call = {"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": {"name": decoy}}
+            headers = {"Content-Type": "application/json", "Accept": "application/json, text/event-stream"}
+            body = json.dumps(call).encode()
+            request = urllib.request.Request(f"{one.base_url}/m/files/mcp", body, headers)
+            urllib.request.urlopen(request, timeout=TIMEOUT_S).close()
+            return dict(one.report().changes), dict(other.report().changes)
+
+    changed, untouched = with_episodes(scenario)
+    assert untouched == {}
+    assert changed.pop("typos") == 3
+    assert changed == {"decoys_listed": 2, "decoys_called": 1}
+
+
 def test_a_quota_is_the_episodes_own_and_starts_anew_with_it() -> None:
     shielded = {"id": "run", "recipe": {"channels": {"shield": {"calls_max": 2}}}}
 

@@ -194,6 +194,9 @@ class EpisodeReport(_Given):
     faults: Faults
     latency: Latency
     attempts: Attempts
+    changes: Annotated[
+        dict[str, Count], Field(description="What channels did, by name, such as `decoys_called`: how often.")
+    ] = {}
     costs: Costs | None = None
     request_body_bytes: Count
     response_body_bytes: Count

@@ -59,6 +59,7 @@ def report(run: EpisodeRun) -> EpisodeReport:
             waited_s=run.waited_s,
         ),
         attempts=_attempts(account),
+        changes=dict(account.changes),
         costs=None if run.ledger is None else _costs(run.ledger),
         request_body_bytes=account.request_body_bytes,
         response_body_bytes=account.response_body_bytes,
