@@ -19,6 +19,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+import simulated_calls
 from closed_load import load
 from contenders import install_missing, start_earthwire, start_haproxy, start_nginx, start_upstream
 from cpu_per_request import measure
@@ -28,7 +29,6 @@ from held_requests import measure as measure_held
 from latency import poisson_s, sequential_s
 from peers import start_envoy, start_mitmproxy, start_mountebank, start_wiremock
 from process import Contender, stop
-from virtual_clock import virtual_calls_hz
 
 CONNECTION_COUNTS = (1, 32, 256)
 DELAY_S = 0.005
@@ -143,10 +143,16 @@ class Bench:
                     self._add("held_lost", contender.name, count - held["answered"])
 
     def measure_virtual(self) -> None:
-        """Simulated calls a second where nothing waits."""
-        for _ in range(self.round_count):
-            calls_hz = virtual_calls_hz(self.upstream.port, self.duration_s)
-            self._add("virtual_calls_per_s", OWN, calls_hz)
+        """Calls a second of CPU where nothing waits and recordings answer; see `simulated_calls.py`."""
+        with contextlib.ExitStack() as running:
+            contenders = simulated_calls.start_all(self.folder, running)
+            names = {"bare stub": contenders["bare stub"], OWN: contenders["earthwire"]}
+            for number in range(self.round_count + 1):
+                for name, contender in names.items():
+                    seconds = max(1, round(self.duration_s))
+                    cpu_s = simulated_calls.cpu_s_per_call(contender, seconds, self.folder)
+                    if number:
+                        self._add("virtual_calls_per_s", name, 1.0 / cpu_s)
 
     def _forwarding(self) -> list[Starter]:
         record = str(self.folder / "record.jsonl")

@@ -1,9 +1,11 @@
 """Simulated calls a second on the virtual clock: over HTTP, for one worker process, and in process.
 
-Over HTTP, `wrk` asks an episode with a virtual clock, whose calls are answered from recordings under plans that are
-drawn from a calibrated profile; beside it a bare stub on the same loop, which only sends fixed bytes back. What counts
-is the CPU time of the process for a call: a worker with a core to itself answers 1 / CPU calls a second. In process, a
-callable that returns at once is wrapped by `SimulatedEpisode`; beside it the callable alone.
+Over HTTP, `wrk` asks an episode with a virtual clock, on 32 connections that are kept open, each call a request and an
+answer of its own. Its calls are simulated whole: no tool is asked, the answers come from a recording or are errors of
+our own, under plans that are drawn from a calibrated profile. Every call is in the counters and the episode's account,
+and its trace record on the disk. Beside it a bare stub on the same loop, which only sends fixed bytes back. What counts
+is the CPU time of the process for a call, user and system: a worker with a core to itself answers 1 / CPU calls a
+second. In process, a callable that returns at once is wrapped by `SimulatedEpisode`; beside it the callable alone.
 
     python benchmarks/simulated_calls.py
 """
@@ -77,13 +79,25 @@ def measured(contenders: dict[str, Contender], folder: Path, seconds: int) -> It
     """Yield CPU seconds a call of everything that is compared, once each."""
     for name, contender in contenders.items():
         for depth in (1, PIPELINED_COUNT):
-            before_s = cpu_s(contender.process.pid)
-            calls = load(contender.port, seconds, depth, folder)
             label = f"{name}, {'one request at a time' if depth == 1 else f'{depth} pipelined'}"
-            yield label, (cpu_s(contender.process.pid) - before_s) / calls
+            yield label, cpu_s_per_call(contender, seconds, folder, depth)
     episode = SimulatedEpisode(Simulation(read_profile(shipped_profile_path("demo")), 1), 7)
     yield "in process, the callable alone", cpu_of(nothing)
     yield "in process, simulated", cpu_of(episode.tool(nothing, TOOL))
+
+
+def cpu_s_per_call(contender: Contender, seconds: int, folder: Path, depth: int = 1) -> float:
+    """Return the CPU seconds of a process for one call of the episode.
+
+    Args:
+        contender: the process.
+        seconds: how long to ask.
+        folder: for the script of the load.
+        depth: requests that are sent at once on each connection.
+    """
+    before_s = cpu_s(contender.process.pid)
+    calls = load(contender.port, seconds, depth, folder)
+    return (cpu_s(contender.process.pid) - before_s) / calls
 
 
 def nothing() -> None:
@@ -121,6 +135,7 @@ def load(port: int, seconds: int, depth: int, folder: Path) -> int:
 
 
 def start_all(folder: Path, running: contextlib.ExitStack) -> dict[str, Contender]:
+    """Start a bare stub, and a proxy whose calls are simulated and recorded."""
     stub_port, port, admin_port = free_port(), free_port(), free_port()
     stub = launch("stub", stub_port, [sys.executable, __file__, "--stub", str(stub_port)])
     running.callback(stop, stub.process)

@@ -11,7 +11,6 @@ from pathlib import Path
 
 from contenders import BODY
 
-ADMIN_TOKEN = "benchmark-token-of-32-characters"
 NO_LATENCY_S = 1e-9
 
 
@@ -24,7 +23,6 @@ def main() -> None:
     earthwire.add_argument("--with-profile", action="store_true")
     earthwire.add_argument("--latency", type=float, default=NO_LATENCY_S)
     earthwire.add_argument("--record", type=Path)
-    earthwire.add_argument("--admin-port", type=int)
     subjects.add_parser("stub").add_argument("port", type=int)
     arguments = parser.parse_args()
     if arguments.subject == "stub":
@@ -35,12 +33,10 @@ def main() -> None:
 
 def serve_earthwire(arguments: argparse.Namespace) -> None:
     from earthwire.proxy import PassThrough, Planner, ServeConfig, run
-    from earthwire.proxy.admin_config import AdminConfig
 
     planner: Planner = CalibratedPlanner(arguments.latency) if arguments.with_profile else PassThrough()
-    admin = None if arguments.admin_port is None else AdminConfig(ADMIN_TOKEN, port=arguments.admin_port)
     upstreams = {"tool": arguments.upstream}
-    config = ServeConfig(upstreams=upstreams, port=arguments.port, record_path=arguments.record, admin=admin)
+    config = ServeConfig(upstreams=upstreams, port=arguments.port, record_path=arguments.record)
     run(config, planner)
 
 

@@ -1,7 +1,6 @@
 """Counts over all calls of one proxy, cheap enough to be kept for every call; metrics and dashboard show them."""
 
 from collections import Counter
-from collections.abc import Iterable
 
 from earthwire.proxy.histogram import Histogram
 from earthwire.proxy.served_record import ServedRecord
@@ -62,10 +61,21 @@ class CallCounters:
         self.lateness = Histogram()
         self.early_count = 0
 
-    def add_all(self, records: Iterable[ServedRecord | TraceRecord]) -> None:
-        """Count calls that are over."""
-        for record in records:
-            self.add(record)
+    def add_alike(self, record: ServedRecord, durations_s: list[float]) -> None:
+        """Count calls in virtual time that ended as planned and whose records differ in their times alone.
+
+        Args:
+            record: of one of them.
+            durations_s: of each.
+        """
+        tool, count = self.tools.get(record.tool) or self._new_tool(record.tool), len(durations_s)
+        tool.calls[record.outcome, record.origin or "unknown"] += count
+        if is_fault(record.outcome):
+            self._add_fault(record, count)
+        self.request_body_bytes += count * (record.http_request_body_size or 0)
+        self.response_body_bytes += count * (record.http_response_body_size or 0)
+        tool.achieved.add_all(durations_s)
+        self.intended.add_all([duration_s for duration_s in durations_s if duration_s])
 
     def add(self, record: ServedRecord | TraceRecord) -> None:
         """Count a call that is over."""
@@ -102,7 +112,7 @@ class CallCounters:
             name = OTHERS
         return self.tools.setdefault(name, ToolCounts())
 
-    def _add_fault(self, record: ServedRecord | TraceRecord) -> None:
+    def _add_fault(self, record: ServedRecord | TraceRecord, count: int = 1) -> None:
         kind = kind_of_record(record)
         has_room = kind in self.fault_kinds or len(self.fault_kinds) < KINDS_COUNTED_MAX
-        self.fault_kinds[kind if has_room else OTHERS] += 1
+        self.fault_kinds[kind if has_room else OTHERS] += count

@@ -97,29 +97,39 @@ class EpisodeAccount:
             self._add_outcome(record)
         self._add_attempt(record, start_s, end_s, arguments)
 
-    def add_simulated(self, calls: "Sequence[SimulatedCall]", records: Sequence[ServedRecord]) -> None:
-        """Add calls that were answered at once, in turn, with their records: what `add` does to each of them."""
-        tools, latency, attempts, of_virtual = self.tools, self.latency, self.attempts, self._times.of_virtual
-        usual_count, may_repeat = 0, attempts.has_open_calls
-        for call, record in zip(calls, records, strict=True):
-            if may_repeat or record.outcome != "ok":
-                self.add(record, call.ended_s - call.arrival_s, call.known.arguments)
-                may_repeat = attempts.has_open_calls
-                continue
-            usual_count += 1
-            tool, duration_ns = record.tool, record.duration_ns or 0
-            tools[tool if tool in tools or len(tools) < TOOLS_MAX else _OTHERS] += 1
-            self.request_body_bytes += record.http_request_body_size or 0
-            self.response_body_bytes += record.http_response_body_size or 0
+    def add_alike(self, calls: "Sequence[SimulatedCall]", records: Sequence[ServedRecord]) -> None:
+        """Add calls that were answered at once, in turn: what `add` does to each of them.
+
+        Args:
+            calls: at least one; all are the same but for their plans and times.
+            records: of them.
+        """
+        record, attempts, added_count = records[0], self.attempts, 0
+        while added_count < len(calls) and (record.outcome != "ok" or attempts.has_open_calls):
+            call = calls[added_count]
+            self.add(records[added_count], call.ended_s - call.arrival_s, call.known.arguments)
+            added_count += 1
+        if added_count < len(calls):
+            self._add_usual(calls[added_count:], records[added_count:])
+
+    def _add_usual(self, calls: "Sequence[SimulatedCall]", records: Sequence[ServedRecord]) -> None:
+        """Add calls as `add_alike` does that succeeded, and none of which repeats another."""
+        record, count = records[0], len(records)
+        tool, latency = record.tool, self.latency
+        self.call_count += count
+        self.tools[tool if tool in self.tools or len(self.tools) < TOOLS_MAX else _OTHERS] += count
+        self.outcomes[record.outcome] += count
+        self.request_body_bytes += count * (record.http_request_body_size or 0)
+        self.response_body_bytes += count * (record.http_response_body_size or 0)
+        self.attempts.add_first(count)
+        durations_s = [(one.duration_ns or 0) / _NANOSECONDS_PER_SECOND for one in records]
+        self._times.pass_virtual([call.waited_s for call in calls], durations_s)
+        for duration_s in durations_s:
             # It ended when its plan says.
-            duration_s = duration_ns / _NANOSECONDS_PER_SECOND
-            latency.achieved_s += call.ended_s - call.arrival_s
             latency.virtual_s += duration_s
             latency.intended_s += duration_s
-            of_virtual(call.waited_s, duration_ns)
-        self.call_count += usual_count
-        self.outcomes["ok"] += usual_count
-        attempts.add_first(usual_count)
+        for call in calls:
+            latency.achieved_s += call.ended_s - call.arrival_s
 
     def _add_outcome(self, record: ServedRecord | TraceRecord) -> None:
         self.injected_count += record.origin == "injected"

@@ -76,7 +76,8 @@ class Handler:
         self._record_to(calls)
 
     def _record_to(self, recorder: Recorder | ObservedCalls | None) -> None:
-        self._recorder = self._simulated.recorder = recorder
+        self._recorder = recorder
+        self._simulated.record_to(recorder)
 
     async def serve(self, client: ClientConnection) -> None:
         """Serve the requests of one connection, in order, until it ends."""

@@ -1,7 +1,7 @@
 """Counts of values by upper bound: fine enough to read quantiles from, and to be told in anybody's coarser bounds."""
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 DURATION_BOUNDS_S = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0)
 """As OpenTelemetry's semantic conventions prescribe for the durations of MCP operations."""
@@ -41,6 +41,14 @@ class Histogram:
         """Count a value; it belongs to the bucket that its bound closes."""
         self.counts[bisect_left(FINE_BOUNDS_S, value_s)] += 1
         self.total += value_s
+
+    def add_all(self, values_s: Iterable[float]) -> None:
+        """Count values, as `add` does each of them."""
+        counts, total = self.counts, self.total
+        for value_s in values_s:
+            counts[bisect_left(FINE_BOUNDS_S, value_s)] += 1
+            total += value_s
+        self.total = total
 
     def merge(self, other: "Histogram") -> None:
         """Count all values of another one, too."""

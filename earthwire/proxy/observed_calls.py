@@ -2,21 +2,24 @@
 
 import asyncio
 from itertools import groupby
+from typing import cast
 
 import msgspec
 
 from earthwire.proxy.call_counters import CallCounters
 from earthwire.proxy.call_record import FinishedCall
-from earthwire.proxy.episodes import EpisodeRun, Episodes
+from earthwire.proxy.episodes import Episodes
 from earthwire.proxy.headers import first_value
 from earthwire.proxy.mcp.message import arguments_key
+from earthwire.proxy.recorded_answer import RecordedAnswer
 from earthwire.proxy.recorder import BATCH_COUNT_MAX, BATCH_PERIOD_S, Recorder
 from earthwire.proxy.served_record import ServedRecord
-from earthwire.proxy.simulated_call import SimulatedCall
+from earthwire.proxy.simulated_call import KnownCall, SimulatedCall
 from earthwire.traces.record import TraceRecord
 from earthwire.traces.request_key import request_key
 
 _NANOSECONDS_PER_SECOND = 1e9
+_SECONDS_PER_NANOSECOND = 1e-9
 
 
 class ObservedMcpCall(msgspec.Struct, frozen=True):
@@ -35,6 +38,9 @@ class ObservedCalls:
 
     As with the recorder, records are made some dozens at a time, which costs half as much as one by one.
 
+    Attributes:
+        recorder: writes the records, or None.
+
     Args:
         recorder: writes the records; None to write none.
         episodes: whose accounts calls are added to.
@@ -48,7 +54,7 @@ class ObservedCalls:
         counters: CallCounters,
     ) -> None:
         self._loop = asyncio.get_running_loop()
-        self._recorder = recorder
+        self.recorder = recorder
         self._episodes = episodes
         self._counters = counters
         self._queue: list[Taken] = []
@@ -57,12 +63,12 @@ class ObservedCalls:
     @property
     def full(self) -> bool:
         """Whether no further record should be made before `room` has returned."""
-        return self._recorder is not None and self._recorder.full
+        return self.recorder is not None and self.recorder.full
 
     async def room(self) -> None:
         """Wait until there is room for records."""
-        if self._recorder is not None:
-            await self._recorder.room()
+        if self.recorder is not None:
+            await self.recorder.room()
 
     def add(self, record: "Taken") -> None:
         """Take a record, or a call to make one of."""
@@ -78,19 +84,14 @@ class ObservedCalls:
         queue, self._queue = self._queue, []
         records: list[ServedRecord | TraceRecord] = []
         try:
-            for run, group in groupby(queue, _simulated_run):
-                if run is None:
-                    for taken in group:
-                        records.append(self._accounted(taken))
-                    continue
-                calls = [call for call in group if isinstance(call, SimulatedCall)]
-                made = [call.record() for call in calls]
-                run.account.add_simulated(calls, made)
-                records += made
+            for alike, group in groupby(queue, _alike):
+                if alike is None:
+                    records += map(self._counted, group)
+                else:
+                    records += self._counted_alike(cast(list[SimulatedCall], list(group)))
         finally:
-            self._counters.add_all(records)
-            if self._recorder is not None:
-                self._recorder.add_all(records)
+            if self.recorder is not None:
+                self.recorder.add_all(records)
 
     def close(self) -> None:
         """Hand on what is waiting, for the last time; the recorder is closed by its owner."""
@@ -99,18 +100,29 @@ class ObservedCalls:
             self._handle = None
         self.settle()
 
-    def _accounted(self, taken: "Taken") -> ServedRecord | TraceRecord:
-        """Return the record of what was taken, once it is part of the account of its episode."""
+    def _counted_alike(self, calls: list[SimulatedCall]) -> list[ServedRecord]:
+        """Return the records of calls that were answered at once, and are alike, once they are counted."""
+        records = [call.record() for call in calls]
+        calls[0].known.run.account.add_alike(calls, records)
+        durations_s = [(record.duration_ns or 0) * _SECONDS_PER_NANOSECOND for record in records]
+        self._counters.add_alike(records[0], durations_s)
+        return records
+
+    def _counted(self, taken: "Taken") -> ServedRecord | TraceRecord:
+        """Return the record of what was taken, once it is counted."""
+        made: ServedRecord | TraceRecord
         if isinstance(taken, FinishedCall):
             made = taken.record()
             self._account(taken, made)
-            return made
-        if isinstance(taken, ObservedMcpCall):
-            self._account_record(taken.record, taken.call)
-            return taken.record
-        assert isinstance(taken, TraceRecord), "simulated calls are accounted together"
-        self._account_record(taken)
-        return taken
+        elif isinstance(taken, ObservedMcpCall):
+            made = taken.record
+            self._account_record(made, taken.call)
+        else:
+            assert isinstance(taken, TraceRecord), "simulated calls are counted together"
+            made = taken
+            self._account_record(made)
+        self._counters.add(made)
+        return made
 
     def _settle_due(self) -> None:
         self._handle = None
@@ -134,9 +146,9 @@ class ObservedCalls:
         run.account.add(record, wall_s, record.request_key if call is None else arguments_of(call))
 
 
-def _simulated_run(taken: Taken) -> EpisodeRun | None:
-    """Return the episode of a call that was answered at once; None for all others."""
-    return taken.known.run if isinstance(taken, SimulatedCall) else None
+def _alike(taken: Taken) -> tuple[KnownCall, RecordedAnswer] | None:
+    """Return what calls have in common that were answered at once and differ in plans and times; None for others."""
+    return (taken.known, taken.answer) if isinstance(taken, SimulatedCall) else None
 
 
 def arguments_of(call: FinishedCall) -> str | None:

@@ -1,6 +1,6 @@
 """An upstream that answers from recordings."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from typing import Literal
 
@@ -94,18 +94,29 @@ class ReplaySource:
             found, msgspec.structs.replace(request, body=complete_body(body)), target, episode
         )
 
-    def answer_at_once(self, key: str, episode: str) -> RecordedAnswer | None:
-        """Return the recording that answers a request of a key, if it leaves in one piece.
+    def recordings(self, key: str) -> Sequence[TraceRecord]:
+        """Return the recordings of a request, by its key."""
+        return self._config.index.recordings(key)
+
+    def answer_at_once(
+        self, key: str, recordings: Sequence[TraceRecord], episode: str
+    ) -> RecordedAnswer | None:
+        """Return the recording that answers a request next, if it leaves in one piece.
 
         None leaves the request to `forward`: the episode has not had the recording then.
+
+        Args:
+            key: of the request.
+            recordings: of the request, at least one.
+            episode: that makes it.
         """
-        cursor = self._cursors.get(episode) or self._cursor(episode)
-        record = self._config.index.next_record(key, cursor)
-        if record is None:
-            return None
+        counts = (self._cursors.get(episode) or self._cursor(episode)).counts
+        call_index, count = counts[key], len(recordings)
+        position = call_index if call_index < count else self._config.index.position(call_index, count)
+        record = recordings[position]
         answer = self._answers.get(id(record)) or self._prepared(record)
         if answer is not None:
-            cursor.counts[key] += 1
+            counts[key] = call_index + 1
         return answer
 
     def _prepared(self, record: TraceRecord) -> RecordedAnswer | None:

@@ -4,7 +4,7 @@ An agent makes the same requests again and again. All that follows from the byte
 lasts (`KnownCall`); what is left of a call then is little (`SimulatedCall`), and its record is made of the same parts.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
@@ -24,6 +24,7 @@ from earthwire.proxy.replay_upstream import ReplaySource
 from earthwire.proxy.request import Request, RequestHeaders, RequestLine
 from earthwire.proxy.routes import Route
 from earthwire.proxy.served_record import ServedRecord
+from earthwire.traces.record import TraceRecord
 
 RECORDS_REMEMBERED = 64
 
@@ -42,6 +43,7 @@ class KnownCall(msgspec.Struct, eq=False):
         route: the upstream, as this episode has it.
         source: the recordings.
         key: of the request, among recordings.
+        recordings: that answer it, at least one.
         arguments: the same if the request is short enough to be known by its arguments, else None.
         call: what its plan is drawn for, at no particular time.
         patience_s: the client gives up what takes longer; infinity if it never does.
@@ -63,6 +65,7 @@ class KnownCall(msgspec.Struct, eq=False):
     route: Route
     source: ReplaySource
     key: str
+    recordings: Sequence[TraceRecord]
     arguments: str | None
     call: Call
     patience_s: float

@@ -44,9 +44,6 @@ AHEAD_COUNT_MAX = 128
 class SimulatedWay:
     """Answers what can be answered at once.
 
-    Attributes:
-        recorder: takes the calls, or None.
-
     Args:
         opening: opens calls, and knows those that were seen before.
         limits: bounds.
@@ -61,11 +58,17 @@ class SimulatedWay:
         epoch_ns: int,
         performance: Callable[[ClientConnection, CallContext], Performance],
     ) -> None:
-        self.recorder: Recorder | ObservedCalls | None = None
+        self._recorder: Recorder | ObservedCalls | None = None
+        self._disk: Recorder | None = None
         self._opening = opening
         self._limits = limits
         self._epoch_ns = epoch_ns
         self._performance = performance
+
+    def record_to(self, recorder: Recorder | ObservedCalls | None) -> None:
+        """Hand calls to `recorder` from now on."""
+        self._recorder = recorder
+        self._disk = recorder.recorder if isinstance(recorder, ObservedCalls) else recorder
 
     def take(self, client: ClientConnection, context: CallContext, data: bytes) -> bool:
         """Answer a call that was opened; tell whether it could be.
@@ -85,7 +88,7 @@ class SimulatedWay:
         known = self._known(context, source)
         if known is None or drawn.plan.last_byte_s > known.patience_s:
             return False
-        answer = source.answer_at_once(known.key, context.episode)
+        answer = source.answer_at_once(known.key, known.recordings, context.episode)
         if answer is None:
             return False
         request = context.request
@@ -101,8 +104,8 @@ class SimulatedWay:
             context.waited_s,
             self._epoch_ns,
         )
-        if self.recorder is not None:
-            self.recorder.add(call)
+        if self._recorder is not None:
+            self._recorder.add(call)
         client.answered_at_once()
         self._look_ahead(known, drawn)
         if len(data) <= CALL_BYTES_MAX and not request.headers.chunked:
@@ -117,8 +120,8 @@ class SimulatedWay:
         if known.progress.is_over:
             del self._opening.known_calls[data]
             return False
-        recorder = self.recorder
-        if recorder is not None and recorder.full:
+        disk = self._disk
+        if disk is not None and disk.full:
             return False
         try:
             self._answer(client, known)
@@ -145,7 +148,7 @@ class SimulatedWay:
             self._look_ahead(known, drawn)
         answer = None
         if is_usual and latency_s <= known.patience_s:
-            answer = known.source.answer_at_once(known.key, known.episode)
+            answer = known.source.answer_at_once(known.key, known.recordings, known.episode)
         if answer is None:
             self._answer_otherwise(client, known, arrival_s, seq, drawn)
             return
@@ -162,8 +165,8 @@ class SimulatedWay:
             waited_s,
             self._epoch_ns,
         )
-        if self.recorder is not None:
-            self.recorder.add(call)
+        if self._recorder is not None:
+            self._recorder.add(call)
         client.answered_at_once()
 
     def _answer_otherwise(
@@ -188,14 +191,14 @@ class SimulatedWay:
         writer.own_head(response.head)
         writer.stage(response.body)
         writer.flush()
-        if self.recorder is not None:
+        if self._recorder is not None:
             ended_s = writer.last_byte_s or time.monotonic()
-            self.recorder.add(finished_call(performance, None, ended_s, self._epoch_ns, 0.0))
+            self._recorder.add(finished_call(performance, None, ended_s, self._epoch_ns, 0.0))
         client.answered_at_once()
         return True
 
     def _known(self, context: CallContext, source: ReplaySource) -> KnownCall | None:
-        """Return what follows from a request in its episode; None if it is too long to be looked up."""
+        """Return what follows from a request in its episode; None if it was not recorded or is too long for that."""
         request, run, route, tool = context.request, context.run, context.route, context.tool
         assert run is not None, "only a declared episode has virtual time"
         received_bytes = request.body.received_bytes
@@ -206,6 +209,9 @@ class SimulatedWay:
         request.body.give_back(body)
         content_type = first_value(request.headers.fields, b"content-type") if body else None
         key = request_key(request.line.method, context.target, body, content_type)
+        recordings = source.recordings(key)
+        if not recordings:
+            return None
         patience_s = run.settings.patience.timeout_s
         planner = route.planner
         draws_ahead = isinstance(planner, Simulation) and planner.model(tool).stream is None
@@ -222,6 +228,7 @@ class SimulatedWay:
             route,
             source,
             key,
+            recordings,
             key if received_bytes <= self._limits.kept_body_bytes_max else None,
             Call(run.settings.draws_as, tool, request.line.method, context.target),
             math.inf if patience_s is None else patience_s,

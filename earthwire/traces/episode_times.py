@@ -77,7 +77,9 @@ class EpisodeTimes:
         own = own_clock(attributes)
         match own.clock:
             case "virtual":
-                return self.of_virtual(own.waited_s, duration_ns)
+                start_s = self._elapsed_s + own.waited_s
+                self._elapsed_s = start_s + duration_ns / _NANOSECONDS_PER_SECOND
+                return start_s, self._elapsed_s
             case "scaled":
                 if self._first_start_ns is None:
                     self._first_start_ns = start_ns
@@ -86,16 +88,17 @@ class EpisodeTimes:
             case _:
                 return start_ns / _NANOSECONDS_PER_SECOND, (start_ns + duration_ns) / _NANOSECONDS_PER_SECOND
 
-    def of_virtual(self, waited_s: float, duration_ns: int) -> tuple[float, float]:
-        """Return the same of a call that is known to be on a virtual clock.
+    def pass_virtual(self, waits_s: Iterable[float], durations_s: Iterable[float]) -> None:
+        """Let calls pass that are known to be on a virtual clock, as `of` does one by one.
 
         Args:
-            waited_s: what the client let pass before it.
-            duration_ns: of its record.
+            waits_s: what the client let pass before each of them.
+            durations_s: how long each of them took.
         """
-        start_s = self._elapsed_s + waited_s
-        self._elapsed_s = end_s = start_s + duration_ns / _NANOSECONDS_PER_SECOND
-        return start_s, end_s
+        elapsed_s = self._elapsed_s
+        for waited_s, duration_s in zip(waits_s, durations_s, strict=True):
+            elapsed_s = elapsed_s + waited_s + duration_s
+        self._elapsed_s = elapsed_s
 
 
 def on_own_clocks(records: Iterable[TraceRecord]) -> list[TraceRecord]:

@@ -12,7 +12,7 @@ Rules:
 import base64
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -128,27 +128,23 @@ class ReplayIndex:
             cursor: the episode's; only a hit advances it.
         """
         key = request_key(method, target, body, content_type)
-        record = self.next_record(key, cursor)
-        if record is None:
+        recordings = self.recordings(key)
+        if not recordings:
             return self._miss(method, target, body)
         call_index = cursor.counts[key]
         cursor.counts[key] = call_index + 1
-        return Hit(record, recorded_body(record), call_index, call_index >= len(self._recordings[key]))
+        record = recordings[self.position(call_index, len(recordings))]
+        return Hit(record, recorded_body(record), call_index, call_index >= len(recordings))
 
-    def next_record(self, key: str, cursor: ReplayCursor) -> TraceRecord | None:
-        """Return the recording that answers the next request of a key; None if there is none.
+    def recordings(self, key: str) -> Sequence[TraceRecord]:
+        """Return the recordings of a request, in recorded order, by its key (`request_key`)."""
+        return self._recordings.get(key, ())
 
-        Args:
-            key: of the request (`request_key`).
-            cursor: the episode's; it is for the caller to advance it.
-        """
-        recordings = self._recordings.get(key)
-        if recordings is None:
-            return None
-        call_index, count = cursor.counts[key], len(recordings)
-        if call_index >= count:
-            call_index = count - 1 if self.after_last == "last" else call_index % count
-        return recordings[call_index]
+    def position(self, call_index: int, count: int) -> int:
+        """Return which of `count` recordings answers a request that its episode has made `call_index` times before."""
+        if call_index < count:
+            return call_index
+        return count - 1 if self.after_last == "last" else call_index % count
 
     def _miss(self, method: str, target: str, body: bytes) -> Miss:
         path, query = split_target(target)

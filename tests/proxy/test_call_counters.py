@@ -1,5 +1,6 @@
 from earthwire.proxy.call_counters import KINDS_COUNTED_MAX, OTHERS, TOOLS_COUNTED_MAX, CallCounters
 from earthwire.proxy.histogram import FINE_BOUNDS_S
+from earthwire.proxy.served_record import ServedRecord
 from earthwire.traces.record import TraceRecord
 
 
@@ -48,3 +49,36 @@ def test_names_that_clients_make_up_take_a_bounded_room() -> None:
     assert counters.tools[OTHERS].call_count == TOOLS_COUNTED_MAX
     assert len(counters.fault_kinds) == KINDS_COUNTED_MAX + 1
     assert sum(counters.fault_kinds.values()) == 2 * TOOLS_COUNTED_MAX
+
+
+def test_alike_calls_are_counted_as_each_of_them_is() -> None:
+    durations_s = [0.0, 0.25, 3.0]
+    for outcome in ("ok", "http_error"):
+        together, apart = CallCounters(), CallCounters()
+        for duration_s in durations_s:
+            planned_ns = int(duration_s * 1e9)
+            record = ServedRecord(
+                "t",
+                outcome=outcome,
+                origin="replay",
+                http_response_status_code=503,
+                http_request_body_size=2,
+                http_response_body_size=30,
+                duration_ns=planned_ns,
+                plan_last_byte_ns=planned_ns,
+            )
+            apart.add(record)
+        together.add_alike(record, durations_s)
+        assert told(together) == told(apart)
+
+
+def told(counters: CallCounters) -> object:
+    histograms = counters.achieved(), counters.intended, counters.lateness
+    times = [(one.counts, one.total) for one in histograms]
+    return (
+        times,
+        counters.calls(),
+        counters.fault_kinds,
+        counters.request_body_bytes,
+        counters.response_body_bytes,
+    )

@@ -27,6 +27,14 @@ def test_a_value_falls_into_the_bucket_that_its_bound_closes() -> None:
     assert histogram.total == 0.01 + 0.0101 + 0.0125 + 1e9
 
 
+def test_many_values_count_as_each_of_them_does() -> None:
+    draw = random.Random(3)
+    values_s = [10 ** draw.uniform(-5, 3) for _ in range(100)]
+    histogram = filled(values_s[:10])
+    histogram.add_all(values_s[10:])
+    assert (histogram.counts, histogram.total) == (filled(values_s).counts, filled(values_s).total)
+
+
 @pytest.mark.parametrize("bounds_s", [DURATION_BOUNDS_S, LATENESS_BOUNDS_S])
 def test_coarser_bounds_count_what_they_would_have_counted_themselves(bounds_s) -> None:
     draw = random.Random(1)

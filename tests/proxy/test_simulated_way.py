@@ -150,7 +150,13 @@ class Ways:
                 counters = calls._counters
                 assert proxy.inflight_count == 0
                 await self._harness.close_connections()
-            counted = [counters.calls(), counters.fault_kinds, counters.intended.counts]
+            counted = [
+                counters.calls(),
+                counters.fault_kinds,
+                counters.intended.counts,
+                counters.request_body_bytes,
+                counters.response_body_bytes,
+            ]
             if account[-1] is not None:
                 counted += [counters.achieved().counts, getattr(planner, "times_s", None)]
             return DATE.sub(b"", received), account, counted
