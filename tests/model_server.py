@@ -173,10 +173,12 @@ class ScriptedModel(LocalServer):
         return asked
 
     def _calls(self, turn: int, names: list[str]) -> list[tuple[str, str]]:
-        """Return ids and names of the calls of a turn; of decoys the first, the second, and so on."""
+        """Return ids and names of the calls of a turn; of decoys the first, the second, and so on, if there are any."""
         decoys = [name for name in names if name != OWN_TOOL]
         made = []
         for number, kind in enumerate(self._script[turn] if turn < len(self._script) else ()):
+            if kind == DECOY and not decoys:
+                continue
             made.append((f"call_{turn}_{number}", OWN_TOOL if kind == OWN else decoys[number % len(decoys)]))
         self.answered.append([name for _, name in made])
         return made

@@ -30,13 +30,11 @@ def drawn_plans(simulation: Simulation, requests: Calls) -> Iterator[Plan]:
             # Sessions come one after the other, and what is remembered of calls is bounded.
             simulation.forget(requests.session_names[before])
         before = session
-        at_s = start_s - begin_s.get(session, np.nan)
-        call = Call(
-            requests.session_names[session],
-            requests.tool_names[tool],
-            at_s=at_s if np.isfinite(at_s) else None,
-        )
-        yield simulation.draw(call).plan
+        # A number that is not itself is not known.
+        at_s = start_s - begin_s[session] if start_s == start_s else None
+        yield simulation.draw(
+            Call(requests.session_names[session], requests.tool_names[tool], at_s=at_s)
+        ).plan
 
 
 def with_plans(requests: Calls, plans: Iterable[Plan]) -> Calls:
