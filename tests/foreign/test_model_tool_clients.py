@@ -9,8 +9,9 @@ import pytest
 
 from earthwire.config.channel_models import channels_of
 from earthwire.config.recipe import RecipeFile
-from earthwire.fault_models.channels import CHANNELS_ATTRIBUTE
+from earthwire.fault_models.channels import changes_in
 from earthwire.fault_models.reward import decoy_rounds_of
+from earthwire.proxy.limits import Limits
 from earthwire.proxy.pass_through import PassThrough
 from earthwire.proxy.server import ServeConfig, running_proxy
 from earthwire.traces import read_traces
@@ -31,47 +32,61 @@ def python() -> Path:
         pytest.skip(f"the SDKs cannot be installed here: {error}")
 
 
+def met(
+    name: str, how: str, python: Path, record: Path, limits: Limits
+) -> tuple[bytes, bytes, ScriptedModel]:
+    """Run an agent; return what it printed, what it complained of, and the model that it talked to."""
+
+    async def run() -> tuple[bytes, bytes, ScriptedModel]:
+        async with asyncio.timeout(60), ScriptedModel(SCRIPT) as model:
+            read = RecipeFile.model_validate(
+                {
+                    "earthwire_recipe": 1,
+                    "routes": {"model": {"upstream": model.url}},
+                    "channels": {"action": {"decoys": {"count": 3}}},
+                }
+            )
+            config = ServeConfig(
+                upstreams={"model": model.url},
+                port=0,
+                record_path=record,
+                channels=partial(channels_of, read),
+                limits=limits,
+            )
+            async with running_proxy(config, PassThrough(), lambda _: None) as proxy:
+                process = await asyncio.create_subprocess_exec(
+                    *(str(python), str(CLIENT), name, how, f"http://127.0.0.1:{proxy.port}/e/a"),
+                    stdout=asyncio.subprocess.PIPE,
+                    stderr=asyncio.subprocess.PIPE,
+                )
+                printed, complaint = await process.communicate()
+            return printed, complaint, model
+
+    return asyncio.run(run())
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("how", ["whole", "stream"])
 @pytest.mark.parametrize("name", ["openai_chat", "openai_responses", "openai_chained", "anthropic_messages"])
 def test_an_agent_sees_its_own_tools_called_and_no_other(
     name: str, how: str, python: Path, tmp_path: Path
 ) -> None:
-    channels = {"action": {"decoys": {"count": 3}}}
-
-    async def run() -> tuple[bytes, bytes, ScriptedModel]:
-        async with asyncio.timeout(60), ScriptedModel(SCRIPT) as model:
-            read = RecipeFile.model_validate(
-                {"earthwire_recipe": 1, "routes": {"model": {"upstream": model.url}}, "channels": channels}
-            )
-            config = ServeConfig(
-                upstreams={"model": model.url},
-                port=0,
-                record_path=tmp_path / "r.jsonl",
-                channels=partial(channels_of, read),
-            )
-            async with running_proxy(config, PassThrough(), lambda _: None) as proxy:
-                url = f"http://127.0.0.1:{proxy.port}/e/a"
-                process = await asyncio.create_subprocess_exec(
-                    str(python),
-                    str(CLIENT),
-                    name,
-                    how,
-                    url,
-                    stdout=asyncio.subprocess.PIPE,
-                    stderr=asyncio.subprocess.PIPE,
-                )
-                printed, said = await process.communicate()
-            return printed, said, model
-
-    printed, said, model = asyncio.run(run())
-    assert printed, said.decode()
+    printed, complaint, model = met(name, how, python, tmp_path / "r.jsonl", Limits())
+    assert printed, complaint.decode()
     assert json.loads(printed) == {"called": [OWN_TOOL] * 3, "said": TEXT}
     assert [len(made) for made in model.answered] == [1, 3, 2, 1, 0]
     records = list(read_traces(tmp_path / "r.jsonl"))
-    called = [
-        json.loads(record.attributes or "{}")[CHANNELS_ATTRIBUTE].get("decoys_called", 0)
-        for record in records
-    ]
-    assert called == [2, 2, 0]
+    assert [changes_in(record.attributes).get("decoys_called", 0) for record in records] == [2, 2, 0]
     assert [decoy_rounds_of(record.attributes).calls for record in records] == [1, 1, 0]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["openai_chat", "anthropic_messages"])
+def test_an_agent_cannot_go_on_where_answers_are_too_long_to_be_looked_into(
+    name: str, python: Path, tmp_path: Path
+) -> None:
+    """The negative control: the decoy reaches the agent, which has no such tool."""
+    limits = Limits(damaged_body_bytes_max=10)
+    printed, complaint, _ = met(name, "whole", python, tmp_path / "r.jsonl", limits)
+    assert not printed
+    assert b"LookupError: there is no tool" in complaint
