@@ -1,3 +1,4 @@
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -6,10 +7,10 @@ import pytest
 from earthwire.fault_models.profile import Profile
 from earthwire.grounding.calibrate import calibrate
 from earthwire.grounding.censoring import limits_as_latencies
-from earthwire.grounding.gathered import SAMPLE_SESSION_CALLS_MAX, Gathered, gather
+from earthwire.grounding.gathered import SAMPLE_SESSION_CALLS_MAX, BucketCounts, Gathered, gather
 from earthwire.grounding.tally import merge, tally
 from earthwire.traces.call_columns import columns_from_records
-from earthwire.traces.call_store import CallStore
+from earthwire.traces.call_store import BUCKETS, CallStore
 from earthwire.traces.calls import calls_from_records
 from earthwire.traces.record import TraceRecord
 from tests.grounding.test_tally import assert_same as assert_same_tally
@@ -48,6 +49,30 @@ def test_neither_counts_nor_sample_depend_on_how_calls_were_sharded(tmp_path: Pa
         assert_same(split.calls, whole.calls)
         assert_same_tally(split.counts, whole.counts)
         assert laws(split) == laws(whole)
+
+
+@pytest.mark.parametrize("together", [1, 60])
+def test_it_does_not_matter_which_buckets_are_counted_together(
+    together: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each bucket alone, a few at a time, or (600 calls, by default) all at once."""
+    records = made_records(600)
+    at_once = gathered(tmp_path / "all", records, calls_max=100)
+    monkeypatch.setattr("earthwire.grounding.gathered.BUCKETS_CALLS_MAX", together)
+    runs: list[range] = []
+
+    def counted(function: Callable[[range], BucketCounts], asked: Iterable[range]) -> Iterator[BucketCounts]:
+        runs.extend(asked)
+        return map(function, runs)
+
+    (tmp_path / "parts").mkdir()
+    store = CallStore(tmp_path / "parts", "duration")
+    store.add(columns_at(records, np.arange(600)))
+    found = gather(store, counted, 100)
+    assert [number for run in runs for number in run] == list(range(BUCKETS))
+    assert len(runs) > 600 // 60
+    assert_same(found.calls, at_once.calls)
+    assert_same_tally(found.counts, at_once.counts)
 
 
 def test_counts_are_of_all_calls_whatever_the_sample(tmp_path: Path) -> None:
