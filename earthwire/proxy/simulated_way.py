@@ -37,8 +37,8 @@ CALL_BYTES_MAX = 2048
 SINGLE_COUNT = 16
 """Calls of a tool that are drawn one by one before the next ones are drawn ahead: many episodes are not longer."""
 
-AHEAD_COUNT_MAX = 128
-"""Calls drawn at once: thousands of episodes may go on, and what is drawn ahead for them waits in memory."""
+AHEAD_COUNT_MAX = 256
+"""Calls of a tool drawn at once after some hundreds; more would save little, and wait in memory for each episode."""
 
 
 class SimulatedWay:
