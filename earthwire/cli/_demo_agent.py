@@ -27,6 +27,9 @@ AGENT_TIMEOUT_S = 3.0
 SESSIONS_AT_ONCE = 48
 """So many that the demo is short, and so few that one event loop for agent, proxy and tool is not what is measured."""
 
+MOCK_SESSIONS_AT_ONCE = 4
+"""A mock answers at once: with more of them, what its calls take would be how long they queue for that event loop."""
+
 Sessions = dict[str, list[TraceRecord]]
 Progress = Callable[[], None]
 
@@ -51,7 +54,7 @@ def recorded_sessions() -> Sessions:
 async def ask_mock(sessions: Sessions, progress: Progress) -> list[TraceRecord]:
     """Let the agent talk to the mock tool itself."""
     async with _MockTool() as tool:
-        return await _run_agent(tool.url, sessions, progress)
+        return await _run_agent(tool.url, sessions, progress, at_once=MOCK_SESSIONS_AT_ONCE)
 
 
 async def ask_earthwire(sessions: Sessions, seed: int, progress: Progress) -> list[TraceRecord]:
@@ -75,10 +78,14 @@ class _MockTool(LocalServer):
 
 
 async def _run_agent(
-    base_url: str, sessions: Sessions, progress: Progress, by_episode: bool = False
+    base_url: str,
+    sessions: Sessions,
+    progress: Progress,
+    by_episode: bool = False,
+    at_once: int = SESSIONS_AT_ONCE,
 ) -> list[TraceRecord]:
     connector = aiohttp.TCPConnector(limit=0)
-    places = asyncio.Semaphore(SESSIONS_AT_ONCE)
+    places = asyncio.Semaphore(at_once)
     timeout = aiohttp.ClientTimeout(total=AGENT_TIMEOUT_S)
     async with aiohttp.ClientSession(connector=connector, timeout=timeout) as client:
 

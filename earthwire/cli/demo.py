@@ -11,8 +11,8 @@ from earthwire.cli.console import messages, milliseconds, output, percent
 if TYPE_CHECKING:
     from earthwire.traces.calls import Calls
 
-_BUSY_S = 0.01
-"""A mock takes a few milliseconds; where it takes longer the machine is what is measured."""
+_BUSY_S = 0.004
+"""A mock takes less than a millisecond; where it takes much longer the machine is what is measured."""
 
 _NEXT = (
     ("your own traces (HAR, OTLP, go-vcr, JSONL, Parquet)", "earthwire calibrate TRACES -o tools.yaml"),
