@@ -72,26 +72,20 @@ class AnsweredExchange(NotedExchange):
         """Do nothing: no upstream was asked."""
 
 
-class ChangedExchange(NotedExchange):
-    """An exchange whose good JSON answers are changed on their way.
-
-    Answers that are no JSON, that failed, or that are too long to be held pass as they come.
+class HeldExchange(NotedExchange):
+    """An exchange before another one, whose answer it may hold until it is whole, to send another in its place.
 
     Args:
         inner: with the source behind.
-        change: of a JSON document, or None to let answers pass.
         notes: what was done to the request.
         limits: bound on an answer that is held.
     """
 
-    __slots__ = ("_body", "_bytes_max", "_change", "_inner")
+    __slots__ = ("_body", "_bytes_max", "_inner")
 
-    def __init__(
-        self, inner: Exchange, change: BodyChange | None, notes: dict[str, int], limits: Limits
-    ) -> None:
+    def __init__(self, inner: Exchange, notes: dict[str, int], limits: Limits) -> None:
         super().__init__(notes)
         self._inner = inner
-        self._change = change
         self._bytes_max = limits.damaged_body_bytes_max
         self._body: Body | None = None
 
@@ -110,26 +104,6 @@ class ChangedExchange(NotedExchange):
         """Body of the answer, once `head` has returned."""
         return self._inner.body if self._body is None else self._body
 
-    async def head(self) -> ResponseHead:
-        """Return the head of the answer, with a length that fits what the channel made of it."""
-        head = await self._inner.head()
-        if self._change is None or not may_change(head, self._bytes_max):
-            return head
-        data = await read_part(self._inner.body, self._bytes_max)
-        if len(data) > self._bytes_max:
-            self._inner.body.give_back(data)
-            return head
-        plain = decoded(data, head.content_encoding, self._bytes_max)
-        changed = plain
-        if plain:
-            changed = await self._changed(plain, is_event_stream(head.content_type))
-        if changed is None or changed == plain:
-            self._body = complete_body(data)
-            return sized(head, len(data))
-        sent = encoded(changed, head.content_encoding)
-        self._body = complete_body(sent)
-        return sized(head, len(sent))
-
     def pass_up(self, body: Body) -> None:
         """Let what the client says from now on pass."""
         self._inner.pass_up(body)
@@ -141,6 +115,56 @@ class ChangedExchange(NotedExchange):
     def cancel(self) -> None:
         """Cancel the exchange behind."""
         self._inner.cancel()
+
+    async def _hold(self, head: ResponseHead) -> bytes | None:
+        """Return the whole body of an answer to look into; None for one that passes as it comes."""
+        if not _may_change(head, self._bytes_max):
+            return None
+        data = await read_part(self._inner.body, self._bytes_max)
+        if len(data) > self._bytes_max:
+            self._inner.body.give_back(data)
+            return None
+        return data
+
+    def _send(self, head: ResponseHead, data: bytes) -> ResponseHead:
+        """Send this body, encoded as the head says; return the head that fits it."""
+        self._body = complete_body(data)
+        return _sized(head, len(data))
+
+
+class ChangedExchange(HeldExchange):
+    """An exchange whose good JSON answers are changed on their way.
+
+    Answers that are no JSON, that failed, or that are too long to be held pass as they come.
+
+    Args:
+        inner: with the source behind.
+        change: of a JSON document, or None to let answers pass.
+        notes: what was done to the request.
+        limits: bound on an answer that is held.
+    """
+
+    __slots__ = ("_change",)
+
+    def __init__(
+        self, inner: Exchange, change: BodyChange | None, notes: dict[str, int], limits: Limits
+    ) -> None:
+        super().__init__(inner, notes, limits)
+        self._change = change
+
+    async def head(self) -> ResponseHead:
+        """Return the head of the answer, with a length that fits what the channel made of it."""
+        head = await self._inner.head()
+        data = None if self._change is None else await self._hold(head)
+        if data is None:
+            return head
+        plain = decoded(data, head.content_encoding, self._bytes_max)
+        changed = plain
+        if plain:
+            changed = await self._changed(plain, is_event_stream(head.content_type))
+        if changed is None or changed == plain:
+            return self._send(head, data)
+        return self._send(head, encoded(changed, head.content_encoding))
 
     async def _changed(self, plain: bytes, is_events: bool) -> bytes:
         lines = plain.splitlines(keepends=True) if is_events else [plain]
@@ -193,7 +217,7 @@ def own_head(
     )
 
 
-def may_change(head: ResponseHead, bytes_max: int) -> bool:
+def _may_change(head: ResponseHead, bytes_max: int) -> bool:
     """Tell whether an answer is one that channels look into: good, JSON or events, and not too long."""
     if not 200 <= head.status < 300 or head.bodiless or (head.content_length or 0) > bytes_max:
         return False
@@ -201,7 +225,7 @@ def may_change(head: ResponseHead, bytes_max: int) -> bool:
     return "json" in content_type or is_event_stream(content_type)
 
 
-def sized(head: ResponseHead, body_bytes: int) -> ResponseHead:
+def _sized(head: ResponseHead, body_bytes: int) -> ResponseHead:
     """Return a head with the length of the body, and without what described the bytes before."""
     fields = [field for field in head.fields if field[0].lower() not in _DESCRIBING_BYTES]
     fields.append((b"content-length", b"%d" % body_bytes))

@@ -12,16 +12,12 @@ from collections.abc import Awaitable, Callable, Sequence
 import msgspec
 
 from earthwire.fault_models.action import CarriedOn, HiddenTurns, Listing, Passed, after_answer, turns_of
-from earthwire.fault_models.plan import Plan
 from earthwire.fault_models.reward.decoy_rounds import NO_ROUNDS
-from earthwire.proxy.body import Body, complete_body
-from earthwire.proxy.changed_exchange import NotedExchange, may_change, sized
+from earthwire.proxy.changed_exchange import HeldExchange
 from earthwire.proxy.content_coding import decoded, encoded
 from earthwire.proxy.exchange import Exchange, ResponseHead
 from earthwire.proxy.limits import Limits
-from earthwire.proxy.relay_damaged import read_part
 from earthwire.traces.body_class import is_event_stream
-from earthwire.traces.record import Origin
 
 ROUNDS_MAX = 4
 """Times that a model is asked again within one call; who calls decoys five times in a row will do so again."""
@@ -32,7 +28,7 @@ Hide = Callable[[Sequence[str], HiddenTurns], None]
 """Keeps what a client that gets some calls does not get."""
 
 
-class ModelExchange(NotedExchange):
+class ModelExchange(HeldExchange):
     """Stands before the exchange with a model.
 
     Args:
@@ -45,7 +41,7 @@ class ModelExchange(NotedExchange):
         limits: bound on an answer that is held.
     """
 
-    __slots__ = ("_ask", "_body", "_bytes_max", "_hide", "_inner", "_listing", "_request", "_turn_count")
+    __slots__ = ("_ask", "_hide", "_listing", "_request", "_turn_count")
 
     def __init__(
         self,
@@ -57,41 +53,20 @@ class ModelExchange(NotedExchange):
         notes: dict[str, int],
         limits: Limits,
     ) -> None:
-        super().__init__(notes)
-        self._inner = inner
+        super().__init__(inner, notes, limits)
         self._ask = ask
         self._hide = hide
         self._listing = listing
         self._request = request
         self._turn_count = len(turns_of(listing.form, request))
-        self._bytes_max = limits.damaged_body_bytes_max
-        self._body: Body | None = None
-
-    @property
-    def origin(self) -> Origin:
-        """Who answers."""
-        return self._inner.origin
-
-    @property
-    def recorded_plan(self) -> Plan | None:
-        """Plan that a recording prescribes."""
-        return self._inner.recorded_plan
-
-    @property
-    def body(self) -> Body:
-        """Body of the answer, once `head` has returned."""
-        return self._inner.body if self._body is None else self._body
 
     async def head(self) -> ResponseHead:
         """Return the head of the answer that the client gets."""
         rounds_left = ROUNDS_MAX
         while True:
             head = await self._inner.head()
-            if not may_change(head, self._bytes_max):
-                return head
-            data = await read_part(self._inner.body, self._bytes_max)
-            if len(data) > self._bytes_max:
-                self._inner.body.give_back(data)
+            data = await self._hold(head)
+            if data is None:
                 return head
             plain = decoded(data, head.content_encoding, self._bytes_max) or b""
             is_stream = is_event_stream(head.content_type)
@@ -102,25 +77,11 @@ class ModelExchange(NotedExchange):
             rounds_left -= 1
             await self._carry_on(found, plain, len(data))
 
-    def pass_up(self, body: Body) -> None:
-        """Let what the client says from now on pass."""
-        self._inner.pass_up(body)
-
-    def finish(self) -> None:
-        """Let go of the exchange behind."""
-        self._inner.finish()
-
-    def cancel(self) -> None:
-        """Cancel the exchange behind."""
-        self._inner.cancel()
-
     def _passed(self, head: ResponseHead, data: bytes, found: Passed) -> ResponseHead:
         before = tuple(turns_of(self._listing.form, self._request)[self._turn_count :])
         if found.own and (before or found.hidden.calls):
             self._hide(found.own, msgspec.structs.replace(found.hidden, before=before))
-        sent = data if found.body is None else encoded(found.body, head.content_encoding)
-        self._body = complete_body(sent)
-        return sized(head, len(sent))
+        return self._send(head, data if found.body is None else encoded(found.body, head.content_encoding))
 
     async def _carry_on(self, found: CarriedOn, answer: bytes, answer_bytes: int) -> None:
         rounds = self.rounds or NO_ROUNDS
