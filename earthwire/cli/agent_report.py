@@ -25,16 +25,28 @@ class _Met:
         self.calls = 0
 
 
-def print_met(recordings: list[Path]) -> None:
-    """Print calls, faults and latencies by tool, and how often the agent tried again, on stderr."""
+def print_met(recordings: list[Path], started_unix_nano: int) -> None:
+    """Print calls, faults and latencies by tool, and how often the agent tried again, on stderr.
+
+    Args:
+        recordings: files that were recorded to; those of earlier runs are left out.
+        started_unix_nano: when this run began.
+    """
     from earthwire.traces import ReadOptions, read_all
     from earthwire.traces.attempts import AttemptTally
 
-    records = list(read_all([path for path in recordings if path.exists()], ReadOptions(keep_urls=True)))
+    existing = [path for path in recordings if path.exists()]
+    records = [
+        record
+        for record in read_all(existing, ReadOptions(keep_urls=True))
+        if (record.start_time_unix_nano or 0) >= started_unix_nano
+    ]
     if not records:
         messages().print(
-            "the agent made no call through the proxy: check its base URLs (--env) or hosts (--intercept)",
+            "the agent made no call through the proxy: it finds them at EARTHWIRE_URL, or as --env says; "
+            "with --intercept check the hosts",
             markup=False,
+            soft_wrap=True,
         )
         return
     _print_table(_by_tool(records))

@@ -8,9 +8,9 @@ import msgspec
 import typer
 
 from earthwire.cli.client_timeouts import ClientTimeout, limit_warnings, timeout_sentences
-from earthwire.cli.console import fail, late_status, output
+from earthwire.cli.console import late_status, output
 from earthwire.cli.drift_table import drift_sentences
-from earthwire.cli.writing import write_whole
+from earthwire.cli.writing import check_target, write_whole
 
 if TYPE_CHECKING:
     from earthwire.fault_models.profile import Profile
@@ -40,7 +40,7 @@ def calibrate(
     """Learn from traces how tools behave, and write it as a profile that people can read and review."""
     from earthwire.cli.choice_process import choice_process
 
-    _check_output(profile, traces)
+    check_target(profile, traces)
     with choice_process() as choice:
         choice.start_for(traces)
         # These take a while to load; the other process loads what it needs meanwhile.
@@ -67,16 +67,6 @@ def calibrate(
         print(json.dumps(_summary(fitted, profile, client_timeout)))
     else:
         _print(fitted, profile, client_timeout)
-
-
-def _check_output(profile: Path, traces: list[Path]) -> None:
-    """Refuse an output that would be lost or would replace traces, before the work is done."""
-    if not profile.parent.is_dir():
-        fail(f"{profile}: cannot be written: there is no directory {profile.parent}")
-    if profile.is_dir():
-        fail(f"{profile}: cannot be written: it is a directory; name a file such as {profile / 'tools.yaml'}")
-    if profile.exists() and any(path.exists() and profile.samefile(path) for path in traces):
-        fail(f"{profile}: is an input as well; choose another name for the profile")
 
 
 def _summary(fitted: "Profile", path: Path, client_timeout_s: float | None) -> dict[str, object]:

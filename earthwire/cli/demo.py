@@ -22,7 +22,7 @@ _NEXT = (
 
 
 def demo(
-    seed: Annotated[int, typer.Option("--seed", help="Same seed: same faults, same delays.")] = 1,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Same seed: same faults, same delays.")] = 1,
 ) -> None:
     """Show it: recorded sessions asked again, once of a plain mock and once of the same mock behind earthwire.
 

@@ -7,7 +7,7 @@ import typer
 
 from earthwire.cli.console import EXIT_OF_VERDICT, late_status, output, percent
 from earthwire.cli.drift_table import drift_sentences
-from earthwire.cli.writing import write_page
+from earthwire.cli.writing import check_target, write_page
 
 if TYPE_CHECKING:
     from earthwire.grounding.fidelity import FidelityReport
@@ -18,7 +18,7 @@ def fidelity(
         list[Path], typer.Argument(help="Trace files, or directories of them, in any known format.")
     ],
     repeats: Annotated[int, typer.Option("--repeats", min=1, max=100, help="Random splits by session.")] = 5,
-    seed: Annotated[int, typer.Option("--seed", help="Seed of splits, draws and classifiers.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of splits, draws and classifiers.")] = 0,
     skip_bad_lines: Annotated[
         bool, typer.Option("--skip-bad-lines", help="Leave bad records out and report them.")
     ] = False,
@@ -39,6 +39,7 @@ def fidelity(
     from earthwire.cli.loading import load_traces
     from earthwire.grounding.fidelity import fidelity as score
 
+    check_target(html, traces)
     with late_status() as status:
         loaded = load_traces(traces, skip_bad_lines, status)
         report = score(loaded.calls, ", ".join(map(str, traces)), repeats, seed, status)

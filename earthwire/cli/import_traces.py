@@ -18,9 +18,9 @@ from rich.table import Table
 
 from earthwire.cli.console import fail, late_status, messages
 from earthwire.cli.console import output as results
+from earthwire.cli.writing import check_target
 from earthwire.traces import (
     Format,
-    JsonlWriter,
     PathTemplater,
     ReadOptions,
     Sources,
@@ -29,12 +29,14 @@ from earthwire.traces import (
     find_sources,
     learn_templates,
     relabel,
+    write_jsonl,
     write_parquet,
 )
 
 PROGRESS_AFTER_S = 2.0
 BAD_LINES_SHOWN_MAX = 10
 SOURCES_SHOWN_MAX = 30
+FILES_NAMED_MAX = 5
 
 _OUTPUT_ENDINGS = (".jsonl", ".jsonl.gz", ".parquet")
 
@@ -135,8 +137,7 @@ def _check_output(output: Path | None, inputs: Sequence[Path]) -> None:
         return
     if not output.name.endswith(_OUTPUT_ENDINGS):
         raise TraceFileError(output, f"the name of the output must end in {', '.join(_OUTPUT_ENDINGS)}")
-    if output.exists() and any(output.samefile(path) for path in inputs):
-        raise TraceFileError(output, "is an input as well; choose another name for the output")
+    check_target(output, inputs)
 
 
 def _records(
@@ -168,22 +169,14 @@ def _records_of(summary: SourceSummary, options: ReadOptions, skip_bad_lines: bo
 
 
 def _write(records: Iterable[TraceRecord], output: Path | None) -> None:
-    """Write the records under a partial name, then rename; without an output only read them."""
+    """Write the records; without an output only read them."""
     if output is None:
         for _ in records:
             pass
-        return
-    partial = output.with_name(f"partial-{output.name}")
-    try:
-        if output.suffix == ".parquet":
-            write_parquet(records, partial)
-        else:
-            with JsonlWriter(partial) as writer:
-                for record in records:
-                    writer.write(record)
-        partial.replace(output)
-    finally:
-        partial.unlink(missing_ok=True)
+    elif output.suffix == ".parquet":
+        write_parquet(records, output)
+    else:
+        write_jsonl(records, output)
 
 
 class _LateProgress:
@@ -233,12 +226,15 @@ def _print_text(summaries: Sequence[SourceSummary], sources: Sources, output: Pa
             console.print(f"{known.name} cannot tell: {sentence}", markup=False, highlight=False)
     _print_bad_lines(console, [error for summary in summaries for error in summary.bad_lines])
     if sources.ignored:
-        console.print(f"{len(sources.ignored)} files in no known format were ignored.", highlight=False)
+        named = ", ".join(path.name for path in sources.ignored[:FILES_NAMED_MAX])
+        more = len(sources.ignored) - FILES_NAMED_MAX
+        rest = f" and {more:,} more" if more > 0 else ""
+        console.print(f"ignored, in no known format: {named}{rest}", markup=False, soft_wrap=True)
     if sources.hidden_count:
         console.print(f"{sources.hidden_count} hidden files and folders were not looked at.", highlight=False)
     total = sum(summary.record_count for summary in summaries)
     if output is not None:
-        console.print(f"{total} records written to {output}", markup=False, highlight=False, soft_wrap=True)
+        console.print(f"{total:,} records written to {output}", markup=False, highlight=False, soft_wrap=True)
 
 
 def _print_bad_lines(console: Console, bad_lines: Sequence[TraceFileError]) -> None:

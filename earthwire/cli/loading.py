@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from earthwire.cli.console import LateStatus, messages
+from earthwire.cli.console import LateStatus, fail, messages
 from earthwire.fault_models.profile import Provenance, Source
 from earthwire.grounding.lag import LagReport, LagTally
 from earthwire.grounding.payloads import PayloadBank
@@ -91,6 +91,16 @@ def load_traces(
         cannot_tell=tuple(cannot_tell),
     )
     return LoadedTraces(calls, bank, provenance, lag.report())
+
+
+def refuse_same_files(recorded: Iterable[Path], simulated: Iterable[Path]) -> None:
+    """End the command if a file is on both sides of a comparison: held against itself, anything passes."""
+    seen = {path.resolve() for path in recorded}
+    for path in simulated:
+        if path.resolve() in seen:
+            fail(
+                f"{path}: is on both sides, as recorded and as simulated; --sim takes what the proxy recorded"
+            )
 
 
 def bad_line_reporter() -> BadLineHandler:

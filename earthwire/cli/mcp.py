@@ -293,14 +293,14 @@ def _write(file: Path, before: str, after: str) -> None:
         print(f"{file}: nothing to change")
         return
     backup = _backup(file)
-    if not backup.exists():
-        shutil.copy2(file, backup)
     fresh = file.with_name(f".{file.name}.{os.getpid()}")
     try:
+        if not backup.exists():
+            shutil.copy2(file, backup)
         fresh.write_bytes(after.encode("utf-8"))
         shutil.copymode(file, fresh)
         fresh.replace(file)
     except OSError as error:
         fresh.unlink(missing_ok=True)
-        fail(f"{file}: {error.strerror}")
+        fail(f"{file}: cannot be changed, or kept as {backup.name} beside it: {error.strerror}")
     print(f"{file}: changed; as it was: {backup}. Restart the host.")

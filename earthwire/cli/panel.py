@@ -66,7 +66,7 @@ def panel(
             help="Difference of exhausted shares that is small, whatever its ratio.",
         ),
     ] = 0.0001,
-    seed: Annotated[int, typer.Option("--seed", help="Seed of the split and of the draws.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the split and of the draws.")] = 0,
     skip_bad_lines: Annotated[
         bool, typer.Option("--skip-bad-lines", help="Leave bad records out and report them.")
     ] = False,
@@ -84,10 +84,12 @@ def panel(
     tell this policy from a simpler one. Exit code 0: PASS. 1: FAIL of any policy. 2: bad input. 3: INCONCLUSIVE, too
     little was recorded to tell.
     """
+    from earthwire.cli.loading import refuse_same_files
     from earthwire.grounding.stress import PanelReport, Tolerance, panel_word
 
     if sim and recipe is not None:
         fail("--sim: a recording was made as its own recipe says; leave --recipe out")
+    refuse_same_files(traces, sim or ())
     read, tolerance = _read_recipe(recipe), Tolerance(times, share)
     with late_status() as status:
         recorded = _load(traces, skip_bad_lines, status)

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from earthwire.cli.console import fail
-from earthwire.config.recipe import WORKERS_MAX, RecipeFile
+from earthwire.config.recipe import SEED_MAX, SEED_MIN, WORKERS_MAX, RecipeFile
 
 
 def written_recipe(recipe: Path | None) -> dict[str, object]:
@@ -18,11 +18,16 @@ def written_recipe(recipe: Path | None) -> dict[str, object]:
 
 def routes_of(upstreams: list[str]) -> dict[str, dict[str, str]]:
     """Return the routes that ``--upstream`` names."""
-    routes = {}
+    routes: dict[str, dict[str, str]] = {}
     for text in upstreams:
         name, equals, url = text.partition("=")
         if not equals or "://" in name:
             name, url = "upstream", text
+        if name in routes:
+            fail(
+                f"--upstream: {routes[name]['upstream']} and {url} have the same name; "
+                "give each its own, such as search=URL, and find it at /t/search/"
+            )
         routes[name] = {"upstream": url}
     return routes
 
@@ -84,6 +89,8 @@ def _option_problem(location: tuple[int | str, ...], value: object, message: str
             return f"--mcp: {name!r}, {value!r}: {message}; give NAME=URL, such as files=http://127.0.0.1:8000/mcp"
         case ("profile",):
             return f"--profile: {message.removeprefix('Value error, ')}"
+        case ("seed",):
+            return f"--seed: {value!r} is not in [{SEED_MIN}, {SEED_MAX}]"
         case ("severity",):
             return f"--severity: {value!r} is not in [0, 8]"
         case ("listen", "workers"):

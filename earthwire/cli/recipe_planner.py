@@ -1,10 +1,13 @@
 """From a recipe to what draws its plans, and to what is simulated of its MCP servers."""
 
 import sys
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from earthwire.config.recipe import RecipeFile
+
+_HOSTS_NAMED_MAX = 5
 
 if TYPE_CHECKING:
     from earthwire.proxy.mcp.server import McpConfig
@@ -22,7 +25,20 @@ def planner_of(recipe: RecipeFile) -> "Planner":
         first = next(iter(recipe.routes.values()), None)
         host = None if first is None else urlsplit(first.upstream).hostname
         return PassThrough(host or "replay")
+    _warn_of_unknown_server(recipe.server, simulation.profile.tools)
     return GroundedSimulation(simulation, warn) if recipe.ground else simulation
+
+
+def _warn_of_unknown_server(server: str | None, tools: Iterable[str]) -> None:
+    """Say where a host is named that no tool of the profile has: all calls are then those of unknown tools."""
+    parts = (tool.partition(" ") for tool in tools)
+    hosts = {rest.partition("/")[0] for method, _, rest in parts if method.isupper() and "/" in rest}
+    if server is not None and hosts and server not in hosts:
+        known = ", ".join(sorted(hosts)[:_HOSTS_NAMED_MAX])
+        warn(
+            f"no tool of the profile has the host {server!r}, so that all calls are those of unknown tools; "
+            f"it has {known}"
+        )
 
 
 def tool_keys(planner: "Planner") -> tuple[str, ...]:

@@ -20,6 +20,16 @@ def record(
     ] = False,
     host: Annotated[str, typer.Option("--host", help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Port; 0: any free one.")] = 8900,
+    allow_public: Annotated[
+        bool, typer.Option("--allow-public", help="Listen on an address other machines can reach.")
+    ] = False,
 ) -> None:
     """Record real tools: forward every call unchanged and write what happened, ready for `earthwire calibrate`."""
-    serve(upstream=upstream, record=output, record_bodies=bodies, host=host, port=port)
+    serve(
+        upstream=upstream,
+        record=output,
+        record_bodies=bodies,
+        host=host,
+        port=port,
+        allow_public=allow_public,
+    )

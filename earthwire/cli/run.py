@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import tempfile
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -53,7 +54,10 @@ def run(
         float | None, typer.Option("--severity", help="0 clean, 1 as recorded, up to 8: harsher.")
     ] = None,
     record: Annotated[
-        Path | None, typer.Option("--record", "-r", help="Keep the trace records in this file (.jsonl).")
+        Path | None,
+        typer.Option(
+            "--record", "-r", help="Append the trace records to this file (.jsonl), not to the recipe's."
+        ),
     ] = None,
     record_bodies: Annotated[
         bool, typer.Option("--record-bodies", help="They hold URLs, headers and bodies, redacted.")
@@ -69,18 +73,18 @@ def run(
     from earthwire.cli.agent_report import print_met
     from earthwire.config.agent_environment import UnknownPlaceError, agent_environment
 
-    section = _section(recipe)
+    section, kept = _sections(recipe)
     hosts = intercept or list(section.intercept)
     options = _options(profile=profile, seed=seed, severity=severity)
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as running:
-        recordings = [record or Path(folder) / "served.jsonl"]
+        recordings = [record or kept or Path(folder) / "served.jsonl"]
         base_url = None
         if recipe is not None or upstream:
             source = [*([] if recipe is None else [recipe]), *(f"--upstream={one}" for one in upstream or ())]
             # Retries are told by the arguments of calls; what is not kept may as well hold them.
-            keeps = ["--record-bodies"] if record_bodies or record is None else []
-            recorded = [f"--record={recordings[0]}", *keeps]
-            base_url = running.enter_context(serving([*source, *options, *recorded]))
+            keeps = ["--record-bodies"] if record_bodies or (record is None and kept is None) else []
+            recorded = [] if record is None and kept is not None else [f"--record={recordings[0]}"]
+            base_url = running.enter_context(serving([*source, *options, *recorded, *keeps]))
         elif not hosts:
             fail("nothing to simulate: give --recipe, --upstream URL or --intercept HOST")
         forward = None
@@ -93,18 +97,23 @@ def run(
             environment = agent_environment(os.environ, base_url, values, forward)
         except UnknownPlaceError as error:
             fail(str(error))
+        started_unix_nano = time.time_ns()
         code = _run_agent(agent, environment)
         running.close()
-        print_met(recordings)
+        print_met(recordings, started_unix_nano)
     raise typer.Exit(code)
 
 
-def _section(recipe: str | None) -> "RunSection":
+def _sections(recipe: str | None) -> "tuple[RunSection, Path | None]":
+    """Return what a recipe says of the agent, and the file that it records to."""
     from earthwire.config.recipe import read_recipe
     from earthwire.config.run_section import RunSection
     from earthwire.config.shipped import recipe_path
 
-    return RunSection() if recipe is None else read_recipe(recipe_path(recipe)).run
+    if recipe is None:
+        return RunSection(), None
+    read = read_recipe(recipe_path(recipe))
+    return read.run, None if read.record is None else Path(read.record.path)
 
 
 def _options(**values: object) -> list[str]:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from earthwire.cli.writing import write_whole
+from earthwire.cli.writing import check_target, write_whole
 
 JSON_SCHEMA_DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -27,6 +27,7 @@ def schema(
 
     With the YAML language server put this line first in the file: `# yaml-language-server: $schema=recipe.schema.json`
     """
+    check_target(target)
     text = json.dumps(schema_of(kind), indent=2) + "\n"
     if target is None:
         print(text, end="")

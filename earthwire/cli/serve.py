@@ -176,6 +176,7 @@ def serve(
 
     def read() -> RecipeFile:
         merged = {**written_recipe(recipe), **options}
+        update_section(merged, "record", {"bodies": record_bodies or None})
         update_section(merged, "replay", {"on_miss": on_miss, "timing": timing})
         update_section(merged, "listen", {"host": host, "port": port, "allow_public": allow_public or None})
         update_section(merged, "listen", {"workers": workers})
@@ -186,6 +187,10 @@ def serve(
         return validated_recipe(merged)
 
     merged_recipe = read()
+    if record_bodies and merged_recipe.record is None:
+        fail("--record-bodies says what records hold; it goes with --record FILE")
+    if merged_recipe.replay is None and (on_miss is not None or timing is not None):
+        fail("--on-miss and --timing say how recordings are replayed; they go with --replay TRACES")
     admin = admin_config(admin_port, admin_token_file, merged_recipe.listen.workers)
     start(merged_recipe, client_timeout, upstream_recording, read, admin)
 
@@ -317,8 +322,9 @@ def _reread(
         if (wanted, new_planner.profile_hash) == served and wanted.replay is None:
             return None
         served = (wanted, new_planner.profile_hash)
-        if wanted.listen.workers != recipe.listen.workers and os.getpid() == spokesman:
-            warn("listen.workers: changed in the recipe, and stays as it is until the next start")
+        for key in ("port", "workers"):
+            if getattr(wanted.listen, key) != getattr(recipe.listen, key) and os.getpid() == spokesman:
+                warn(f"listen.{key}: changed in the recipe, and stays as it is until the next start")
         return config, new_planner
 
     return reread

@@ -17,6 +17,7 @@ from earthwire.cli.console import (
     messages,
     output,
 )
+from earthwire.cli.writing import check_target
 
 if TYPE_CHECKING:
     from earthwire.cli.stress_test import ResultFile, StressPlan
@@ -112,11 +113,12 @@ def stress(
     multiples = tuple(dict.fromkeys(severity or [1.0]))
     if not all(0.0 < multiple <= 8.0 for multiple in multiples):
         fail("--severity: a multiple lies above 0 and up to 8; clean runs are made in any case")
+    check_target(result)
     plan = _plan(
         agent, recipe, seeds, multiples, target, radius_step if radius else None, adr_rounds if adr else None
     )
     file = ResultFile(result, plan)
-    earlier = None if fresh else file.earlier()
+    earlier = file.earlier(fresh)
     report = _run(plan, file, agent, earlier, upstream, jobs, limit)
     file.save(report)
     if as_json:

@@ -93,10 +93,14 @@ class ResultFile:
         self._plan = plan
         self._due_s = 0.0
 
-    def earlier(self) -> StressReport | None:
-        """Return what an earlier test of the same subject has left; None if there is no such file.
+    def earlier(self, is_fresh: bool) -> StressReport | None:
+        """Return what an earlier test of the same subject has left; None if there is no such file, or none is wanted.
 
-        A file that is something else, or of another subject, ends the command with a message.
+        A file that is something else ends the command with a message in any case, since it would be replaced; one of
+        another subject does unless all runs are made anew.
+
+        Args:
+            is_fresh: all runs are made anew.
         """
         if not self._path.exists():
             return None
@@ -106,6 +110,8 @@ class ResultFile:
             fail(f"{self._path}: cannot be read: {error.strerror}")
         except msgspec.DecodeError as error:
             fail(f"{self._path}: is no result of a stress test ({error}); choose another --output")
+        if is_fresh:
+            return None
         if report.subject != self._plan.subject:
             names = type(report.subject).__struct_fields__
             differ = [

@@ -6,11 +6,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from earthwire.cli.console import EXIT_OF_VERDICT, fail, late_status, messages, milliseconds, output, percent
-from earthwire.cli.writing import write_page, write_whole
+from earthwire.cli.writing import check_target, write_page, write_whole
 
 if TYPE_CHECKING:
+    from earthwire.fault_models.profile import Profile
     from earthwire.grounding.verify import VerifyReport
     from earthwire.traces.calls import Calls
+
+_TOOLS_NAMED_MAX = 5
 
 
 def verify(
@@ -21,7 +24,7 @@ def verify(
     repeats: Annotated[
         int, typer.Option("--repeats", min=1, max=100, help="Splits of the real sessions for the floor.")
     ] = 5,
-    seed: Annotated[int, typer.Option("--seed", help="Seed of splits and classifiers.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of splits and classifiers.")] = 0,
     rows: Annotated[int, typer.Option("--rows", min=1, help="Most tools shown, busiest first.")] = 15,
     correct: Annotated[
         Path | None,
@@ -49,9 +52,15 @@ def verify(
     """
     import msgspec
 
-    from earthwire.cli.loading import load_traces
+    from earthwire.cli.loading import load_traces, refuse_same_files
     from earthwire.grounding.verify import verify as compare
 
+    if corrected is not None and correct is None:
+        fail("--output is where a corrected profile goes; it goes with --correct PROFILE")
+    refuse_same_files(real, sim)
+    check_target(html, [*real, *sim])
+    check_target(corrected or correct, [*real, *sim])
+    served = None if correct is None else _correctable(correct)
     with late_status() as status:
         recorded = load_traces(real, skip_bad_lines, status).calls
         loaded = load_traces(sim, skip_bad_lines, status)
@@ -66,21 +75,29 @@ def verify(
         from earthwire.report import verify_page
 
         write_page(html, verify_page(report))
-    if correct is not None and report.verdict == "INVALID":
+    if served is not None and report.verdict == "INVALID":
         messages().print("the profile is not corrected by a run that is INVALID")
-    elif correct is not None:
-        _correct(correct, corrected or correct, recorded, simulated)
+    elif served is not None and correct is not None:
+        _correct(served, corrected or correct, recorded, simulated)
     raise typer.Exit(EXIT_OF_VERDICT[report.verdict])
 
 
-def _correct(source: Path, target: Path, real: "Calls", simulated: "Calls") -> None:
-    """Correct a profile and say on stderr what was done; stdout is the report's."""
-    from earthwire.config.profile_file import profile_text, read_profile
-    from earthwire.grounding.correct import ROUNDS_MAX, correct
+def _correctable(path: Path) -> "Profile":
+    """Return a profile that can be corrected once more."""
+    from earthwire.config.profile_file import read_profile
+    from earthwire.grounding.correct import ROUNDS_MAX
 
-    profile = read_profile(source)
+    profile = read_profile(path)
     if profile.provenance.corrections >= ROUNDS_MAX:
-        fail(f"{source}: was corrected {ROUNDS_MAX} times already; a further round would only follow noise")
+        fail(f"{path}: was corrected {ROUNDS_MAX} times already; a further round would only follow noise")
+    return profile
+
+
+def _correct(profile: "Profile", target: Path, real: "Calls", simulated: "Calls") -> None:
+    """Correct a profile and say on stderr what was done; stdout is the report's."""
+    from earthwire.config.profile_file import profile_text
+    from earthwire.grounding.correct import correct
+
     after, corrections = correct(profile, real, simulated)
     console = messages()
     for one in corrections:
@@ -106,7 +123,10 @@ def _print(report: "VerifyReport", rows: int) -> None:
         soft_wrap=True,
     )
     if report.left_out:
-        console.print(f"{len(report.left_out)} tools that only one side has are left out")
+        named = ", ".join(report.left_out[:_TOOLS_NAMED_MAX])
+        more = len(report.left_out) - _TOOLS_NAMED_MAX
+        rest = f" and {more:,} more" if more > 0 else ""
+        console.print(f"left out, as only one side has them: {named}{rest}", markup=False, soft_wrap=True)
     if report.auc is not None:
         console.print(
             f"AUC {report.auc:.3f} (floor {report.auc_real:.3f}, mock {report.auc_mock:.3f}), "
@@ -116,11 +136,12 @@ def _print(report: "VerifyReport", rows: int) -> None:
             soft_wrap=True,
         )
     real, simulated = report.outcomes_real, report.outcomes_simulated
-    console.print(
-        f"faults: recorded {percent(real.rate)} [{percent(real.low)}, {percent(real.high)}], "
-        f"simulated {percent(simulated.rate)}",
-        soft_wrap=True,
-    )
+    if report.tools:
+        console.print(
+            f"faults: recorded {percent(real.rate)} [{percent(real.low)}, {percent(real.high)}], "
+            f"simulated {percent(simulated.rate)}",
+            soft_wrap=True,
+        )
     _print_tools(report, rows)
     if report.lag is not None:
         lag = report.lag

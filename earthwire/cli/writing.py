@@ -1,8 +1,30 @@
-"""Writes files that appear whole or not at all."""
+"""Writes files that appear whole or not at all, and says beforehand which ones cannot be written."""
 
+import os
+from collections.abc import Iterable
 from pathlib import Path
 
 from earthwire.cli.console import fail, messages
+
+
+def check_target(target: Path | None, inputs: Iterable[Path] = ()) -> None:
+    """End the command before any work is done if a file could not be written, or would replace an input.
+
+    Args:
+        target: file to write; None for none.
+        inputs: files that are read.
+    """
+    if target is None:
+        return
+    folder = target.parent
+    if not folder.is_dir():
+        fail(f"{target}: cannot be written: there is no directory {folder}; make it first")
+    if target.is_dir():
+        fail(f"{target}: cannot be written: it is a directory; name a file in it")
+    if target.exists() and any(path.exists() and target.samefile(path) for path in inputs):
+        fail(f"{target}: is an input as well; choose another name for the output")
+    if not os.access(folder, os.W_OK):
+        fail(f"{target}: cannot be written: Permission denied for the directory {folder}; choose another one")
 
 
 def write_whole(path: Path, text: str) -> None:

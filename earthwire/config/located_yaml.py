@@ -22,6 +22,13 @@ FILE_BYTES_MAX = 256 * 1024 * 1024
 PROBLEMS_SHOWN_MAX = 20
 """Bound on the problems that one error lists."""
 
+_TRACES_START = '{"format":"earthwire-traces"'
+_OTHER_KINDS = {
+    "earthwire_profile": "is a profile, not a recipe; give it with --profile, or name it in a recipe (`profile: …`)",
+    "earthwire_recipe": "is a recipe, not a profile; give it to `earthwire serve`, or with --recipe",
+}
+"""What to do with a file of ours in the place of another kind, by the key that tells the kind."""
+
 _SHOWN_CHARACTERS_MAX = 60
 _EXCERPT_CHARACTERS_MAX = 100
 _PLACE = re.compile(r".*?:(?P<line>\d+):(?P<column>\d+): ")
@@ -56,6 +63,10 @@ def read_yaml(path: Path, model: type[Model]) -> Model:
             problems are listed.
     """
     text = _read_text(path)
+    if text.startswith(_TRACES_START):
+        raise FileError(
+            f"{path}: holds traces; `earthwire calibrate {path} -o tools.yaml` learns a profile from them"
+        )
     try:
         data = yaml.load(text, Loader=StrictLoader)
     except (ComposerError, ConstructorError) as error:
@@ -68,6 +79,9 @@ def read_yaml(path: Path, model: type[Model]) -> Model:
         raise FileError(f"{path}:1:1: the file is empty; a mapping of keys is expected", text)
     if not isinstance(data, dict):
         raise FileError(f"{path}:1:1: {_shown(data)}: a mapping of keys is expected", text)
+    for key, way_out in _OTHER_KINDS.items():
+        if key in data and key not in model.model_fields:
+            raise FileError(f"{path}: {way_out}")
     try:
         return model.model_validate(data)
     except ValidationError as error:

@@ -18,7 +18,8 @@ MissPolicy = Literal["error", "forward", "nearest"]
 Timing = Literal["recorded", "calibrated"]
 ClockMode = Literal["real", "scaled", "virtual"]
 
-Seed = Annotated[int, Field(ge=-(2**63), le=2**63 - 1)]
+SEED_MIN, SEED_MAX = -(2**63), 2**63 - 1
+Seed = Annotated[int, Field(ge=SEED_MIN, le=SEED_MAX)]
 """As wide as a trace record can hold."""
 
 Severity = Annotated[float, Field(ge=0.0, le=SEVERITY_MAX)]

@@ -95,7 +95,7 @@ def verify(
     """
     real, simulated, left_out = _common(real, simulated)
     timed_real, timed_simulated = real.timed(), simulated.timed()
-    shortage = _shortage(timed_real, "real") + _shortage(timed_simulated, "simulated")
+    shortage = _shortages(timed_real, timed_simulated)
     scores = None
     if min(timed_real.session_count, timed_simulated.session_count) >= 4:
         scores = _Scores(timed_real, timed_simulated, repeats, seed, progress)
@@ -219,6 +219,12 @@ def _ratios(real: Calls, simulated: Calls) -> dict[str, float | None]:
     return distances.quantile_ratios(simulated.latency_s, real.latency_s)
 
 
+def _shortages(real: Calls, simulated: Calls) -> list[str]:
+    if not real.tool_names:
+        return ["no tool is on both sides: name tools alike (earthwire import --template)"]
+    return _shortage(real, "real") + _shortage(simulated, "simulated")
+
+
 def _shortage(calls: Calls, side: str) -> list[str]:
     reasons = []
     if len(calls) < SIDE_CALLS_MIN:
@@ -239,6 +245,8 @@ def _unresolved(scores: _Scores | None) -> list[str]:
 
 
 def _failures(scores: _Scores | None, real: Rate, simulated: Rate, tail: float | None) -> list[str]:
+    if not min(real.count, simulated.count):
+        return []
     failures = []
     if scores is not None and scores.excess > AUC_EXCESS_MAX and scores.p_value <= _ALPHA:
         failures.append(

@@ -38,13 +38,14 @@ def listen_problem(config: ServeConfig | AdminConfig, error: OSError) -> str:
     unix_path = config.unix_path if isinstance(config, ServeConfig) else None
     if unix_path is not None:
         return f"cannot listen on the socket file {unix_path}: {error.strerror or error}"
+    option = "--admin-port" if isinstance(config, AdminConfig) else "--port"
     if error.errno == errno.EADDRINUSE:
         return (
-            f"port {config.port} on {config.host} is in use; choose another with --port, or see who has it with "
+            f"port {config.port} on {config.host} is in use; choose another with {option}, or see who has it with "
             f"`ss -ltnp 'sport = :{config.port}'`"
         )
     if error.errno == errno.EACCES:
-        return f"port {config.port} needs special rights; choose one from 1024 up with --port"
+        return f"port {config.port} needs special rights; choose one from 1024 up with {option}"
     return f"cannot listen on {config.host} port {config.port}: {error.strerror or error}"
 
 
@@ -60,6 +61,8 @@ async def listen_on_file(
     Raises:
         OSError: if somebody listens there, or it cannot be created.
     """
+    if path.exists() and not path.is_socket():
+        raise OSError(errno.EEXIST, "a file that is no socket has this name; choose another with --unix")
     if path.is_socket() and await _is_answered(loop, path):
         raise OSError(errno.EADDRINUSE, "somebody listens there already")
     mask = os.umask(0o177)

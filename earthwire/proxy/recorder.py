@@ -16,6 +16,7 @@ import msgspec
 from earthwire.proxy.call_record import FinishedCall
 from earthwire.proxy.served_record import ServedRecord
 from earthwire.proxy.simulated_call import SimulatedCall
+from earthwire.traces.errors import TraceFileError
 from earthwire.traces.jsonl_writer import JsonlWriter
 from earthwire.traces.record import TraceRecord
 
@@ -39,8 +40,7 @@ class Recorder:
         written: told how many more records are with the operating system, whenever some are.
 
     Raises:
-        TraceFileError: if the file cannot be written, or is not a trace file.
-        ValueError: if the path asks for compression.
+        TraceFileError: if the file cannot be written, is not a trace file, or its name asks for compression.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class Recorder:
         written: Callable[[int], None] | None = None,
     ) -> None:
         if path.suffix == ".gz":
-            raise ValueError(f"{path}: recording is to a plain .jsonl file; compress it afterwards")
+            raise TraceFileError(path, "recording is to a plain .jsonl file; compress it afterwards")
         JsonlWriter(path, append=True, on_warning=_warn).close()
         self._path = path
         self._descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)

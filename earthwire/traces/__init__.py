@@ -20,12 +20,13 @@ from earthwire.traces.formats import (
     Sources,
     find_sources,
     read_all,
+    read_sources,
     read_traces,
     sniff,
 )
 from earthwire.traces.http_outcome import failure_outcome, http_outcome
 from earthwire.traces.jsonl import read_jsonl
-from earthwire.traces.jsonl_writer import JsonlWriter
+from earthwire.traces.jsonl_writer import JsonlWriter, write_jsonl
 from earthwire.traces.label import FAULT_CLASSES, FaultClass, FaultLabel, Surface
 from earthwire.traces.options import ReadOptions
 from earthwire.traces.otlp_writer import write_otlp
@@ -84,6 +85,7 @@ __all__ = [
     "read_all",
     "read_jsonl",
     "read_parquet",
+    "read_sources",
     "read_traces",
     "record_from_dict",
     "record_to_dict",
@@ -99,6 +101,7 @@ __all__ = [
     "status_of_kind",
     "tool_key",
     "with_shards",
+    "write_jsonl",
     "write_otlp",
     "write_parquet",
 ]

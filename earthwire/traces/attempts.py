@@ -204,14 +204,20 @@ class AttemptTally:
         self._gap_s_max = gap_s_max
         self._logs: dict[str | None, tuple[AttemptLog, EpisodeTimes]] = {}
 
-    def add(self, record: TraceRecord) -> None:
-        """Count a record; those of an episode come in the order in which its calls ended."""
+    def add(self, record: TraceRecord) -> Attempt:
+        """Count a record, and return it as an attempt.
+
+        Args:
+            record: those of an episode come in the order in which its calls ended.
+        """
         key = record.episode or record.session_id
         entry = self._logs.get(key)
         if entry is None:
             entry = self._logs[key] = AttemptLog(self._gap_s_max), EpisodeTimes()
         log, times = entry
-        log.add(attempt_of(record, times))
+        attempt = attempt_of(record, times)
+        log.add(attempt)
+        return attempt
 
     def counts(self) -> AttemptCounts:
         """Return the counts of all episodes together."""

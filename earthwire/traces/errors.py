@@ -21,12 +21,14 @@ class TraceFileError(ValueError):
         self.problem = problem
 
 
+SKIP_HINT = "--skip-bad-lines reads the others (`earthwire import` has it, too)"
+
 BadLineHandler = Callable[[TraceFileError], None]
 """Called with the error of each line that is left out; without one, the first bad line ends the reading."""
 
 
 def report_bad_line(error: TraceFileError, on_bad_line: BadLineHandler | None) -> None:
-    """Hand the error to the handler, or raise it where there is none."""
+    """Hand the error to the handler, or raise it, with the way out, where there is none."""
     if on_bad_line is None:
-        raise error
+        raise TraceFileError(error.path, f"{error.problem}; {SKIP_HINT}", error.line) from error.__cause__
     on_bad_line(error)

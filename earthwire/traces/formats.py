@@ -129,7 +129,14 @@ def read_all(
     paths: Iterable[Path], options: ReadOptions | None = None, on_bad_line: BadLineHandler | None = None
 ) -> Iterator[TraceRecord]:
     """Yield the records of files and directories, one file after the other; see `read_traces`."""
-    for path, source_format in find_sources(paths).files:
+    yield from read_sources(find_sources(paths), options, on_bad_line)
+
+
+def read_sources(
+    sources: Sources, options: ReadOptions | None = None, on_bad_line: BadLineHandler | None = None
+) -> Iterator[TraceRecord]:
+    """Yield the records of the files that were found, one file after the other; see `read_traces`."""
+    for path, source_format in sources.files:
         yield from source_format.read(path, options or ReadOptions(), on_bad_line)
 
 

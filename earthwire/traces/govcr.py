@@ -102,7 +102,7 @@ def read_govcr(
             fields |= _time_fields(interaction.response) | _identity(source, cassette.version, index)
             record = record_from_dict(fields)
         except ValueError as error:
-            problem = f"interactions[{index}]: {error}; --skip-bad-lines reads the others"
+            problem = f"interactions[{index}]: {error}"
             bad_interaction = TraceFileError(path, problem)
             bad_interaction.__cause__ = error
             report_bad_line(bad_interaction, on_bad_line)

@@ -153,7 +153,7 @@ def _entries(path: Path, log: _Log, on_bad_line: BadLineHandler | None) -> Itera
 
 
 def _entry_error(path: Path, index: int, error: Exception) -> TraceFileError:
-    problem = f"log.entries[{index}]: {error}; --skip-bad-lines reads the others"
+    problem = f"log.entries[{index}]: {error}"
     bad_entry = TraceFileError(path, problem)
     bad_entry.__cause__ = error
     return bad_entry

@@ -20,7 +20,6 @@ CANNOT_TELL: tuple[str, ...] = ()
 FORMAT_NAME = "earthwire-traces"
 FORMAT_VERSION = 1
 LINE_BYTES_MAX = 64 * 1024 * 1024
-SKIP_HINT = "--skip-bad-lines reads the others"
 
 _SHOWN_BYTES_MAX = 60
 _HEADER_START = re.compile(rb'\s*\{\s*"(format|version)"\s*:')
@@ -104,7 +103,7 @@ def _read_records(path: Path, file: BinaryIO, on_bad_line: BadLineHandler | None
             record = decode_record(line)
         except ValueError as error:
             problem = str(error) if line.endswith(b"\n") else _cut_short(intact_count)
-            bad_line = TraceFileError(path, f"{problem}; {SKIP_HINT}", number)
+            bad_line = TraceFileError(path, problem, number)
             bad_line.__cause__ = error
             report_bad_line(bad_line, on_bad_line)
             continue
@@ -122,7 +121,7 @@ def _numbered_lines(
         try:
             line = file.readline(LINE_BYTES_MAX + 1)
         except DAMAGED_GZIP_ERRORS as error:
-            problem = f"the gzip data end here ({error}); {SKIP_HINT}"
+            problem = f"the gzip data end here ({error})"
             bad_line = TraceFileError(path, problem, number)
             bad_line.__cause__ = error
             report_bad_line(bad_line, on_bad_line)
@@ -130,7 +129,7 @@ def _numbered_lines(
         if not line:
             return
         if len(line) > LINE_BYTES_MAX:
-            problem = f"a line of more than {LINE_BYTES_MAX} bytes; {SKIP_HINT}"
+            problem = f"a line of more than {LINE_BYTES_MAX} bytes"
             report_bad_line(TraceFileError(path, problem, number), on_bad_line)
             _skip_to_line_end(file, line)
             continue

@@ -12,7 +12,7 @@ Rules:
 import gzip
 import io
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self, cast
@@ -73,6 +73,34 @@ class JsonlWriter:
     def close(self) -> None:
         """Flush and close; a second call does nothing."""
         self._file.close()
+
+
+def write_jsonl(records: Iterable[TraceRecord], path: Path) -> int:
+    """Write records to a file of their own; it appears whole or not at all. The suffix ``.gz`` compresses.
+
+    Returns:
+        The number of records written.
+
+    Raises:
+        TraceFileError: if the file cannot be written.
+    """
+    partial = path.with_name(f"partial-{os.getpid()}-{path.name}")
+    count = 0
+    try:
+        with JsonlWriter(partial) as writer:
+            for record in records:
+                writer.write(record)
+                count += 1
+        partial.replace(path)
+    except OSError as error:
+        raise TraceFileError(path, f"cannot be written: {error.strerror or error}") from error
+    except TraceFileError as error:
+        if error.path != partial:
+            raise  # A record could not be read.
+        raise TraceFileError(path, error.problem) from error
+    finally:
+        partial.unlink(missing_ok=True)
+    return count
 
 
 def _open_append(path: Path) -> BinaryIO:

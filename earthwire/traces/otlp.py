@@ -70,9 +70,7 @@ def read_otlp(
                     fields["source_ref"] = f"{source.name}#{position}"
                 record = record_from_dict(fields)
             except ValueError as error:
-                bad_span = TraceFileError(
-                    path, f"span {position}: {error}; --skip-bad-lines reads the others"
-                )
+                bad_span = TraceFileError(path, f"span {position}: {error}")
                 bad_span.__cause__ = error
                 report_bad_line(bad_span, on_bad_line)
                 continue
@@ -94,9 +92,7 @@ def _requests(path: Path, content: bytes, on_bad_line: BadLineHandler | None) ->
         try:
             yield _DECODER.decode(line)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            bad_line = TraceFileError(
-                path, f"not OTLP JSON: {error}; --skip-bad-lines reads the others", number
-            )
+            bad_line = TraceFileError(path, f"not OTLP JSON: {error}", number)
             bad_line.__cause__ = error
             report_bad_line(bad_line, on_bad_line)
 

@@ -64,7 +64,7 @@ def machine_commands(traces: Path, profile: Path, folder: Path) -> list[tuple[ob
         ("calibrate", traces, "-o", folder / "p.yaml"),
         ("show", profile),
         ("fidelity", traces),
-        ("verify", "--real", traces, "--sim", traces),
+        ("verify", "--real", traces, "--sim", folder / "out.jsonl"),
         ("export", traces, "-o", folder / "spans.json"),
         ("gauntlet", "--only", "page", "--", sys.executable, "-c", "pass"),
         (

@@ -115,4 +115,4 @@ def test_html_is_one_more_file_and_changes_nothing_else(few_traces: Path, tmp_pa
 def test_a_page_that_cannot_be_written_is_exit_code_2(few_traces: Path, tmp_path: Path, run: Run) -> None:
     result = run("fidelity", few_traces, "--html", tmp_path / "absent" / "report.html")
     assert result.returncode == 2
-    assert "report.html: cannot be written: No such file or directory" in result.stderr
+    assert "report.html: cannot be written: there is no directory" in result.stderr

@@ -58,10 +58,13 @@ class Serving:
         self.port = int(found[1])
         self.admin_port = int(self.heard(r"admin API[^:]*: http://127\.0\.0\.1:(\d+)")[1])
 
-    def write_recipe(self, tool_port: int, seed: int = 3, workers: int | None = None) -> None:
+    def write_recipe(
+        self, tool_port: int, seed: int = 3, workers: int | None = None, listen_port: int = 0
+    ) -> None:
         workers = self.worker_count if workers is None else workers
         self.recipe.write_text(
-            f"earthwire_recipe: 1\nprofile: tools.yaml\nseed: {seed}\nlisten: {{port: 0, workers: {workers}}}\n"
+            f"earthwire_recipe: 1\nprofile: tools.yaml\nseed: {seed}\n"
+            f"listen: {{port: {listen_port}, workers: {workers}}}\n"
             f"routes: {{tool: {{upstream: 'http://127.0.0.1:{tool_port}'}}}}\nrecord: {{path: calls.jsonl}}\n"
         )
 
@@ -171,6 +174,14 @@ def test_a_number_of_workers_that_changes_is_said_once(serving, instant_tool):
     serving.process.send_signal(signal.SIGHUP)
     serving.heard("listen.workers: changed in the recipe, and stays as it is")
     assert "listen.workers" not in serving.stop()
+
+
+def test_a_port_that_changes_is_said_once(serving, instant_tool):
+    """Nothing was said, and whoever asked at the new port found nobody."""
+    serving.write_recipe(instant_tool, seed=5, listen_port=1)
+    serving.process.send_signal(signal.SIGHUP)
+    serving.heard("listen.port: changed in the recipe, and stays as it is")
+    assert "listen.port" not in serving.stop()
 
 
 def test_a_call_under_way_ends_as_it_began(serving):

@@ -60,6 +60,20 @@ def test_a_recipe_names_the_variables(tool: str, tmp_path: Path):
     assert "3 attempts, 3 logical calls" in result.stderr
 
 
+def test_the_recipe_s_own_record_is_kept(tool: str, tmp_path: Path):
+    """It was recorded elsewhere and thrown away."""
+    recipe = tmp_path / "tools.yaml"
+    recipe.write_text(
+        f"earthwire_recipe: 1\nroutes: {{search: {{upstream: '{tool}'}}}}\nrecord: {{path: met.jsonl}}\n"
+        "run: {environment: {TOOL_URL: '{base}/t/search'}}\n",
+        encoding="utf-8",
+    )
+    for count in (2, 3):
+        result = run("--recipe", recipe, "--record-bodies", "--", sys.executable, "-c", AGENT, count, 0)
+        assert f"{count} attempts, {count} logical calls" in result.stderr, "those of this run alone"
+    assert len(list(read_traces(tmp_path / "met.jsonl"))) == 5
+
+
 def test_an_agent_that_calls_nothing_is_told_so(tool: str):
     result = run("--upstream", tool, "--", sys.executable, "-c", "pass")
     assert result.returncode == 0

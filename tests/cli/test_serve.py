@@ -194,7 +194,7 @@ def test_a_port_in_use_is_one_error(tool_url: str, run_process: Run) -> None:
         (("-u", "URL", "-p", "absent.yaml"), "error: absent.yaml: cannot be read: No such file or directory"),
         (("-u", "URL", "-p", "bad.yaml"), "error: bad.yaml:2:1: tool: unknown key; did you mean `tools`?"),
         (("absent.yaml",), "error: absent.yaml: cannot be read: No such file or directory"),
-        (("bad.yaml",), "error: bad.yaml:1:1: earthwire_profile: unknown key; did you mean"),
+        (("bad.yaml",), "error: bad.yaml: is a profile, not a recipe"),
         (("-u", "ftp://127.0.0.1"), "'ftp://127.0.0.1'"),
         (("-u", "http://"), "'http://'"),
         (("-u", "http://127.0.0.1:99999"), "'http://127.0.0.1:99999'"),

@@ -118,7 +118,12 @@ def test_sides_without_a_common_tool_are_insufficient_data(traces: Path, tmp_pat
         writer.write(TraceRecord(tool="other", session_id="s", duration_ns=1_000_000, outcome="ok"))
     result = run("verify", "--real", traces, "--sim", tmp_path / "other.jsonl")
     assert result.returncode == 3, result.stderr
-    assert "3 tools that only one side has are left out" in result.stdout
+    assert (
+        "left out, as only one side has them: GET api.example/v1/search, POST api.example/v1/carts"
+        in result.stdout
+    )
+    assert "no tool is on both sides: name tools alike" in result.stdout
+    assert "nan" not in result.stdout
 
 
 def test_the_table_fits_80_columns(traces: Path, few_traces: Path, run: Run) -> None:

@@ -1,0 +1,122 @@
+"""Mistakes that users make: each is one sentence with a way out and exit code 2, and nothing is lost by it."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+UPSTREAM = "http://127.0.0.1:9"
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> Path:
+    path = tmp_path / "recipe.yaml"
+    path.write_text(f"earthwire_recipe: 1\nroutes: {{tools: {{upstream: '{UPSTREAM}'}}}}\n")
+    return path
+
+
+def mistake(run, *arguments: object) -> str:
+    """Run a command that must end as a mistake of the user; return the one line that it says."""
+    result = run(*arguments)
+    assert result.returncode == 2, result.stderr
+    lines = [line for line in result.stderr.splitlines() if line.startswith(("error:", "Error:"))]
+    assert len(lines) == 1, result.stderr
+    return lines[0]
+
+
+def test_a_profile_in_the_place_of_a_recipe_is_one_sentence(run, profile: Path) -> None:
+    """It was a page of unknown keys."""
+    for command in (("serve",), ("recipes", "show"), ("stress", "--agent", "true", "--recipe")):
+        assert f"{profile}: is a profile, not a recipe; give it with --profile" in mistake(
+            run, *command, profile
+        )
+
+
+def test_a_recipe_in_the_place_of_a_profile_is_one_sentence(run, recipe: Path) -> None:
+    for command in (("show",), ("serve", "-u", UPSTREAM, "--profile")):
+        assert f"{recipe}: is a recipe, not a profile" in mistake(run, *command, recipe)
+
+
+def test_traces_in_the_place_of_a_profile_are_one_sentence(run, few_traces: Path) -> None:
+    assert f"`earthwire calibrate {few_traces} -o tools.yaml`" in mistake(run, "show", few_traces)
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (("--seed", "9" * 20), f"--seed: {'9' * 20} is not in [-9223372036854775808, 9223372036854775807]"),
+        (("--record-bodies",), "it goes with --record FILE"),
+        (("--on-miss", "nearest"), "they go with --replay TRACES"),
+        (("--timing", "recorded"), "they go with --replay TRACES"),
+        (("-u", UPSTREAM), "have the same name; give each its own, such as search=URL"),
+        (("--record", "calls.jsonl.gz"), "calls.jsonl.gz: recording is to a plain .jsonl file"),
+    ],
+)
+def test_options_that_cannot_be_meant_are_refused(run, options: tuple[str, ...], expected: str) -> None:
+    """Most of them were ignored, and the last one ended with a stack trace."""
+    assert expected in mistake(run, "serve", "-u", UPSTREAM, "--port", 0, *options)
+
+
+def test_a_host_that_the_profile_does_not_know_is_said(run, profile: Path, tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_text("kept")
+    result = run("serve", "-p", profile, "-u", UPSTREAM, "--server", "other.example", "--unix", file)
+    assert "no tool of the profile has the host 'other.example'" in result.stderr
+    assert "it has api.example" in result.stderr
+    assert "a file that is no socket has this name; choose another with --unix" in result.stderr
+    assert (result.returncode, file.read_text()) == (2, "kept")
+
+
+@pytest.mark.parametrize("command", ["fidelity", "verify", "stress panel"])
+def test_a_negative_seed_is_refused(run, few_traces: Path, command: str) -> None:
+    """It ended with a stack trace."""
+    traces = ["--real", few_traces, "--sim", few_traces] if command == "verify" else [few_traces]
+    assert "'--seed': Input should be greater than or equal to 0" in mistake(
+        run, *command.split(), *traces, "--seed", "-1"
+    )
+
+
+def test_a_comparison_of_a_file_with_itself_is_refused(run, traces: Path) -> None:
+    """It passed, as anything does."""
+    for command in (("verify", "--real", traces), ("stress", "panel", traces)):
+        assert "is on both sides, as recorded and as simulated" in mistake(run, *command, "--sim", traces)
+
+
+def test_what_cannot_be_written_is_said_before_the_work_is_done(run, traces: Path, tmp_path: Path) -> None:
+    absent = tmp_path / "absent"
+    commands = [
+        ("fidelity", traces, "--html", absent / "x.html"),
+        ("verify", "--real", traces, "--sim", tmp_path, "--html", absent / "x.html"),
+        ("export", traces, "-o", absent / "x.jsonl"),
+        ("schema", "-o", absent / "x.json"),
+        ("stress", "--agent", "true", "--recipe", "six-faults", "-o", absent / "x.json"),
+    ]
+    for command in commands:
+        assert f"cannot be written: there is no directory {absent}" in mistake(run, *command)
+    assert "it is a directory; name a file in it" in mistake(run, "schema", "-o", tmp_path)
+
+
+def test_a_profile_to_correct_is_read_before_the_comparison(
+    run, traces: Path, tmp_path: Path, recipe: Path
+) -> None:
+    sides = ("--real", traces, "--sim", tmp_path / "absent.jsonl")
+    assert "is a recipe, not a profile" in mistake(run, "verify", *sides, "--correct", recipe)
+    assert "it goes with --correct PROFILE" in mistake(run, "verify", *sides, "-o", tmp_path / "p.yaml")
+
+
+def test_a_fresh_stress_test_replaces_nothing_but_its_own_file(run, few_traces: Path, tmp_path: Path) -> None:
+    path = tmp_path / "kept.jsonl"
+    path.write_bytes(few_traces.read_bytes())
+    command = ("stress", "--agent", "true", "--recipe", "six-faults", "--fresh", "-o", path)
+    assert "is no result of a stress test" in mistake(run, *command)
+    assert path.read_bytes() == few_traces.read_bytes()
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_folder_that_may_not_be_written_to_is_said(run, traces: Path, tmp_path: Path) -> None:
+    host = tmp_path / "mcp.json"
+    host.write_text(json.dumps({"mcpServers": {"files": {"command": "cat"}}}))
+    tmp_path.chmod(0o555)
+    assert "Permission denied" in mistake(run, "export", traces, "-o", tmp_path / "x.jsonl")
+    assert "Permission denied" in mistake(run, "mcp", "wrap-config", host)
