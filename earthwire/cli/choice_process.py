@@ -136,22 +136,11 @@ def main() -> None:
     """Load what the choice needs, wait for calls, and write which engine was chosen."""
     # Nothing lives long enough here to be worth collecting, and looking for it takes a tenth of the time of loading.
     gc.disable()
-    _load()
+    import earthwire.grounding  # noqa: F401
+
     content = sys.stdin.buffer.read()
     if content:
         sys.stdout.write(_choose(calls_from(io.BytesIO(content))))
-
-
-def _load() -> None:
-    """Load what the choice needs, and not what scikit-learn looks for beside it."""
-    # Where pandas is installed it takes a third as long again, and nothing here is a frame.
-    sys.modules["pandas"] = None  # type: ignore[assignment]
-    import sklearn.ensemble
-    import sklearn.model_selection  # noqa: F401
-
-    import earthwire.grounding  # noqa: F401
-
-    del sys.modules["pandas"]
 
 
 if __name__ == "__main__":

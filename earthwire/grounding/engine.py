@@ -21,6 +21,7 @@ import numpy as np
 from earthwire.fault_models.profile import Profile
 from earthwire.grounding import yardstick
 from earthwire.grounding.simulated import simulate
+from earthwire.grounding.small_trees import two_sample_auc
 from earthwire.traces.calls import Calls, FloatArray, split_sessions
 
 Engine = Literal["compact", "replay"]
@@ -98,10 +99,8 @@ class _Trial:
     def auc(self, engine: Engine) -> float:
         """Return how well an engine's simulation is told from the recorded half, at least 0.5."""
         simulated = simulate(with_engine(self.profile, engine), self.held_out, _SEED)
-        x, session = _call_features(simulated, self.base), self.held_out.session
-        return max(
-            yardstick.two_sample_auc(self.real, session, x, session, _SEED, trees=yardstick.COARSE), 0.5
-        )
+        auc = two_sample_auc(self.real, _call_features(simulated, self.base), self.held_out.session)
+        return max(auc, 0.5)
 
 
 def _call_features(calls: Calls, base: FloatArray) -> FloatArray:

@@ -5,8 +5,6 @@ fold, is the score: 0.5 means that it cannot. After Lopez-Paz and Oquab, "Revisi
 (ICLR 2017). The features are fixed, since two scores compare only where the features are the same.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 import numpy.typing as npt
 
@@ -29,28 +27,6 @@ CALL_FEATURES = tuple(i for i, name in enumerate(FEATURES) if not name.startswit
 session by session, and is then blind to the others; without them it sees what single calls give away."""
 _FOLDS = 4
 _BASE_PRIOR_CALLS = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Trees:
-    """How finely the classifier looks.
-
-    Attributes:
-        count: trees, at most.
-        leaves: of each tree, at most.
-        learning_rate: how much of what is left each tree explains.
-    """
-
-    count: int
-    leaves: int
-    learning_rate: float
-
-
-FINE = Trees(count=80, leaves=16, learning_rate=0.1)
-"""What every score that is reported comes from."""
-COARSE = Trees(count=25, leaves=8, learning_rate=0.3)
-"""For a choice between two simulations: a third of the time. Scores differ from the fine ones by up to .05; with few
-leaves it learns less by heart, and sees what a law gets wrong as a whole rather more easily."""
 
 
 def outcome_class(calls: Calls) -> IntArray:
@@ -109,7 +85,6 @@ def out_of_fold_scores(
     group: IntArray,
     seed: int,
     weight: FloatArray | None = None,
-    trees: Trees = FINE,
 ) -> FloatArray:
     """Return the probability of being simulated for each row, predicted by a classifier that never saw its group.
 
@@ -119,9 +94,8 @@ def out_of_fold_scores(
         group: rows of one group (session) stay in one fold, shape (n,).
         seed: of the classifier.
         weight: of each row, or None for equal ones.
-        trees: of the classifier.
     """
-    return _out_of_fold(x, is_simulated, group, seed, weight, [x], trees)[0]
+    return _out_of_fold(x, is_simulated, group, seed, weight, [x])[0]
 
 
 def _out_of_fold(
@@ -131,7 +105,6 @@ def _out_of_fold(
     seed: int,
     weight: FloatArray | None,
     asked: list[FloatArray],
-    trees: Trees = FINE,
 ) -> list[FloatArray]:
     """Return the out-of-fold probabilities of each of the feature tables `asked`, rows as in `x`."""
     # Importing it takes longer than most fits that do without it.
@@ -147,11 +120,7 @@ def _out_of_fold(
             if len(np.unique(is_simulated[fit])) < 2:
                 continue
             model = HistGradientBoostingClassifier(
-                max_iter=trees.count,
-                max_leaf_nodes=trees.leaves,
-                learning_rate=trees.learning_rate,
-                min_samples_leaf=20,
-                random_state=seed,
+                max_iter=80, max_leaf_nodes=16, min_samples_leaf=20, random_state=seed
             )
             model.fit(x[fit], is_simulated[fit], None if weight is None else weight[fit])
             for score, table in zip(scores, asked, strict=True):
@@ -188,7 +157,6 @@ def two_sample_auc(
     simulated_group: IntArray,
     seed: int,
     real_weight: FloatArray | None = None,
-    trees: Trees = FINE,
 ) -> float:
     """Return the out-of-fold AUC of telling `simulated` rows from `real` ones; 0.5 is indistinguishable.
 
@@ -200,7 +168,7 @@ def two_sample_auc(
     weight = None
     if real_weight is not None:
         weight = np.concatenate((real_weight, np.ones(len(simulated))))
-    scores = out_of_fold_scores(x, label, group, seed, weight, trees)
+    scores = out_of_fold_scores(x, label, group, seed, weight)
     return area_under_curve(label, scores, weight)
 
 

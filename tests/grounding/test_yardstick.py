@@ -64,20 +64,6 @@ def test_a_law_off_by_a_fifth_without_session_effect_or_with_other_faults_is_tol
     assert yardstick.two_sample_auc(x, real.session, y, other.session + 1_000, seed=0) > 0.56
 
 
-@pytest.mark.parametrize("change", [{}, {"latency_factor": 1.2}, {"session_sd": 0.0}])
-def test_a_coarse_classifier_sees_about_as_much_as_the_fine_one(change):
-    """An AUC of 4,000 calls on either side has a standard error of .0065; twice three of them are allowed."""
-    real = make_calls(sessions=200, seed=3)
-    other = make_calls(sessions=200, seed=4, **change)
-    base = yardstick.base_levels(real)
-    x, y = yardstick.features(real, base), yardstick.features(other, base)
-    fine, coarse = (
-        yardstick.two_sample_auc(x, real.session, y, other.session + 1_000, seed=0, trees=trees)
-        for trees in (yardstick.FINE, yardstick.COARSE)
-    )
-    assert abs(fine - coarse) < 0.04
-
-
 def test_gap_closed_is_zero_at_the_mock_and_one_at_the_floor():
     assert yardstick.gap_closed(0.9, 0.9, 0.55) == 0.0
     assert yardstick.gap_closed(0.9, 0.55, 0.55) == pytest.approx(1.0)
