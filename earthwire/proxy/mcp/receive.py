@@ -12,7 +12,7 @@ from earthwire.proxy.mcp.server import McpServer
 from earthwire.proxy.refusal import RequestRefusedError
 from earthwire.proxy.request import Request
 
-_SESSION_HEADER = b"mcp-session-id"
+SESSION_HEADER = b"mcp-session-id"
 _VERSION_HEADER = b"mcp-protocol-version"
 _DROPPED = (b"accept-encoding",)
 """Answers must come without a coding, since they are looked into while they pass."""
@@ -67,7 +67,7 @@ async def receive(request: Request, server: McpServer, limits: Limits) -> McpReq
         _for_server(request, server, data),
         read_client_message(data) if is_post else None,
         is_post and is_batch(data),
-        first_value(fields, _SESSION_HEADER),
+        first_value(fields, SESSION_HEADER),
         first_value(fields, _VERSION_HEADER),
     )
 

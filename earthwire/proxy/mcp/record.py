@@ -5,9 +5,12 @@ import hashlib
 import msgspec
 
 from earthwire.proxy.call_record import FinishedCall
+from earthwire.proxy.headers import first_value
 from earthwire.proxy.mcp.message import ClientMessage
+from earthwire.proxy.mcp.receive import SESSION_HEADER
 from earthwire.proxy.mcp.reply import Reply, reply_bytes
 from earthwire.proxy.mcp.surface import TOOL_CALL
+from earthwire.proxy.routes import DEFAULT_EPISODE
 from earthwire.traces.record import TraceRecord
 from earthwire.traces.redaction import redact_body
 
@@ -29,10 +32,23 @@ def mcp_record(call: FinishedCall, *, keep_bodies: bool) -> TraceRecord | None:
         return None
     record = call.record().trace_record()
     reply = met.reply if call.complete else None
-    notes = mcp_notes(
-        met.server.schemas.judge(message, reply), met.received.session_id, met.received.protocol_version
-    )
+    begun = None if call.head is None else first_value(call.head.fields, SESSION_HEADER)
+    session = _digest(met.received.session_id or begun)
+    notes = mcp_notes(met.server.schemas.judge(message, reply), session, met.received.protocol_version)
+    record = msgspec.structs.replace(record, session_id=session_name(record.episode, session))
     return with_reply(record, message, reply, notes, keep_bodies=keep_bodies)
+
+
+def session_name(episode: str | None, session: str | None) -> str | None:
+    """Return what the record of a call has as its session: its episode, or that of the protocol where nobody named one.
+
+    What calls share is learned from sessions, so that runs of an agent must not look like a single one.
+
+    Args:
+        episode: of the call.
+        session: what tells the sessions of the protocol apart, or None where there are none.
+    """
+    return f"{episode}-{session}" if session is not None and episode == DEFAULT_EPISODE else episode
 
 
 def with_reply(
@@ -86,11 +102,11 @@ def with_reply(
 
 
 def mcp_notes(
-    is_schema_valid: bool | None, session_id: str | None = None, protocol_version: str | None = None
+    is_schema_valid: bool | None, session: str | None = None, protocol_version: str | None = None
 ) -> dict[str, object]:
     """Return what is known of an MCP call and has no field of its own, by name."""
     notes: dict[str, object] = {
-        "earthwire.mcp.session": _digest(session_id),
+        "earthwire.mcp.session": session,
         "mcp.protocol.version": protocol_version,
         "earthwire.mcp.schema_valid": is_schema_valid,
     }

@@ -1,6 +1,7 @@
 """The trace record of a call over the standard streams."""
 
 from earthwire.fault_models.plan import plan_digest
+from earthwire.proxy.mcp.record import session_name
 from earthwire.proxy.mcp.stdio_call import Line, StdioCall
 from earthwire.proxy.planner import Planner
 from earthwire.traces.record import Outcome, TraceRecord
@@ -9,7 +10,7 @@ _NANOSECONDS_PER_SECOND = 1_000_000_000
 
 
 def stdio_record(
-    call: StdioCall, line: Line | None, planner: Planner, ended_s: float, epoch_ns: int
+    call: StdioCall, line: Line | None, planner: Planner, ended_s: float, epoch_ns: int, session: str
 ) -> TraceRecord:
     """Return the record of a call, without what its messages say.
 
@@ -19,6 +20,7 @@ def stdio_record(
         planner: that drew.
         ended_s: when it ended (monotonic).
         epoch_ns: nanoseconds since 1970 at monotonic time 0.
+        session: what tells this run of the server from others.
     """
     plan = call.drawn.plan
     duration_ns = int((ended_s - call.arrival_s) * _NANOSECONDS_PER_SECOND)
@@ -27,7 +29,7 @@ def stdio_record(
     return TraceRecord(
         tool=call.tool,
         source_format="earthwire",
-        session_id=call.episode,
+        session_id=session_name(call.episode, session),
         seq=call.seq,
         start_time_unix_nano=epoch_ns + int(call.arrival_s * _NANOSECONDS_PER_SECOND),
         duration_ns=duration_ns,

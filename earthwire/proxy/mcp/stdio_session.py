@@ -109,6 +109,7 @@ class StdioSession:
         self._deliveries: dict[RequestId, asyncio.Task[None]] = {}
         self._episodes: dict[str, StdioEpisode] = {}
         self._epoch_ns = time.time_ns() - time.monotonic_ns()
+        self._session = f"{time.time_ns():x}"
         self._has_warned = False
         self.broken = asyncio.Event()
 
@@ -237,7 +238,8 @@ class StdioSession:
         changes = {} if self._channels is None else self._channels.take_notes(request_id)
         if changes:
             notes[CHANNELS_ATTRIBUTE] = changes
-        record = stdio_record(call, line, self._planner, time.monotonic(), self._epoch_ns)
+        ended_s = time.monotonic()
+        record = stdio_record(call, line, self._planner, ended_s, self._epoch_ns, self._session)
         scale = self._settings.time_scale
         record = on_its_clock(record, scale, call.performed_s, is_over=line is not None)
         record = with_reply(record, call.message, reply, notes, keep_bodies=keep_bodies)

@@ -463,3 +463,23 @@ def test_streams_and_ends_of_sessions_pass_with_their_headers(harness, play):
         assert requests[0].startswith(method + b" /mcp HTTP/1.1")
         assert b"Last-Event-ID: 7\r\n" in requests[0]
         assert records == []
+
+
+def test_each_session_of_the_protocol_is_one_in_the_records(harness, play):
+    """All were a single one, from which nothing can be learned of what the calls of a session share."""
+    opens = json_answer(extra=b"Mcp-Session-Id: 7\r\n")
+    named = b"Mcp-Session-Id: 7\r\n"
+    cases = [
+        (post(message("initialize")), opens),
+        (post(message(), named), json_answer()),
+        (post(message(), b"Mcp-Session-Id: 8\r\n"), json_answer()),
+        (post(message()), json_answer()),
+        (post(message(), named + b"x-earthwire-episode: e1\r\n"), json_answer()),
+    ]
+    found = []
+    for request, answer in cases:
+        _, _, records, _, _ = exchange(harness, play, request, answer, planned("ok"))
+        found.append(records[-1].session_id)
+    assert found[0] == found[1] != found[2]
+    assert found[0].startswith("default-")
+    assert found[3:] == ["default", "e1"]

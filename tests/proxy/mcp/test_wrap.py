@@ -86,6 +86,18 @@ def test_without_a_profile_all_passes_and_the_status_is_the_servers(server, tmp_
     assert [one.tool for one in read_jsonl(record)] == ["s/initialize", "s/get"]
 
 
+def test_each_run_of_a_server_is_a_session_of_its_own(server, tmp_path):
+    """All runs were one session, from which nothing can be learned of what the calls of a run share."""
+    record = tmp_path / "r.jsonl"
+    for options in ((), (), ("--episode", "e1"), ("--episode", "e1")):
+        talk(wrapped(server, *options, record=record), request(1), request(2))
+    calls = list(read_jsonl(record))
+    assert [call.episode for call in calls] == ["default"] * 4 + ["e1"] * 4
+    sessions = [call.session_id for call in calls]
+    assert sessions[4:] == ["e1"] * 4
+    assert sessions[0] == sessions[1] != sessions[2] == sessions[3]
+
+
 def test_a_tool_error_is_ours_and_the_server_never_sees_the_call(server, tmp_path):
     record = tmp_path / "r.jsonl"
     path = profile(tmp_path, "tool_error", response="INTERNAL_ERROR")
