@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from earthwire.cli.console import fail
+from earthwire.traces.extras import install_command
 
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 30.0
@@ -46,7 +47,7 @@ def without_mitmproxy(what: str, then: str) -> str:
     """
     return (
         f"{what} needs mitmproxy, in an environment of its own:\n"
-        "  python3 -m venv earthwire-forward && earthwire-forward/bin/pip install 'earthwire[mitm]'\n"
+        f"  python3 -m venv earthwire-forward && earthwire-forward/bin/{install_command('mitm')}\n"
         f"  {then}"
     )
 

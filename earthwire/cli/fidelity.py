@@ -1,5 +1,6 @@
 """``earthwire fidelity``: how faithful is a simulation calibrated on half of these sessions to the other half?"""
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -88,7 +89,7 @@ def _print_scores(report: "FidelityReport") -> None:
         table.add_column(name, justify="right")
     for name, score in report.models.items():
         style = "bold" if name == "earthwire" else None
-        closed = f"{100 * score.gap_closed:.0f} %"
+        closed = "n/a" if math.isnan(score.gap_closed) else f"{100 * score.gap_closed:.0f} %"
         table.add_row(
             MODEL_LABELS[name], f"{score.auc:.3f}", closed, f"{score.fidelity_ratio_500:.2f}", style=style
         )

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from earthwire.cli.console import EXIT_FAIL, EXIT_INSUFFICIENT_DATA, EXIT_OK, fail, messages, output
@@ -97,7 +98,7 @@ def _exit_code(results: "list[Result]") -> int:
 
 
 def _print_faults(faults: "list[GauntletFault]") -> None:
-    table = Table(title="faults of the gauntlet", title_justify="left")
+    table = _plain_table("faults of the gauntlet")
     for heading in ("fault", "layer", "what happens", "a good client"):
         table.add_column(heading)
     for fault in faults:
@@ -106,7 +107,7 @@ def _print_faults(faults: "list[GauntletFault]") -> None:
 
 
 def _print(results: "list[Result]", show_bytes: bool, command: str) -> None:
-    table = Table(title="what the client made of each fault", title_justify="left")
+    table = _plain_table("what the client made of each fault")
     for heading in ("fault", "what happens", "a good client", "this one", "what its calls show"):
         table.add_column(heading)
     for result in results:
@@ -121,10 +122,24 @@ def _print(results: "list[Result]", show_bytes: bool, command: str) -> None:
     if show_bytes:
         for result in results:
             console.print(f"\n{result.fault.name}: {_seen_text(result)}", markup=False, soft_wrap=True)
+    if not any(result.survival.tries for result in results):
+        _say_that_nothing_was_called(results[0])
+        return
     worst = next((result for result in results if judged(result) == "bad"), None)
     if worst is not None:
         again = f"earthwire gauntlet --only {worst.fault.name} --bytes {command}"
         messages().print(f"see one again, with its bytes: {again}", markup=False, soft_wrap=True)
+
+
+def _plain_table(title: str) -> Table:
+    return Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+
+
+def _say_that_nothing_was_called(result: "Result") -> None:
+    said = result.run.said.strip().splitlines()
+    last = f"; it said: {said[-1]}" if said else ""
+    text = f"the client called no tool: does its command hold {{url}}, or does it read EARTHWIRE_URL?{last}"
+    messages().print(text, markup=False, soft_wrap=True)
 
 
 def judged(result: "Result") -> str:

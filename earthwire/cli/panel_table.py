@@ -1,11 +1,17 @@
 """The table of the panel of retry policies."""
 
+from collections.abc import Callable
+from typing import NamedTuple
+
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
 from earthwire.fault_models.intervals import Interval
 from earthwire.grounding.stress import CONFIDENCE, PanelReport, PolicyGap, PolicyInWorld
+
+_ONE_TABLE_COLUMNS_MIN = 132
+"""Narrower terminals get a table for each of the two figures, so that none is cut."""
 
 _STYLES = {"PASS": "green", "FAIL": "red", "INCONCLUSIVE": "yellow", "n/a": "dim"}
 
@@ -18,7 +24,11 @@ def print_panel(report: PanelReport, console: Console) -> None:
     ]
     for line in lines:
         console.print(line, markup=False, soft_wrap=True)
-    console.print(_table(report.policies))
+    if console.width >= _ONE_TABLE_COLUMNS_MIN:
+        console.print(_table(report.policies, (*_EXHAUSTED, *_ATTEMPTS)))
+    else:
+        console.print(_table(report.policies, _EXHAUSTED))
+        console.print(_table(report.policies, _ATTEMPTS))
     console.print(
         "exhausted: calls that fail to the last attempt; times: simulated over recorded; intervals at "
         f"{CONFIDENCE:.0%} over sessions. Close enough: {report.tolerance.times:g} times, or "
@@ -33,31 +43,15 @@ def print_panel(report: PanelReport, console: Console) -> None:
     console.print(f"verdict: [{_STYLES[report.word]}]{report.word}[/]")
 
 
-def _table(rows: tuple[PolicyGap, ...]) -> Table:
+def _table(rows: tuple[PolicyGap, ...], columns: "tuple[_Column, ...]") -> Table:
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     table.add_column("policy", no_wrap=True)
-    for heading in (
-        "calls",
-        "exhausted, recorded",
-        "simulated",
-        "times",
-        "attempts / call",
-        "simulated",
-        "times",
-    ):
-        table.add_column(heading, justify="right")
+    for column in columns:
+        table.add_column(column.heading, justify="right")
     table.add_column("", no_wrap=True)
     for row in rows:
         table.add_row(
-            row.policy,
-            f"{row.recorded.logical_calls:,.0f}",
-            _exhausted(row.recorded),
-            _exhausted(row.simulated),
-            _times(row.exhausted_times),
-            _attempts(row.recorded),
-            _attempts(row.simulated),
-            _times(row.attempts_times),
-            f"[{_STYLES[row.word]}]{row.word}[/]",
+            row.policy, *(column.cell(row) for column in columns), f"[{_STYLES[row.word]}]{row.word}[/]"
         )
     return table
 
@@ -74,3 +68,23 @@ def _attempts(world: PolicyInWorld) -> str:
 
 def _times(ratio: Interval | None) -> str:
     return "" if ratio is None else f"{ratio.estimate:.2f} [{ratio.low:.2f}, {ratio.high:.2f}]"
+
+
+class _Column(NamedTuple):
+    """A column: its heading, and what stands in the row of a policy."""
+
+    heading: str
+    cell: Callable[[PolicyGap], str]
+
+
+_EXHAUSTED = (
+    _Column("calls", lambda row: f"{row.recorded.logical_calls:,.0f}"),
+    _Column("exhausted, recorded", lambda row: _exhausted(row.recorded)),
+    _Column("simulated", lambda row: _exhausted(row.simulated)),
+    _Column("times", lambda row: _times(row.exhausted_times)),
+)
+_ATTEMPTS = (
+    _Column("attempts / call", lambda row: _attempts(row.recorded)),
+    _Column("simulated", lambda row: _attempts(row.simulated)),
+    _Column("times", lambda row: _times(row.attempts_times)),
+)

@@ -11,6 +11,9 @@ from earthwire.cli.show import show as show_profile
 if TYPE_CHECKING:
     from earthwire.fault_models.profile import Profile
 
+_LICENCE_COLUMNS_MIN = 110
+"""Narrower terminals do without licences, which would be broken in the middle of names; `profiles show` prints them."""
+
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
 
@@ -73,6 +76,8 @@ def _print(rows: dict[str, dict[str, object]]) -> None:
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
+    console = output()
+    is_wide = console.width >= _LICENCE_COLUMNS_MIN
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     table.add_column("name", no_wrap=True)
     for heading in ("calls", "sessions", "tools", "faults"):
@@ -86,8 +91,15 @@ def _print(rows: dict[str, dict[str, object]]) -> None:
             *(f"{row[key]:,}" for key in ("calls", "sessions", "tools")),
             f"{100 * share:.1f} %" if isinstance(share, float) else "n/a",
             "yes" if row["latency"] else "no",
-            str(row["licence"]) if row["learned"] else "nothing: hand-picked after a paper",
+            _source(row, is_wide),
         )
-    console = output()
     console.print(table)
-    console.print("next: earthwire profiles show NAME, earthwire serve --profile NAME --upstream URL")
+    console.print(
+        "next: earthwire profiles show NAME, earthwire serve --profile NAME --upstream URL", soft_wrap=True
+    )
+
+
+def _source(row: dict[str, object], is_wide: bool) -> str:
+    if not row["learned"]:
+        return "nothing: hand-picked after a paper" if is_wide else "a paper"
+    return str(row["licence"]) if is_wide else "recordings"

@@ -12,6 +12,9 @@ from earthwire.cli.console import EXIT_INVALID, EXIT_OK, output
 if TYPE_CHECKING:
     from earthwire.config.recipe import RecipeFile
 
+_DESCRIPTION_COLUMNS_MIN = 120
+"""Narrower terminals do without descriptions, so that no name is cut; `earthwire recipes show` prints them."""
+
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
@@ -124,10 +127,14 @@ def _print(rows: dict[str, dict[str, object]]) -> None:
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
+    console = output()
+    is_wide = console.width >= _DESCRIPTION_COLUMNS_MIN
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    for heading in ("name", "version", "hash", "profile", "channels"):
+    for heading in ("name", "version", "hash", "profile"):
         table.add_column(heading, no_wrap=True)
-    table.add_column("description", overflow="fold")
+    table.add_column("channels")
+    if is_wide:
+        table.add_column("description", overflow="fold")
     for name, row in rows.items():
         channels = row["channels"]
         assert isinstance(channels, list)
@@ -137,9 +144,8 @@ def _print(rows: dict[str, dict[str, object]]) -> None:
             str(row["hash"]),
             str(row["profile"] or "none"),
             ", ".join(channels) or "none",
-            str(row["description"]),
+            *([str(row["description"])] if is_wide else []),
         )
-    console = output()
     console.print(table)
     console.print("next: earthwire recipes show NAME, earthwire serve NAME --upstream URL")
 

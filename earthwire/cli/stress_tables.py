@@ -1,5 +1,6 @@
 """Tables of a stress test."""
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -14,6 +15,8 @@ from earthwire.grounding.stress import (
 )
 
 _KINDS_SHOWN_MAX = 3
+_COUNTS_COLUMNS_MIN = 130
+"""Narrower terminals get the faults of each arm below the table, so that no figure is cut."""
 _STYLES = {"PASS": "green", "FAIL": "red", "INCONCLUSIVE": "yellow", "INVALID": "red"}
 
 
@@ -21,7 +24,11 @@ def print_stress(report: StressReport, console: Console) -> None:
     """Print a report."""
     verdict = report.verdict
     assert verdict is not None, "only what is complete is printed"
-    console.print(_arm_table(report))
+    is_wide = console.width >= _COUNTS_COLUMNS_MIN
+    console.print(_arm_table(report, is_wide))
+    for finding in () if is_wide else report.arms:
+        if counts := _counts(finding):
+            console.print(f"{finding.arm}, injected or changed: {counts}", markup=False, soft_wrap=True)
     if report.gaps:
         console.print(_gap_table(report.gaps))
     if report.radius is not None:
@@ -33,13 +40,14 @@ def print_stress(report: StressReport, console: Console) -> None:
     console.print(f"verdict: [{_STYLES[verdict.word]}]{verdict.word}[/]")
 
 
-def _arm_table(report: StressReport) -> Table:
+def _arm_table(report: StressReport, is_wide: bool) -> Table:
     title = f"{report.subject.agent}: {report.seeds} seeds, intervals at {CONFIDENCE:.0%}"
-    table = Table(title=title, title_justify="left")
-    table.add_column("arm")
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table.add_column("arm", no_wrap=True)
     for heading in ("success", "pass^k", "R'", "attempts / success", "cost / success", "retries", "gave up"):
         table.add_column(heading, justify="right")
-    table.add_column("injected, changed")
+    if is_wide:
+        table.add_column("injected, changed", overflow="fold")
     for finding in report.arms:
         table.add_row(
             finding.arm,
@@ -50,14 +58,15 @@ def _arm_table(report: StressReport) -> Table:
             _number(finding.cost_per_success),
             str(finding.attempts.retries),
             str(finding.attempts.gave_up),
-            _counts(finding),
+            *([_counts(finding)] if is_wide else []),
         )
     return table
 
 
 def _gap_table(gaps: tuple[Gap, ...]) -> Table:
-    table = Table(title="what each channel takes: clean less perturbed, seed by seed", title_justify="left")
-    table.add_column("arm")
+    title = "what each channel takes: clean less perturbed, seed by seed"
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table.add_column("arm", no_wrap=True)
     for heading in ("gap in success", "share", "gap in R'"):
         table.add_column(heading, justify="right")
     for gap in gaps:

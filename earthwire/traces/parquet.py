@@ -16,6 +16,7 @@ import msgspec
 import msgspec.inspect
 
 from earthwire.traces.errors import BadLineHandler, TraceFileError, report_bad_line
+from earthwire.traces.extras import install_command
 from earthwire.traces.jsonl import FORMAT_NAME, FORMAT_VERSION
 from earthwire.traces.record import FIELDS, RecordError, TraceRecord, record_from_dict, record_to_dict
 
@@ -101,7 +102,7 @@ def _pyarrow(path: Path) -> tuple[ModuleType, ModuleType]:
         import pyarrow
         import pyarrow.parquet
     except ImportError as error:
-        problem = "Parquet needs pyarrow; install it with: pip install 'earthwire[parquet]'"
+        problem = f"Parquet needs pyarrow; install it with: {install_command('parquet')}"
         raise TraceFileError(path, problem) from error
     return pyarrow, pyarrow.parquet
 

@@ -81,6 +81,7 @@ def test_few_sessions_are_insufficient_data_and_never_a_pass(few_traces: Path, r
     assert "60 calls with a latency: a verdict needs 600" in result.stdout
     assert "3 sessions: a verdict needs 40" in result.stdout
     assert result.stdout.rstrip().endswith("verdict: insufficient data")
+    assert "nan" not in result.stdout
     report = json.loads(run("fidelity", few_traces, "--json").stdout)
     assert report["verdict"] == "insufficient data"
     assert report["models"] == {}

@@ -90,7 +90,16 @@ def test_json_holds_the_bytes_and_a_command_for_each_row(tmp_path: Path) -> None
 
 
 def test_a_client_that_calls_nothing_ends_with_3(tmp_path: Path) -> None:
-    assert gauntlet("--only", "reset", *client(tmp_path, "pass")).returncode == 3
+    result = gauntlet("--only", "reset", *client(tmp_path, "pass"))
+    assert result.returncode == 3
+    assert "called no tool: does its command hold {url}" in result.stderr
+
+
+def test_a_client_that_fails_before_it_calls_is_quoted(tmp_path: Path) -> None:
+    """It had crashed, and nobody knew why."""
+    result = gauntlet("--only", "reset", *client(tmp_path, "import sys; raise RuntimeError('no {ulr}')"))
+    assert "called no tool: " in result.stderr
+    assert "it said: RuntimeError: no {ulr}" in result.stderr
 
 
 def test_an_mcp_client_meets_faults_in_front_of_its_own_server(mcp_url: str, tmp_path: Path) -> None:

@@ -31,6 +31,15 @@ def test_the_table_of_profiles_tells_learned_from_hand_picked(run: Run) -> None:
     assert "39,788" in cloud
 
 
+def test_no_name_is_cut_at_80_columns(run: Run) -> None:
+    """Names and hashes are what the next command needs; they ended in an ellipsis."""
+    for kind, shipped in (("recipes", shipped_recipes()), ("profiles", shipped_profiles())):
+        text = run(kind, "list", COLUMNS="80").stdout
+        assert max(len(line) for line in text.splitlines() if not line.startswith("next: ")) <= 80
+        assert "…" not in text
+        assert set(shipped) <= set(text.split())
+
+
 def test_a_shipped_profile_is_shown_with_its_provenance(run: Run) -> None:
     shown = run("profiles", "show", "llm-api", "--rows", "1")
     assert shown.returncode == 0

@@ -60,10 +60,10 @@ class Stress:
         self.runs_file = folder / "runs"
         self.result = folder / "stress.json"
 
-    def __call__(self, *options: str, agent: str | None = None) -> Any:
+    def __call__(self, *options: str, agent: str | None = None, columns: str = "160") -> Any:
         command = agent or f"{sys.executable} {self.folder / 'agent.py'} {self.runs_file}"
         given = [f"--agent={command}", f"--recipe={self.folder / 'recipe.yaml'}", f"--output={self.result}"]
-        return CliRunner().invoke(app, ["stress", *given, *options])
+        return CliRunner().invoke(app, ["stress", *given, *options], env={"COLUMNS": columns})
 
     @property
     def run_count(self) -> int:
@@ -86,9 +86,12 @@ def without_timings(value: Any) -> Any:
 
 
 def test_each_channel_does_its_own_and_nothing_else(stress: Stress) -> None:
-    outcome = stress("--seeds=8")
+    outcome = stress("--seeds=8", columns="80")
     assert outcome.exit_code == 1, outcome.output
     assert "verdict: FAIL" in outcome.output
+    table, _, _ = outcome.output.partition("what each channel takes")
+    assert "…" not in table, "no figure is cut at 80 columns"
+    assert "transition, injected or changed: " in table
     report = stress.report()
     assert report["is_complete"]
     arms = {arm["arm"]: arm for arm in report["arms"]}

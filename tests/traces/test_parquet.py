@@ -6,6 +6,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from earthwire.traces.errors import TraceFileError
+from earthwire.traces.extras import install_command
 from earthwire.traces.parquet import read_parquet, write_parquet
 from earthwire.traces.record import FIELDS, TraceRecord
 
@@ -99,7 +100,7 @@ def test_without_pyarrow_the_error_says_what_to_install(
         return real_import(name, *arguments, **named)
 
     monkeypatch.setattr(builtins, "__import__", no_pyarrow)
-    assert "pip install 'earthwire[parquet]'" in message(tmp_path / "t.parquet")
+    assert install_command("parquet") in message(tmp_path / "t.parquet")
 
 
 @pytest.mark.parametrize("name", ROWS)

@@ -23,6 +23,7 @@ from earthwire.fault_models.latency import LEVELS, LatencyTable
 from earthwire.fault_models.outcome import START, OutcomeCounts
 from earthwire.fault_models.profile import Profile, ToolLaws
 from earthwire.traces import read_traces
+from earthwire.traces.extras import install_command
 from foreign.conformance import free_port
 from foreign.forward_environment import forward_python
 
@@ -335,7 +336,7 @@ def test_without_mitmproxy_it_says_how_to_get_it():
         capture_output=True, text=True, timeout=CLIENT_TIMEOUT_S, check=False,
     )  # fmt: skip
     assert result.returncode == 2
-    assert "earthwire[mitm]" in result.stderr
+    assert install_command("mitm") in result.stderr
 
 
 def test_the_core_never_imports_mitmproxy():
