@@ -30,8 +30,7 @@ def announcement(
         from earthwire.proxy.supervisor import WorkersStarted
 
         base = base_url(config, proxy.host, proxy.port)
-        what = f"profile {planner.profile_hash}, seed {planner.seed}" if has_profile else "calls pass through"
-        print(f"earthwire serves {base} ({what})", flush=True)
+        print(f"earthwire serves {base} ({_decided_by(config, planner, has_profile)})", flush=True)
         _say(f"point the agent's base URL at {base}/ or, for an episode of its own, {base}/e/<episode>/")
         for name in config.mcp:
             _say(f"MCP server {name}: {base}/m/{name}/mcp")
@@ -45,6 +44,15 @@ def announcement(
             _say_dashboard(config.admin, proxy.admin_ports[0])
 
     return announce
+
+
+def _decided_by(config: "ServeConfig", planner: "Planner", has_profile: bool) -> str:
+    from earthwire.proxy.replay_upstream import ReplayConfig
+
+    if has_profile:
+        return f"profile {planner.profile_hash}, seed {planner.seed}"
+    replays = any(isinstance(source, ReplayConfig) for source in config.upstreams.values())
+    return "recordings answer" if replays else "calls pass through"
 
 
 def _say_dashboard(admin: "AdminConfig | None", port: int) -> None:

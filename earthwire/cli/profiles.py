@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from earthwire.cli.console import output
+from earthwire.cli.console import fail, output
 from earthwire.cli.show import show as show_profile
 
 if TYPE_CHECKING:
@@ -44,8 +44,10 @@ def show(
     ] = False,
 ) -> None:
     """Print a shipped profile: its laws, the counts that they rest on, its provenance and its licence."""
-    from earthwire.config.shipped import shipped_profile_path
+    from earthwire.config.shipped import is_shipped_name, shipped_profile_path
 
+    if not is_shipped_name(name):
+        fail(f"{name}: is no name of a shipped profile; for a file: earthwire show {name}")
     show_profile(shipped_profile_path(name), tool=None, rows=rows, as_json=as_json)
 
 

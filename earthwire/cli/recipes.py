@@ -12,6 +12,9 @@ from earthwire.cli.console import EXIT_INVALID, EXIT_OK, output
 if TYPE_CHECKING:
     from earthwire.config.recipe import RecipeFile
 
+REWARD_MAX = 1e12
+"""Bound on either side; it also keeps out what is no number."""
+
 _DESCRIPTION_COLUMNS_MIN = 120
 """Narrower terminals do without descriptions, so that no name is cut; `earthwire recipes show` prints them."""
 
@@ -70,7 +73,10 @@ def check(
     recipe: RecipeName,
     recording: Annotated[list[Path], typer.Argument(help="What the proxy recorded of the run.")],
     task_reward: Annotated[
-        float, typer.Option("--reward", help="R of each episode, as the task gave it.")
+        float,
+        typer.Option(
+            "--reward", min=-REWARD_MAX, max=REWARD_MAX, help="R of each episode, as the task gave it."
+        ),
     ] = 0.0,
     as_json: AsJson = False,
 ) -> None:

@@ -5,7 +5,10 @@ from typing import Annotated
 
 import typer
 
+from earthwire.cli.console import messages
 from earthwire.cli.serve import serve
+
+_CHUNK_BYTES = 1 << 20
 
 
 def record(
@@ -24,7 +27,12 @@ def record(
         bool, typer.Option("--allow-public", help="Listen on an address other machines can reach.")
     ] = False,
 ) -> None:
-    """Record real tools: forward every call unchanged and write what happened, ready for `earthwire calibrate`."""
+    """Record real tools: forward every call unchanged and write what happened, ready for `earthwire calibrate`.
+
+    Calls with the path prefix /e/RUN/ are told apart by agent run: what the calls of a run share is learned, too.
+    Ctrl-C ends it, and says how many calls were recorded.
+    """
+    before_bytes = output.stat().st_size if output.exists() else 0
     serve(
         upstream=upstream,
         record=output,
@@ -33,3 +41,20 @@ def record(
         port=port,
         allow_public=allow_public,
     )
+    count = _line_count(output, before_bytes) - (before_bytes == 0)  # A new file begins with its header.
+    told = f"{count:,} calls recorded in {output}; next: earthwire calibrate {output} -o tools.yaml"
+    messages().print(
+        told if count else "no call was recorded: did the agent call the address above?",
+        markup=False,
+        soft_wrap=True,
+    )
+
+
+def _line_count(path: Path, start_bytes: int) -> int:
+    """Return how many lines a file has from a place on."""
+    count = 0
+    with path.open("rb") as file:
+        file.seek(start_bytes)
+        while chunk := file.read(_CHUNK_BYTES):
+            count += chunk.count(b"\n")
+    return count

@@ -171,9 +171,19 @@ def test_record_writes_what_calibrate_reads(tool_url: str, tmp_path: Path, run: 
             assert ask(port, "/e/run-1/v1/search")[1] == ANSWER
         process.send_signal(signal.SIGINT)
         assert process.wait(END_TIMEOUT_S) == 0
+        assert process.stderr is not None
+        assert f"{CALLS} calls recorded in {path}; next: earthwire calibrate {path}" in process.stderr.read()
     assert [record.outcome for record in read_traces(path)] == ["ok"] * CALLS
+    with earthwire("record", "-u", tool_url, "-o", path, "--bodies", "--port", "0") as (process, _, port):
+        ask(port, "/e/run-1/v1/search")
+        process.send_signal(signal.SIGINT)
+        process.wait(END_TIMEOUT_S)
+        assert "1 calls recorded in" in process.stderr.read(), "those of this time alone"
+    with earthwire("serve", "--replay", path, "--port", "0") as (_, line, port):
+        assert line.endswith("(recordings answer)\n")
+        assert ask(port, "/v1/search")[1] == ANSWER
     result = run("calibrate", path, "-o", tmp_path / "p.yaml", "--json")
-    assert json.loads(result.stdout)["calls"] == CALLS
+    assert json.loads(result.stdout)["calls"] == CALLS + 1
 
 
 def test_a_port_in_use_is_one_error(tool_url: str, run_process: Run) -> None:
