@@ -8,10 +8,9 @@ import msgspec
 from earthwire.proxy.call_context import CallContext
 from earthwire.proxy.call_failure import ending_of_failure, refused_record, send_error
 from earthwire.proxy.call_opening import CallOpening
-from earthwire.proxy.call_record import CLASSIFIED_BYTES_MAX, Ending, FinishedCall, finished_call
+from earthwire.proxy.call_record import CLASSIFIED_BYTES_MAX, Ending, finished_call
 from earthwire.proxy.client_side import CONTINUE, ClientConnection, ClientLeftError
 from earthwire.proxy.clock import Clock, RealClock
-from earthwire.proxy.exchange import ResponseHead
 from earthwire.proxy.kept_bodies import with_bodies
 from earthwire.proxy.limits import Limits
 from earthwire.proxy.mcp.record import mcp_record
@@ -25,7 +24,7 @@ from earthwire.proxy.response_writer import response_writer
 from earthwire.proxy.simulated_way import SimulatedWay
 from earthwire.proxy.spending import Spending
 from earthwire.proxy.upstream import LiveSource
-from earthwire.proxy.usual_call import UsualCall, due_if_relayed
+from earthwire.proxy.usual_way import UsualWay
 
 
 class Handler:
@@ -59,6 +58,7 @@ class Handler:
         self._clock = clock
         self._limits = limits
         self._epoch_ns = time.time_ns() - time.monotonic_ns()
+        self._usual = UsualWay(opening, clock, self._epoch_ns, self._performance)
         self._simulated = SimulatedWay(opening, limits, self._epoch_ns, self._performance)
         self._recorder: Recorder | ObservedCalls | None = None
         self._record_to(recorder)
@@ -77,6 +77,7 @@ class Handler:
 
     def _record_to(self, recorder: Recorder | ObservedCalls | None) -> None:
         self._recorder = recorder
+        self._usual.record_to(recorder)
         self._simulated.record_to(recorder)
 
     async def serve(self, client: ClientConnection) -> None:
@@ -135,7 +136,7 @@ class Handler:
             if kind is not LiveSource and kind is not ReplaySource:
                 return False
             context = opening.plain_call(request, destination, tool)
-            is_taken = self._begin_usual(client, context) or self._simulated.take(client, context, data)
+            is_taken = self._usual.take(client, context) or self._simulated.take(client, context, data)
         except Exception as error:
             # The fiber tells whom it concerns: the client of a refusal, the log of an error of our own.
             client.hand_over(request, error)
@@ -143,69 +144,6 @@ class Handler:
         if not is_taken:
             client.hand_over(request, self._performance(client, context))
         return True
-
-    def _begin_usual(self, client: ClientConnection, context: CallContext) -> bool:
-        """Forward a call that is relayed whole when it is due; tell whether it is one."""
-        source = context.route.source
-        if type(source) is not LiveSource or context.run is not None:
-            return False
-        due = due_if_relayed(context.drawn.plan.steps)
-        connection = None if due is None else source.pop()
-        if due is None or connection is None:
-            return False
-        sent = source.request_bytes(context.request, context.target)
-        call = client.taken = UsualCall(
-            client,
-            context,
-            source,
-            connection,
-            sent,
-            due,
-            self._clock,
-            self._finish_usual,
-            self._hand_over_usual,
-        )
-        self.opening.inflight_count += 1
-        connection.send(sent, call)
-        return True
-
-    def _finish_usual(self, call: UsualCall, head: ResponseHead, body: bytes, ended_s: float) -> None:
-        """Record a call that was answered whole."""
-        recorder, context = self._recorder, call.context
-        if recorder is not None:
-            body_bytes = len(body)
-            # By position, in the order of the fields; what comes behind them is as it usually is.
-            finished = FinishedCall(
-                context,
-                context.drawn.plan,
-                None,
-                "upstream",
-                ended_s,
-                self._epoch_ns,
-                self._clock.lag_s,
-                head,
-                head.status,
-                head.content_type,
-                head.content_length,
-                body_bytes,
-                body if body_bytes <= self._kept_bytes_max else b"",
-                ended_s if call.begun_s is None else call.begun_s,
-            )
-            recorder.add(finished)
-        self.opening.inflight_count -= 1
-
-    def _hand_over_usual(self, call: UsualCall, error: Exception | None) -> None:
-        """Leave the rest of a call to the fiber of its connection, or the error that it met."""
-        self.opening.inflight_count -= 1
-        request = call.context.request
-        if error is not None:
-            call.client.hand_over(request, error)
-            return
-        performance = self._performance(call.client, call.context)
-        performance.forwarded(call.exchange())
-        if call.head is not None and call.begun_s is not None:
-            performance.begun(call.head, call.body[:-1], call.begun_s)
-        call.client.hand_over(request, performance)
 
     async def _answer(self, client: ClientConnection, request: Request) -> bool:
         """Answer one request and record it; tell whether the connection can serve another."""

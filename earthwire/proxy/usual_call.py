@@ -8,7 +8,7 @@ over to the fiber of its connection, which performs the rest of the plan.
 """
 
 import time
-from collections.abc import Callable
+from typing import Protocol
 
 import msgspec
 
@@ -20,6 +20,22 @@ from earthwire.proxy.clock import RealClock
 from earthwire.proxy.exchange import ResponseHead
 from earthwire.proxy.upstream import LiveExchange, LiveSource
 from earthwire.proxy.upstream_side import UpstreamConnection
+
+
+class Way(Protocol):
+    """What usual calls have in common.
+
+    Attributes:
+        clock: tells when the time of an answer has come.
+    """
+
+    clock: RealClock
+
+    def finish(self, call: "UsualCall", head: ResponseHead, body: bytes, ended_s: float) -> None:
+        """Take note of a call that was answered, of head and body of its response and of the time it was written."""
+
+    def hand_over(self, call: "UsualCall", error: Exception | None) -> None:
+        """Take note of a call that needs a fiber from here on, and of the error of ours that it met, or None."""
 
 
 class Due(msgspec.Struct, frozen=True, gc=False):
@@ -42,11 +58,9 @@ class UsualCall(msgspec.Struct, eq=False):
         context: the call.
         source: the upstream.
         connection: to it, as long as the response is expected.
-        sent: the whole request.
+        sent: the whole request, as long as the response is expected.
         due: when the answer is.
-        clock: tells when the time has come.
-        finished: told of a call that was answered, of its head, its body and the time when it was written.
-        unusual: told of a call that needs a fiber from here on, and of the error of ours that it met, or None.
+        way: what is told of its end.
         head: of the response, once it is there, with its body.
         begun_s: when all but the last byte was written, if not all at once (monotonic).
         fired: it is over, or was handed over.
@@ -58,9 +72,7 @@ class UsualCall(msgspec.Struct, eq=False):
     connection: UpstreamConnection
     sent: bytes
     due: Due
-    clock: RealClock
-    finished: Callable[["UsualCall", ResponseHead, bytes, float], None]
-    unusual: Callable[["UsualCall", Exception | None], None]
+    way: "Way"
     head: ResponseHead | None = None
     body: bytes = b""
     begun_s: float | None = None
@@ -69,6 +81,8 @@ class UsualCall(msgspec.Struct, eq=False):
     def respond(self, head: ResponseHead, body: bytes) -> None:
         """Take the response, which came whole (called by the connection to the upstream)."""
         self.head, self.body = head, body
+        # What is held until it is due takes no more memory than it must.
+        self.sent = b""
         self.source.release(self.connection)
         self.fire()
 
@@ -91,7 +105,7 @@ class UsualCall(msgspec.Struct, eq=False):
         except Exception as error:
             # This is a callback of the upstream's connection or of the clock, which have nothing to do with it.
             self.fired = True
-            self.unusual(self, error)
+            self.way.hand_over(self, error)
             return
         if self.fired:
             self.client.answered()
@@ -99,7 +113,7 @@ class UsualCall(msgspec.Struct, eq=False):
     def _begin(self, head: ResponseHead) -> None:
         """Write all but the last byte, which is not due yet."""
         client = self.client
-        client.transport.write(b"%b\r\n%b" % (head.start, self.body[:-1]))
+        client.write(b"%b\r\n%b" % (head.start, self.body[:-1]))
         client.answer_begun = True
         self.begun_s = time.monotonic()
         self._wait_until(self.due.last_s)
@@ -108,18 +122,18 @@ class UsualCall(msgspec.Struct, eq=False):
         """Write what is left."""
         body = self.body
         left = b"%b\r\n%b" % (head.start, body) if self.begun_s is None else body[-1:]
-        self.client.transport.write(left)
+        self.client.write(left)
         self.fired = True
-        self.finished(self, head, body, time.monotonic())
+        self.way.finish(self, head, body, time.monotonic())
 
     def _wait_until(self, due_s: float) -> None:
-        self.clock.fire_at(self.context.request.arrival_s + due_s, self)
+        self.way.clock.fire_at(self.context.request.arrival_s + due_s, self)
 
     def hand_over(self) -> None:
         """Have a fiber go on with it."""
         # A call that is handed over twice would be counted twice.
         self.fired = True
-        self.unusual(self, None)
+        self.way.hand_over(self, None)
 
     def exchange(self) -> LiveExchange:
         """Return the exchange with the upstream, for the fiber that goes on: with what the client has not got yet."""

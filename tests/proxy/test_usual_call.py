@@ -17,6 +17,7 @@ from earthwire.proxy.limits import KIB, Limits
 from earthwire.proxy.recorder import Recorder
 from earthwire.proxy.serve_config import ServeConfig
 from earthwire.proxy.usual_call import Due, due_if_relayed
+from earthwire.proxy.usual_way import UsualWay
 from earthwire.proxy.watchdog import Watchdog
 
 GET = b"GET /x HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -48,7 +49,7 @@ class Watch:
     def __init__(self, monkeypatch) -> None:
         self.counts = Counter()
         self.is_short = True
-        take, finish, hand_over = Handler._take, Handler._finish_usual, ClientConnection.hand_over
+        take, finish, hand_over = Handler._take, UsualWay.finish, ClientConnection.hand_over
 
         def counted_take(handler, client, request, data):
             if not self.is_short:
@@ -67,7 +68,7 @@ class Watch:
             hand_over(*arguments)
 
         monkeypatch.setattr(Handler, "_take", counted_take)
-        monkeypatch.setattr(Handler, "_finish_usual", counted_finish)
+        monkeypatch.setattr(UsualWay, "finish", counted_finish)
         monkeypatch.setattr(ClientConnection, "hand_over", counted_hand_over)
 
 
