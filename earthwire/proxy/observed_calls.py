@@ -12,7 +12,7 @@ from earthwire.proxy.episodes import Episodes
 from earthwire.proxy.headers import first_value
 from earthwire.proxy.mcp.message import arguments_key
 from earthwire.proxy.recorded_answer import RecordedAnswer
-from earthwire.proxy.recorder import BATCH_COUNT_MAX, BATCH_PERIOD_S, Recorder
+from earthwire.proxy.recorder import BATCH_PERIOD_S, Recorder, is_batch
 from earthwire.proxy.served_record import ServedRecord
 from earthwire.proxy.simulated_call import KnownCall, SimulatedCall
 from earthwire.traces.record import TraceRecord
@@ -36,7 +36,7 @@ Taken = TraceRecord | FinishedCall | SimulatedCall | ObservedMcpCall
 class ObservedCalls:
     """Takes calls in the place of a recorder, where somebody wants to know more of them than a file holds.
 
-    As with the recorder, records are made some dozens at a time, which costs half as much as one by one.
+    As with the recorder, records are made several at a time, which costs half as much as one by one.
 
     Attributes:
         recorder: writes the records, or None.
@@ -74,7 +74,7 @@ class ObservedCalls:
         """Take a record, or a call to make one of."""
         queue = self._queue
         queue.append(record)
-        if len(queue) >= BATCH_COUNT_MAX:
+        if is_batch(queue):
             self.settle()
         elif self._handle is None:
             self._handle = self._loop.call_later(BATCH_PERIOD_S, self._settle_due)
