@@ -152,7 +152,7 @@ class ResponseWriter(msgspec.Struct, eq=False):
         staged = self._staged
         if not staged or self.client.closed:
             return
-        self.client.transport.write(staged)
+        self.client.write(staged)
         self._staged = b""
         self.last_byte_s = time.monotonic()
         if self.chunk_times_s is not None:

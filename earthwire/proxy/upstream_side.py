@@ -89,7 +89,7 @@ class UpstreamConnection(Connection):
         self.answered = False
         self._expectant = expectant
         self.overdue_at_s = self._watchdog.horizon_s + self._limits.upstream_silence_s_max
-        self.transport.write(data)
+        self.write(data)
 
     def begin(
         self, data: bytes, *, whole: bool, head_request: bool, ended: Callable[["UpstreamConnection"], None]
@@ -111,7 +111,7 @@ class UpstreamConnection(Connection):
             self._fail(self._lost_error(None))
             return body
         self.overdue_at_s = self._watchdog.horizon_s + self._limits.upstream_silence_s_max
-        self.transport.write(data)
+        self.write(data)
         return body
 
     def expect(self, *, head_request: bool, ended: Callable[["UpstreamConnection"], None]) -> Body:
