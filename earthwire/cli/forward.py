@@ -1,6 +1,8 @@
 """``earthwire forward``: a forward proxy that opens TLS, for agents that only know HTTPS_PROXY."""
 
 import importlib.util
+import os
+import socket
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -67,6 +69,7 @@ def forward(
         prepare_authority,
     )
     from earthwire.proxy.forward.settings import ADDON_SCRIPT
+    from earthwire.proxy.recorder import open_recording
 
     folder = authority or AUTHORITY_FOLDER
     if print_addon or print_authority:
@@ -78,8 +81,14 @@ def forward(
         fail("--intercept: name the hosts whose tools are simulated, such as --intercept api.example.com")
     if host not in ("127.0.0.1", "::1", "localhost") and not allow_public:
         fail(f"--host: {host} can be reached from other machines; listen on 127.0.0.1, or add --allow-public")
+    record_path = _record_path(record, written)
+    _check_hosts(hosts)
+    _check_files(profile or (None if written is None else written.profile), upstream_ca)
+    _check_address(host, port)
     if importlib.util.find_spec("mitmproxy") is None:
         fail(without_mitmproxy("the forward proxy", "earthwire-forward/bin/earthwire forward …"))
+    if record_path is not None:
+        os.close(open_recording(record_path))
     prepare_authority(folder)
     settings = ForwardSettings(
         hosts=tuple(hosts),
@@ -90,7 +99,7 @@ def forward(
         profile=profile,
         seed=seed,
         severity=severity,
-        record_path=_record_path(record, written),
+        record_path=record_path,
         upstream_ca=upstream_ca,
     )
     messages().print(
@@ -120,6 +129,42 @@ def _record_path(given: Path | None, recipe: "RecipeFile | None") -> Path | None
     if given is not None or recipe is None or recipe.record is None:
         return given
     return Path(recipe.record.path)
+
+
+def _check_hosts(hosts: list[str]) -> None:
+    """End the command where a URL stands for a host: nothing would ever be intercepted."""
+    wrong = next((one for one in hosts if "/" in one), None)
+    if wrong is not None:
+        fail(
+            f"--intercept: {wrong!r} is no host; give the name alone, such as api.example.com or *.example.com"
+        )
+
+
+def _check_files(profile: str | None, upstream_ca: Path | None) -> None:
+    """End the command where a file cannot be used; mitmproxy would show a stack trace, or nothing."""
+    from earthwire.config.profile_file import read_profile
+    from earthwire.config.shipped import profile_path
+    from earthwire.proxy.tls import client_context
+
+    if profile is not None:
+        read_profile(profile_path(profile))
+    try:
+        client_context(upstream_ca, None)
+    except ValueError as error:
+        fail(f"--upstream-ca: {error}")
+
+
+def _check_address(host: str, port: int) -> None:
+    """End the command where the address cannot be listened on."""
+    from earthwire.proxy.listening import listen_problem
+    from earthwire.proxy.serve_config import ServeConfig
+
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            fail(listen_problem(ServeConfig(upstreams={}, host=host, port=port), error))
 
 
 def _run(arguments: list[str]) -> None:

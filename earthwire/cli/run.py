@@ -89,9 +89,10 @@ def run(
             fail("nothing to simulate: give --recipe, --upstream URL or --intercept HOST")
         forward = None
         if hosts:
-            recordings.append(recordings[0].with_suffix(".forward.jsonl"))
+            if base_url is not None:  # Two processes do not write to the same file.
+                recordings.append(recordings[0].with_suffix(".forward.jsonl"))
             laws = [*([] if recipe is None else [f"--recipe={recipe}"]), *options]
-            forward = _forward(running, Path(folder), hosts, [*laws, f"--record={recordings[1]}"])
+            forward = _forward(running, Path(folder), hosts, [*laws, f"--record={recordings[-1]}"])
         try:
             values = {**section.environment, **_assignments(env or [])}
             environment = agent_environment(os.environ, base_url, values, forward)

@@ -53,11 +53,8 @@ class Recorder:
         queue_count_max: int,
         written: Callable[[int], None] | None = None,
     ) -> None:
-        if path.suffix == ".gz":
-            raise TraceFileError(path, "recording is to a plain .jsonl file; compress it afterwards")
-        JsonlWriter(path, append=True, on_warning=_warn).close()
         self._path = path
-        self._descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+        self._descriptor = open_recording(path)
         self._loop = loop
         self._queue_count_max = queue_count_max
         self._unnoted_count = min(BATCH_COUNT_MAX, queue_count_max)
@@ -163,6 +160,18 @@ def is_batch(calls: Sequence[object]) -> bool:
     if count < BATCH_COUNT_MAX:
         return False
     return count >= VIRTUAL_BATCH_COUNT_MAX or type(calls[-1]) is not SimulatedCall
+
+
+def open_recording(path: Path) -> int:
+    """Return the descriptor of a file that records can be appended to; it has its header.
+
+    Raises:
+        TraceFileError: if the file cannot be written, is not a trace file, or its name asks for compression.
+    """
+    if path.suffix == ".gz":
+        raise TraceFileError(path, "recording is to a plain .jsonl file; compress it afterwards")
+    JsonlWriter(path, append=True, on_warning=_warn).close()
+    return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
 
 
 def _warn(text: str) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 from pathlib import Path
 
 import pytest
@@ -120,3 +121,30 @@ def test_a_folder_that_may_not_be_written_to_is_said(run, traces: Path, tmp_path
     tmp_path.chmod(0o555)
     assert "Permission denied" in mistake(run, "export", traces, "-o", tmp_path / "x.jsonl")
     assert "Permission denied" in mistake(run, "mcp", "wrap-config", host)
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (("--intercept", "https://localhost/v1"), "'https://localhost/v1' is no host; give the name alone"),
+        (("--intercept", "localhost", "--profile", "RECIPE"), "is a recipe, not a profile"),
+        (("--intercept", "localhost", "--profile", "nope"), "no profile of the name 'nope' is shipped"),
+        (
+            ("--intercept", "localhost", "--upstream-ca", "nope.pem"),
+            "--upstream-ca: nope.pem: not a PEM file",
+        ),
+    ],
+)
+def test_what_a_forward_proxy_cannot_use_is_refused(
+    run, recipe: Path, options: tuple[str, ...], expected: str
+) -> None:
+    """mitmproxy printed a stack trace, or nothing at all."""
+    assert expected in mistake(run, "forward", *(one.replace("RECIPE", str(recipe)) for one in options))
+
+
+def test_a_port_that_a_forward_proxy_cannot_have_is_said(run) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert f"port {port} on 127.0.0.1 is in use; choose another with --port" in mistake(
+            run, "forward", "--intercept", "localhost", "--port", port
+        )
