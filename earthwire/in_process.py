@@ -6,11 +6,13 @@ damaged bodies are returned. The clock is virtual unless told otherwise: nothing
 """
 
 import asyncio
+import difflib
 import functools
 import inspect
 import math
 import time
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -99,7 +101,11 @@ class SimulatedEpisode:
             function: stands for the tool itself. It is not called where the plan never asks the tool.
             name: key of the tool in the profile; without one the callable's own name.
             target: path and query that error bodies of the tool may repeat.
+
+        Warns:
+            UserWarning: if the profile has tools, but none of that name: it then behaves as an unknown one.
         """
+        _warn_of_unknown(name or function.__name__, self._simulation.profile.tools)
         call = Call(self.name, name or function.__name__, target=target)
         wrapper = (
             self._async(function, call)
@@ -179,6 +185,16 @@ def _result(planned: PlannedCall, limit_s: float | None) -> Any:
     if limit_s is not None:
         raise ToolTimeoutError(planned.tool, limit_s)
     return planned.result()
+
+
+def _warn_of_unknown(name: str, tools: Collection[str]) -> None:
+    if not tools or name in tools:
+        return
+    near = difflib.get_close_matches(name, tools, n=1, cutoff=0.3) or list(tools)[:1]
+    warnings.warn(
+        f"the profile has no tool {name!r}, so that it behaves as an unknown one; with name={near[0]!r} it is that one",
+        stacklevel=4,
+    )
 
 
 def _simulation(profile: Laws) -> Simulation:

@@ -33,7 +33,7 @@ from earthwire.next_calls import SINGLE_COUNT, NextCalls
 from earthwire.plan_result import PlannedCall
 from earthwire.tool_errors import ToolConnectionError, ToolContentError, ToolHTTPError, ToolTimeoutError
 
-TOOL = "GET registry.access-ci.org/search"
+TOOL = "GET registry.access-ci.org/access-registry-technical-endpoint"
 LAWS = Simulation(read_profile(shipped_profile_path("demo")), 0)
 
 
@@ -169,9 +169,16 @@ def test_simulate_wraps_one_callable() -> None:
 
 def test_tools_of_one_episode_share_its_account() -> None:
     episode = SimulatedEpisode(LAWS, 7)
-    for name in (TOOL, "GET registry.access-ci.org/other"):
+    for name in (TOOL, "GET access-ci.org/access-website-public-webpage"):
         _outcome(earthwire.simulate(look_up, LAWS, episode=episode, name=name))
     assert episode.call_count == 2
+
+
+def test_a_name_that_the_profile_does_not_have_is_said_with_the_nearest_one() -> None:
+    """A misspelt name was simulated as an unknown tool, and nobody knew."""
+    with pytest.warns(UserWarning, match=f"no tool '{TOOL}s'.*with name='{TOOL}' it is that one") as caught:
+        earthwire.simulate(look_up, "demo", name=f"{TOOL}s")
+    assert caught[0].filename == __file__
 
 
 def test_a_profile_file_is_read_once_until_it_changes(tmp_path: Path) -> None:

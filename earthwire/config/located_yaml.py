@@ -6,7 +6,7 @@ import reprlib
 from collections.abc import Iterable
 from pathlib import Path
 from types import UnionType
-from typing import Any, TypeVar, Union, get_args, get_origin
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -28,6 +28,9 @@ _OTHER_KINDS = {
     "earthwire_recipe": "is a recipe, not a profile; give it to `earthwire serve`, or with --recipe",
 }
 """What to do with a file of ours in the place of another kind, by the key that tells the kind."""
+
+_KIND_MESSAGES = {"dict_type": "a mapping of keys is expected", "model_type": "a mapping of keys is expected"}
+"""What is expected, where pydantic says it in the words of Python."""
 
 _SHOWN_CHARACTERS_MAX = 60
 _EXCERPT_CHARACTERS_MAX = 100
@@ -72,7 +75,8 @@ def read_yaml(path: Path, model: type[Model]) -> Model:
     except (ComposerError, ConstructorError) as error:
         raise FileError(f"{_place(path, error.problem_mark)}: {error.problem}", text) from error
     except yaml.MarkedYAMLError as error:
-        raise FileError(f"{_place(path, error.problem_mark)}: not YAML: {error.problem}", text) from error
+        problem = f"{error.problem}{_tab_hint(text, error.problem_mark)}"
+        raise FileError(f"{_place(path, error.problem_mark)}: not YAML: {problem}", text) from error
     except yaml.YAMLError as error:
         raise FileError(f"{path}: not YAML: {' '.join(str(error).split())}") from error
     if data is None:
@@ -116,6 +120,12 @@ def _excerpt(line: str, column: int) -> tuple[str, str]:
     return f"    {part}", f"    {' ' * (column - first)}^"
 
 
+def _tab_hint(text: str, mark: Any) -> str:
+    """Return the way out where YAML stops at a tab."""
+    line = "" if mark is None else next(iter(text.splitlines()[mark.line : mark.line + 1]), "")
+    return "; indent with spaces, not with tabs" if line[mark.column :].startswith("\t") else ""
+
+
 def _read_text(path: Path) -> str:
     try:
         with path.open("rb") as file:
@@ -151,12 +161,12 @@ def _explain(path: Path, root: yaml.Node | None, model: type[BaseModel], detail:
     if detail["type"] == "extra_forbidden":
         return f"{_place(path, mark)}: {name}: unknown key{_nearest(location, model)}"
     if detail["type"] == "missing":
-        return f"{_place(path, mark)}: {name}: this key is missing"
+        return f"{_place(path, mark)}: {name}: this key is missing{_only_value(location, model)}"
     if detail["type"] == "value_error":
         # A rule over a whole section: its text names the values that break it.
         return f"{_place(path, mark)}: {name}: {detail['ctx']['error']}"
     mark = node.start_mark if node is not None else mark
-    message = str(detail["msg"])
+    message = _KIND_MESSAGES.get(detail["type"], str(detail["msg"]))
     text = f"{_place(path, mark)}: {name}: {_shown(detail['input'])}: {message[:1].lower()}{message[1:]}"
     return text + _way_out(location, model, detail)
 
@@ -174,6 +184,15 @@ def _way_out(location: tuple[str | int, ...], model: type[BaseModel], detail: di
         low, high = (_bound(field, names) for names in (("ge", "gt"), ("le", "lt")))
         return f"; allowed: {low} to {high}" if low is not None and high is not None else ""
     return ""
+
+
+def _only_value(location: tuple[str | int, ...], model: type[BaseModel]) -> str:
+    """Return what to write for a key that can have one value only."""
+    owner = _model_at(model, location[:-1])
+    field = None if owner is None else owner.model_fields.get(str(location[-1]))
+    if field is None or get_origin(field.annotation) is not Literal or len(get_args(field.annotation)) > 1:
+        return ""
+    return f"; write `{location[-1]}: {get_args(field.annotation)[0]}`"
 
 
 def _example(location: tuple[str | int, ...], model: type[BaseModel]) -> str:

@@ -89,7 +89,10 @@ def test_what_does_not_fit_is_one_line_in_its_place(path: Path, text: str, expec
         ("# nothing\n", "1:1: the file is empty; a mapping of keys is expected"),
         ("- a\n", "1:1: ['a']: a mapping of keys is expected"),
         ("red\n", "1:1: 'red': a mapping of keys is expected"),
-        ("colour:\n\t- red\n", "2:1: not YAML: found character that cannot start any token"),
+        (
+            "colour:\n\t- red\n",
+            "2:1: not YAML: found character that cannot start any token; indent with spaces, not with tabs",
+        ),
         ("colour: [red\n", "2:1: not YAML: did not find expected ',' or ']'"),
         ("colour: red\n---\ncolour: blue\n", "2:1: but found another document"),
         ("{[1]: 2}\n", "1:2: found unhashable key"),
