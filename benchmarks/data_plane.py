@@ -22,6 +22,7 @@ from pathlib import Path
 import simulated_calls
 from closed_load import load
 from contenders import install_missing, start_earthwire, start_haproxy, start_nginx, start_upstream
+from cores import ASKING, SERVING, pinned
 from cpu_per_request import measure
 from data_plane_report import OWN, SECTIONS, markdown, replace_section, table
 from held_requests import descriptor_count_max
@@ -123,13 +124,20 @@ class Bench:
             self._cpu("cpu_us_delayed_256", contenders, 256)
 
     def measure_latency(self) -> None:
-        """Latency that a proxy adds: what is seen through it, less what is seen without it right before."""
+        """Latency that a proxy adds: what is seen through it, less what is seen without it right before.
+
+        Of requests one after the other, client, proxy and tool have work in turn, and share a core. Requests at random
+        are sent by a client that is busy all the time, and has another core.
+        """
         with contextlib.ExitStack() as running:
+            running.enter_context(pinned(SERVING, self.upstream.process.pid))
             contenders = self._warm(self._forwarding(), running)
-            fast = [one for one in contenders if self._serves(one, SPARE_RATE * POISSON_HZ)]
+            with pinned(ASKING):
+                fast = [one for one in contenders if self._serves(one, SPARE_RATE * POISSON_HZ)]
             for number in range(self.round_count):
                 self._sequential(contenders)
-                self._poisson(fast, number)
+                with pinned(ASKING):
+                    self._poisson(fast, number)
 
     def measure_memory(self) -> None:
         """Memory of a request that is held, one run each."""

@@ -51,8 +51,15 @@ def free_port() -> int:
 
 def cpu_s(pid: int) -> float:
     """Return user plus system time of a process and its living children, in seconds."""
-    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    return sum(_own_cpu_s(member) for member in family(pid))
+
+
+def family(pid: int) -> list[int]:
+    """Return a process and its living children, and theirs."""
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
-    return (int(fields[11]) + int(fields[12])) / CLOCK_TICKS_PER_S + sum(
-        cpu_s(int(child)) for child in children
-    )
+    return [pid, *(member for child in children for member in family(int(child)))]
+
+
+def _own_cpu_s(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / CLOCK_TICKS_PER_S

@@ -12,7 +12,7 @@ from earthwire.proxy.episodes import Episodes
 from earthwire.proxy.headers import first_value
 from earthwire.proxy.mcp.message import arguments_key
 from earthwire.proxy.recorded_answer import RecordedAnswer
-from earthwire.proxy.recorder import BATCH_PERIOD_S, Recorder, is_batch
+from earthwire.proxy.recorder import BATCH_COUNT_MAX, BATCH_PERIOD_S, Recorder
 from earthwire.proxy.served_record import ServedRecord
 from earthwire.proxy.simulated_call import KnownCall, SimulatedCall
 from earthwire.traces.record import TraceRecord
@@ -74,7 +74,7 @@ class ObservedCalls:
         """Take a record, or a call to make one of."""
         queue = self._queue
         queue.append(record)
-        if is_batch(queue):
+        if len(queue) >= BATCH_COUNT_MAX:
             self.settle()
         elif self._handle is None:
             self._handle = self._loop.call_later(BATCH_PERIOD_S, self._settle_due)
