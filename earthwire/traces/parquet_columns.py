@@ -110,10 +110,10 @@ class ParquetShape:
     def runs(self) -> list[range]:
         """Return the row groups in runs of at most `RUN_ROWS` rows, or of one row group."""
         runs: list[range] = []
-        rows = RUN_ROWS
+        rows = 0
         for group, count in enumerate(self.row_counts):
             rows += count
-            if rows > RUN_ROWS:
+            if not runs or rows > RUN_ROWS:
                 runs.append(range(group, group + 1))
                 rows = count
             else:

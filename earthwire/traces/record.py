@@ -7,7 +7,7 @@ int64 nanoseconds, sizes int64 bytes. What a source does not tell is None: never
 import difflib
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 import msgspec
 
@@ -215,4 +215,13 @@ def explain(message: str, mapping: Mapping[str, Any]) -> str:
     if len(shown) > _SHOWN_VALUE_CHARACTERS_MAX:
         shown = shown[:_SHOWN_VALUE_CHARACTERS_MAX] + "…"
     expected = message[: where.start()]
+    if expected.startswith("Invalid enum value") and (choices := _choices(where[1])):
+        expected = f"allowed are {', '.join(choices)}"
     return f"{where[1]}{where[2]} is {shown}: {expected[:1].lower()}{expected[1:]}"
+
+
+def _choices(name: str) -> list[str]:
+    """Return the values that a field can have; none where they are not counted out."""
+    kind = next(field.type for field in msgspec.structs.fields(TraceRecord) if field.name == name)
+    literals = [part for part in (kind, *get_args(kind)) if get_origin(part) is Literal]
+    return [str(value) for literal in literals for value in get_args(literal)]

@@ -3,6 +3,8 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from earthwire.config.profile_file import read_profile
@@ -160,3 +162,11 @@ def test_calls_that_ran_into_a_limit_are_warned_of_and_a_longer_wait_is_answered
     )
     assert values["timeouts"]["slow"]["is_extrapolated"] is True
     assert values["timeouts"]["slow"]["low"] <= values["timeouts"]["slow"]["share"] <= 0.2
+
+
+def test_parquet_without_rows_is_a_sentence(run: Run, tmp_path: Path) -> None:
+    """It ended with a stack trace."""
+    pq.write_table(pa.table({"tool": pa.array([], pa.string())}), tmp_path / "empty.parquet")
+    result = run("calibrate", tmp_path / "empty.parquet", "-o", tmp_path / "p.yaml")
+    assert (result.returncode, (tmp_path / "p.yaml").exists()) == (2, False)
+    assert "empty.parquet: holds no records" in result.stderr
