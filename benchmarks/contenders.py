@@ -14,19 +14,22 @@ BODY = b'{"x":"' + b"a" * 1016 + b'"}'
 SUBJECT = str(Path(__file__).with_name("subject.py"))
 
 
-def start_all(folder: Path, with_profile: bool, running: contextlib.ExitStack) -> list[Contender]:
-    """Start the upstream and the contenders; return the contenders."""
+def start_all(
+    folder: Path, with_profile: bool, running: contextlib.ExitStack, pythons: list[str]
+) -> list[Contender]:
+    """Start the upstream and the contenders, earthwire in each of these interpreters as well; return the contenders."""
     upstream = start_upstream(folder)
     running.callback(stop, upstream.process)
-    options = {"earthwire bare": []}
-    if with_profile:
-        options["earthwire draw+record"] = ["--with-profile", "--record", str(folder / "record.jsonl")]
+    starters = [start_nginx, start_haproxy]
+    for number, python in enumerate([sys.executable, *pythons]):
+        where = f", {python}" if number else ""
+        starters.append(functools.partial(start_earthwire, f"earthwire bare{where}", [], python=python))
+        if with_profile:
+            options = ["--with-profile", "--record", str(folder / f"record{number}.jsonl")]
+            name = f"earthwire draw+record{where}"
+            starters.append(functools.partial(start_earthwire, name, options, python=python))
     contenders = []
-    for starter in (
-        start_nginx,
-        start_haproxy,
-        *(functools.partial(start_earthwire, name, extra) for name, extra in options.items()),
-    ):
+    for starter in starters:
         contender = starter(folder, upstream.port)
         if contender is not None:
             running.callback(stop, contender.process)
@@ -96,10 +99,12 @@ backend tool
     return launch("haproxy", port, ["haproxy", "-db", "-f", str(path)])
 
 
-def start_earthwire(name: str, options: list[str], folder: Path, upstream_port: int) -> Contender:
+def start_earthwire(
+    name: str, options: list[str], folder: Path, upstream_port: int, python: str = sys.executable
+) -> Contender:
     port = free_port()
     upstream = f"http://127.0.0.1:{upstream_port}"
-    return launch(name, port, [sys.executable, SUBJECT, "earthwire", str(port), upstream, *options])
+    return launch(name, port, [python, SUBJECT, "earthwire", str(port), upstream, *options])
 
 
 def install_missing() -> None:

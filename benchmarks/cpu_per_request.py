@@ -47,6 +47,13 @@ def parse_arguments() -> argparse.Namespace:
         action="store_true",
         help="give each request a target and a header value of its own (needs wrk)",
     )
+    parser.add_argument(
+        "--python",
+        action="append",
+        default=[],
+        metavar="PROGRAM",
+        help="measure earthwire in this interpreter as well; it must have what earthwire depends on; repeatable",
+    )
     parser.add_argument("--json", action="store_true", help="print JSON")
     return parser.parse_args()
 
@@ -57,7 +64,7 @@ def measure_all(folder: Path, arguments: argparse.Namespace) -> dict[str, object
     rates: dict[str, list[float]] = {}
     script = write_script(folder) if arguments.vary else None
     with contextlib.ExitStack() as running:
-        contenders = start_all(folder, arguments.with_profile, running)
+        contenders = start_all(folder, arguments.with_profile, running, arguments.python)
         for number in range(arguments.rounds + 1):
             for contender in contenders:
                 cpu_us, rate_hz = measure(contender, arguments.seconds, arguments.connections, script)
