@@ -5,7 +5,8 @@ def milliseconds(value_s: float) -> str:
     """Return a latency as people read it: ``0.8 ms``, ``83 ms``, ``1.25 s``."""
     if value_s >= 1:
         return f"{value_s:.3g} s" if value_s < 100 else f"{value_s:.0f} s"
-    return f"{value_s * 1e3:.2g} ms" if value_s < 0.1 else f"{value_s * 1e3:.0f} ms"
+    # Two digits end at 99.5 ms: what rounds to 100 would be written with an exponent.
+    return f"{value_s * 1e3:.2g} ms" if value_s < 0.0995 else f"{value_s * 1e3:.0f} ms"
 
 
 def percent(share: float) -> str:

@@ -8,6 +8,8 @@ from earthwire.traces.quantity_text import milliseconds, percent
     [
         (0.00084, "0.84 ms"),
         (0.0831, "83 ms"),
+        (0.0994, "99 ms"),
+        (0.0997, "100 ms"),
         (0.469, "469 ms"),
         (1.25, "1.25 s"),
         (99.96, "100 s"),
