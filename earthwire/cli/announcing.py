@@ -31,7 +31,11 @@ def announcement(
 
         base = base_url(config, proxy.host, proxy.port)
         print(f"earthwire serves {base} ({_decided_by(config, planner, has_profile)})", flush=True)
-        _say(f"point the agent's base URL at {base}/ or, for an episode of its own, {base}/e/<episode>/")
+        # Several tool servers have no address in common; a single one is at its name and at the root.
+        places = [""] if len(config.upstreams) <= 1 else [f"t/{name}/" for name in config.upstreams]
+        for place in places:
+            own = f"{base}/e/<episode>/{place}"
+            _say(f"point the agent's base URL at {base}/{place} or, for an episode of its own, {own}")
         for name in config.mcp:
             _say(f"MCP server {name}: {base}/m/{name}/mcp")
         if isinstance(proxy, Proxy) and proxy.admin is not None:

@@ -51,3 +51,20 @@ def test_elsewhere_no_token_of_viewers_is_written_down() -> None:
         assert re.fullmatch(
             r"dashboard: http://127\.0\.0\.1:\d+/_earthwire/dashboard \(it asks for the admin token\)", line
         )
+
+
+def test_each_of_several_tool_servers_is_said_with_its_own_address() -> None:
+    """The root was said, where none of them is."""
+    with serving() as first, serving() as second:
+        command = [*COMMAND, "-u", f"a={first}", "-u", f"b={second}"]
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        assert process.stderr is not None
+        lines = [process.stderr.readline() for _ in range(2)]
+        process.terminate()
+        process.communicate(timeout=TIMEOUT_S)
+    for name, line in zip(("a", "b"), lines, strict=True):
+        found = re.fullmatch(
+            rf"point the agent's base URL at (http://127\.0\.0\.1:\d+)/t/{name}/ or, .*, \1/e/<episode>/t/{name}/\n",
+            line,
+        )
+        assert found is not None, line
