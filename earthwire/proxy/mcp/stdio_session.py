@@ -196,8 +196,8 @@ class StdioSession:
 
     async def _deliver(self, call: StdioCall, answer: Line | bytes) -> None:
         """Send an answer of ours, or the line that the server answered, once it is due."""
+        assert call.message.id is not None, "only requests are answered"
         if isinstance(answer, bytes):
-            assert call.message.id is not None, "only requests are answered"
             if self._channels is not None:
                 answer = await self._channels.answer(answer, call.message.id)
             line = call.server_line(answer)
@@ -213,6 +213,9 @@ class StdioSession:
         await self._to_host(line.data)
         if line.ends:
             self.broken.set()
+        # Only now, so that the end waits for it; meanwhile the host may have asked again under the same id.
+        if self._deliveries.get(call.message.id) is asyncio.current_task():
+            del self._deliveries[call.message.id]
 
     def _cancel(self, line: bytes) -> bool:
         """Give a request up that the host takes back; tell whether the server is to hear of it."""
@@ -231,7 +234,6 @@ class StdioSession:
         request_id = call.message.id
         assert request_id is not None, "only requests are recorded"
         self._pending.pop(request_id, None)
-        self._deliveries.pop(request_id, None)
         reply = None if line is None else line.reply
         is_valid = self._schemas.judge(call.message, reply)
         notes, keep_bodies = mcp_notes(is_valid), self._settings.keep_bodies
