@@ -140,7 +140,7 @@ def test_an_episode_that_was_lost_in_a_crash_is_refused_until_it_is_declared_aga
         status, refusal = asked_until_there(f"{base_url}/x")
         assert (status, refusal["error"]["code"]) == (410, "episode_lost")
         assert asked_until_there(f"{base_url.replace(episode, bystander)}/x")[0] == 200
-        status, missing = ask(f"{api}/{episode}")
+        status, missing = asked_until_there(f"{api}/{episode}")  # Its admin side comes after it.
         assert (status, "was lost" in missing["error"]["message"]) == (404, True)
         assert ask(api, "POST", {"id": episode, "seed": 5})[0] == 201
         assert ask(f"{base_url}/x")[0] == 200
