@@ -70,12 +70,11 @@ def _progress(total: int, label: str) -> Iterator[Callable[[], None]]:
 
 def _print_table(columns: dict[str, "Calls"]) -> None:
     import numpy as np
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
 
+    from earthwire.cli.tables import plain_table
     from earthwire.grounding.outcome_mix import fault_rate, kind_shares, mean_run_length
 
-    table = Table(box=SIMPLE_HEAD, padding=(0, 3, 0, 0))
+    table = plain_table(gap=3)
     table.add_column("as the agent saw it", no_wrap=True)
     for name in columns:
         table.add_column(name, justify="right", no_wrap=True, style="bold" if name == "earthwire" else None)

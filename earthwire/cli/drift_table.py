@@ -31,11 +31,10 @@ def drift_sentences(drift: "Drift") -> list[str]:
 
 def print_drift(drift: "Drift") -> None:
     """Print one row for each window of time, with intervals."""
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
+    from earthwire.cli.tables import plain_table
 
     console = output()
-    table = Table(box=SIMPLE_HEAD, padding=(0, 2, 0, 0))
+    table = plain_table(gap=2)
     for name in ("begin", "end"):
         table.add_column(name, no_wrap=True)
     for name in ("sessions", "calls", "median latency", "fault rate"):

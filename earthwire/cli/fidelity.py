@@ -78,12 +78,10 @@ def _print(report: "FidelityReport") -> None:
 
 
 def _print_scores(report: "FidelityReport") -> None:
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-
+    from earthwire.cli.tables import plain_table
     from earthwire.report import MODEL_LABELS
 
-    table = Table(box=SIMPLE_HEAD, padding=(0, 2, 0, 0))
+    table = plain_table(gap=2)
     table.add_column("simulation", no_wrap=True)
     for name in ("AUC", "gap closed", "fidelity ratio, m = 500"):
         table.add_column(name, justify="right")

@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.box import SIMPLE_HEAD
-from rich.table import Table
 
 from earthwire.cli.console import EXIT_FAIL, EXIT_INSUFFICIENT_DATA, EXIT_OK, fail, messages, output
+from earthwire.cli.tables import plain_table
 
 if TYPE_CHECKING:
     from earthwire.fault_models.gauntlet import GauntletFault
@@ -98,7 +97,7 @@ def _exit_code(results: "list[Result]") -> int:
 
 
 def _print_faults(faults: "list[GauntletFault]") -> None:
-    table = _plain_table("faults of the gauntlet")
+    table = plain_table("faults of the gauntlet")
     for heading in ("fault", "layer", "what happens", "a good client"):
         table.add_column(heading)
     for fault in faults:
@@ -107,7 +106,7 @@ def _print_faults(faults: "list[GauntletFault]") -> None:
 
 
 def _print(results: "list[Result]", show_bytes: bool, command: str) -> None:
-    table = _plain_table("what the client made of each fault")
+    table = plain_table("what the client made of each fault")
     for heading in ("fault", "what happens", "a good client", "this one", "what its calls show"):
         table.add_column(heading)
     for result in results:
@@ -129,10 +128,6 @@ def _print(results: "list[Result]", show_bytes: bool, command: str) -> None:
     if worst is not None:
         again = f"earthwire gauntlet --only {worst.fault.name} --bytes {command}"
         messages().print(f"see one again, with its bytes: {again}", markup=False, soft_wrap=True)
-
-
-def _plain_table(title: str) -> Table:
-    return Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
 
 
 def _say_that_nothing_was_called(result: "Result") -> None:

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
@@ -18,6 +17,7 @@ from rich.table import Table
 
 from earthwire.cli.console import fail, late_status, messages
 from earthwire.cli.console import output as results
+from earthwire.cli.tables import first_of, plain_table
 from earthwire.cli.writing import check_target
 from earthwire.traces import (
     Format,
@@ -226,10 +226,8 @@ def _print_text(summaries: Sequence[SourceSummary], sources: Sources, output: Pa
             console.print(f"{known.name} cannot tell: {sentence}", markup=False, highlight=False)
     _print_bad_lines(console, [error for summary in summaries for error in summary.bad_lines])
     if sources.ignored:
-        named = ", ".join(path.name for path in sources.ignored[:FILES_NAMED_MAX])
-        more = len(sources.ignored) - FILES_NAMED_MAX
-        rest = f" and {more:,} more" if more > 0 else ""
-        console.print(f"ignored, in no known format: {named}{rest}", markup=False, soft_wrap=True)
+        named = first_of([path.name for path in sources.ignored], FILES_NAMED_MAX)
+        console.print(f"ignored, in no known format: {named}", markup=False, soft_wrap=True)
     if sources.hidden_count:
         console.print(f"{sources.hidden_count} hidden files and folders were not looked at.", highlight=False)
     total = sum(summary.record_count for summary in summaries)
@@ -246,7 +244,7 @@ def _print_bad_lines(console: Console, bad_lines: Sequence[TraceFileError]) -> N
 
 def _table(summaries: Sequence[SourceSummary]) -> Table:
     """Return one row per source, only the busiest where there are many, and a last row with their sum."""
-    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table = plain_table()
     table.add_column("source", overflow="fold", min_width=16)
     for name in ("records", "sessions", "tools", "latency", "censored"):
         table.add_column(name, justify="right", no_wrap=True, min_width=len(name))

@@ -30,12 +30,12 @@ def _scopes(intervals: "Intervals", tools: list[str]) -> dict[str, "ScopeInterva
 
 
 def _print(intervals: "Intervals", scopes: dict[str, "ScopeIntervals"]) -> None:
-    from rich.box import SIMPLE_HEAD
     from rich.markup import escape
-    from rich.table import Table
+
+    from earthwire.cli.tables import plain_table
 
     console = output()
-    table = Table(box=SIMPLE_HEAD, padding=(0, 2, 0, 0))
+    table = plain_table(gap=2)
     table.add_column("of", overflow="fold", min_width=20)
     table.add_column("parameter", overflow="fold", min_width=20)
     for name in ("estimate", f"{100 * intervals.confidence:g} % interval", "pieces", "effective calls"):

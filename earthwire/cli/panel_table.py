@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
+from earthwire.cli.tables import plain_table
 from earthwire.fault_models.intervals import Interval
 from earthwire.grounding.stress import CONFIDENCE, PanelReport, PolicyGap, PolicyInWorld
 
@@ -44,7 +44,7 @@ def print_panel(report: PanelReport, console: Console) -> None:
 
 
 def _table(rows: tuple[PolicyGap, ...], columns: "tuple[_Column, ...]") -> Table:
-    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table = plain_table()
     table.add_column("policy", no_wrap=True)
     for column in columns:
         table.add_column(column.heading, justify="right")

@@ -75,12 +75,11 @@ def _values(profile: "Profile") -> dict[str, object]:
 
 
 def _print(rows: dict[str, dict[str, object]]) -> None:
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
+    from earthwire.cli.tables import plain_table
 
     console = output()
     is_wide = console.width >= _LICENCE_COLUMNS_MIN
-    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table = plain_table()
     table.add_column("name", no_wrap=True)
     for heading in ("calls", "sessions", "tools", "faults"):
         table.add_column(heading, justify="right", no_wrap=True)

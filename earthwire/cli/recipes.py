@@ -130,12 +130,11 @@ def _values(recipe: "RecipeFile") -> dict[str, object]:
 
 
 def _print(rows: dict[str, dict[str, object]]) -> None:
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
+    from earthwire.cli.tables import plain_table
 
     console = output()
     is_wide = console.width >= _DESCRIPTION_COLUMNS_MIN
-    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table = plain_table()
     for heading in ("name", "version", "hash", "profile"):
         table.add_column(heading, no_wrap=True)
     table.add_column("channels")

@@ -129,12 +129,12 @@ def _row_values(laws: "ToolLaws") -> dict[str, object]:
 
 
 def _print(profile: "Profile", names: list[str], rows: int) -> None:
-    from rich.box import SIMPLE_HEAD
     from rich.markup import escape
-    from rich.table import Table
+
+    from earthwire.cli.tables import plain_table
 
     console = output()
-    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table = plain_table()
     table.add_column("tool", overflow="fold", min_width=24)
     for name in ("calls", "faults", "p50", "p95", "p99"):
         table.add_column(name, justify="right", no_wrap=True)

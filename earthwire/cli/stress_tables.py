@@ -1,9 +1,9 @@
 """Tables of a stress test."""
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
+from earthwire.cli.tables import plain_table
 from earthwire.grounding.stress import (
     CONFIDENCE,
     ArmFinding,
@@ -42,7 +42,7 @@ def print_stress(report: StressReport, console: Console) -> None:
 
 def _arm_table(report: StressReport, is_wide: bool) -> Table:
     title = f"{report.subject.agent}: {report.seeds} seeds, intervals at {CONFIDENCE:.0%}"
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table = plain_table(title)
     table.add_column("arm", no_wrap=True)
     for heading in ("success", "pass^k", "R'", "attempts / success", "cost / success", "retries", "gave up"):
         table.add_column(heading, justify="right")
@@ -65,7 +65,7 @@ def _arm_table(report: StressReport, is_wide: bool) -> Table:
 
 def _gap_table(gaps: tuple[Gap, ...]) -> Table:
     title = "what each channel takes: clean less perturbed, seed by seed"
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table = plain_table(title)
     table.add_column("arm", no_wrap=True)
     for heading in ("gap in success", "share", "gap in R'"):
         table.add_column(heading, justify="right")

@@ -30,11 +30,11 @@ def observe_recording(planner: "GroundedSimulation", path: Path) -> None:
 
 def print_fits(planner: "GroundedSimulation") -> None:
     """Print one row a tool: how slow it was recorded, how slow the upstream is, and what no waiting can mend."""
-    from rich.box import SIMPLE_HEAD
     from rich.markup import escape
-    from rich.table import Table
 
-    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    from earthwire.cli.tables import plain_table
+
+    table = plain_table()
     table.add_column("tool", overflow="fold", min_width=24)
     for name in ("upstream calls", "recorded p50", "upstream p50", "calls too slow", "mean off by"):
         table.add_column(name, justify="right", no_wrap=True)

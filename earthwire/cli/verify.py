@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from earthwire.cli.console import EXIT_OF_VERDICT, fail, late_status, messages, milliseconds, output, percent
+from earthwire.cli.tables import first_of, plain_table
 from earthwire.cli.writing import check_target, write_page, write_whole
 
 if TYPE_CHECKING:
@@ -123,10 +124,8 @@ def _print(report: "VerifyReport", rows: int) -> None:
         soft_wrap=True,
     )
     if report.left_out:
-        named = ", ".join(report.left_out[:_TOOLS_NAMED_MAX])
-        more = len(report.left_out) - _TOOLS_NAMED_MAX
-        rest = f" and {more:,} more" if more > 0 else ""
-        console.print(f"left out, as only one side has them: {named}{rest}", markup=False, soft_wrap=True)
+        named = first_of(report.left_out, _TOOLS_NAMED_MAX)
+        console.print(f"left out, as only one side has them: {named}", markup=False, soft_wrap=True)
     if report.auc is not None:
         console.print(
             f"AUC {report.auc:.3f} (floor {report.auc_real:.3f}, mock {report.auc_mock:.3f}), "
@@ -156,13 +155,11 @@ def _print(report: "VerifyReport", rows: int) -> None:
 
 
 def _print_tools(report: "VerifyReport", rows: int) -> None:
-    from rich.box import SIMPLE_HEAD
     from rich.markup import escape
-    from rich.table import Table
 
     if not report.tools:
         return
-    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table = plain_table()
     table.add_column("tool", overflow="fold", min_width=12)
     for name in ("calls", "KS", "W1 log", "p50 ×", "p99 ×", "faults real", "faults sim"):
         table.add_column(name, justify="right", no_wrap=True)

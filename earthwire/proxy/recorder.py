@@ -24,6 +24,7 @@ BATCH_PERIOD_S = 0.004
 """Short, so that few records wait where calls are few: a batch of 64 would make one of them 0.3 ms late."""
 BATCH_COUNT_MAX = 64
 RETRY_PERIOD_S = 0.05
+"""Between two attempts at a disk that refuses records."""
 _CALLS = (FinishedCall, SimulatedCall)
 
 

@@ -72,7 +72,7 @@ class UsualCall(msgspec.Struct, eq=False):
     connection: UpstreamConnection
     sent: bytes
     due: Due
-    way: "Way"
+    way: Way
     head: ResponseHead | None = None
     body: bytes = b""
     begun_s: float | None = None

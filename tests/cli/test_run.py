@@ -37,6 +37,16 @@ def run(*arguments: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=RUN_TIMEOUT_S, check=False)
 
 
+def search_recipe(folder: Path, tool: str, more: str = "") -> Path:
+    path = folder / "tools.yaml"
+    path.write_text(
+        f"earthwire_recipe: 1\nroutes: {{search: {{upstream: '{tool}'}}}}\n{more}"
+        "run: {environment: {TOOL_URL: '{base}/t/search'}}\n",
+        encoding="utf-8",
+    )
+    return path
+
+
 def test_the_agent_meets_simulated_tools_and_its_exit_code_is_passed_on(tool: str, tmp_path: Path):
     record = tmp_path / "met.jsonl"
     result = run(
@@ -49,12 +59,7 @@ def test_the_agent_meets_simulated_tools_and_its_exit_code_is_passed_on(tool: st
 
 
 def test_a_recipe_names_the_variables(tool: str, tmp_path: Path):
-    recipe = tmp_path / "tools.yaml"
-    recipe.write_text(
-        f"earthwire_recipe: 1\nroutes: {{search: {{upstream: '{tool}'}}}}\n"
-        "run: {environment: {TOOL_URL: '{base}/t/search'}}\n",
-        encoding="utf-8",
-    )
+    recipe = search_recipe(tmp_path, tool)
     result = run("--recipe", recipe, "--", sys.executable, "-c", AGENT, 3, 0)
     assert result.returncode == 0, result.stderr
     assert "3 attempts, 3 logical calls" in result.stderr
@@ -62,12 +67,7 @@ def test_a_recipe_names_the_variables(tool: str, tmp_path: Path):
 
 def test_the_recipe_s_own_record_is_kept(tool: str, tmp_path: Path):
     """It was recorded elsewhere and thrown away."""
-    recipe = tmp_path / "tools.yaml"
-    recipe.write_text(
-        f"earthwire_recipe: 1\nroutes: {{search: {{upstream: '{tool}'}}}}\nrecord: {{path: met.jsonl}}\n"
-        "run: {environment: {TOOL_URL: '{base}/t/search'}}\n",
-        encoding="utf-8",
-    )
+    recipe = search_recipe(tmp_path, tool, "record: {path: met.jsonl}\n")
     for count in (2, 3):
         result = run("--recipe", recipe, "--record-bodies", "--", sys.executable, "-c", AGENT, count, 0)
         assert f"{count} attempts, {count} logical calls" in result.stderr, "those of this run alone"
