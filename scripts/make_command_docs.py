@@ -10,7 +10,7 @@ from pathlib import Path
 
 import typer
 
-from earthwire.cli.main import app
+from earthwire.cli.app import app
 
 PAGE = Path(__file__).parents[1] / "docs" / "commands.md"
 
@@ -19,8 +19,8 @@ _HEAD = """\
 
 Made from the help texts by `python scripts/make_command_docs.py`; `earthwire COMMAND --help` prints the same.
 
-Exit codes: 0 ok or pass, 1 verdict fail, 2 bad input, 3 insufficient data. Results go to stdout, everything else to
-stderr; with `--json` stdout holds one JSON document and nothing else. `NO_COLOR` switches all styling off.
+Exit codes: 0 ok or pass, 1 verdict fail, 2 bad input, 3 insufficient data, 4 INVALID, 130 Ctrl-C. Results go to stdout,
+everything else to stderr; with `--json` stdout holds one JSON document and nothing else. `NO_COLOR` switches all styling off.
 """
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from earthwire.cli.main import app
+from earthwire.cli.app import app
 from earthwire.config.recipe import read_recipe
 
 ROOT = Path(__file__).parents[1]

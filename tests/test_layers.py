@@ -108,7 +108,7 @@ def test_pure_parts_read_no_clock_and_share_no_randomness(path: Path) -> None:
     assert found == []
 
 
-@pytest.mark.parametrize("start", ["import earthwire.cli.main", "main()"])
+@pytest.mark.parametrize("start", ["import earthwire.cli.app", "main()"])
 def test_the_command_line_starts_without_heavy_modules(start: str) -> None:
     code = f"""
 import sys

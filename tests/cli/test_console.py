@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 import typer
 
+from earthwire.cli.app import app
 from earthwire.cli.console import sparkline
-from earthwire.cli.main import app
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from earthwire.cli.main import app
+from earthwire.cli.app import app
 
 CONFIG = {"mcpServers": {"files": {"command": "sh", "args": ["-c", "cat"]}, "web": {"url": "http://x/mcp"}}}
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from earthwire.cli.main import app
+from earthwire.cli.app import app
 from earthwire.grounding.stress import World, independent_faults
 from earthwire.traces.calls import calls_from_records
 from earthwire.traces.errors import TraceFileError

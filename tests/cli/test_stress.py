@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from earthwire.cli.main import app
+from earthwire.cli.app import app
 from tests.tool_servers import ToolHandler, serving
 
 ITEMS = json.dumps({"items": [{"title": "seven green lanterns hang over the wide river"}] * 3}).encode()

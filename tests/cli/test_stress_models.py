@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from earthwire.cli.main import app
+from earthwire.cli.app import app
 from tests.model_server import DECOY, OWN, ScriptedModel, tools
 
 AGENT = """

@@ -340,5 +340,5 @@ def test_without_mitmproxy_it_says_how_to_get_it():
 
 
 def test_the_core_never_imports_mitmproxy():
-    code = "import sys, earthwire.cli.main, earthwire.proxy.server; sys.exit('mitmproxy' in sys.modules)"
+    code = "import sys, earthwire.cli.app, earthwire.proxy.server; sys.exit('mitmproxy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], timeout=CLIENT_TIMEOUT_S, check=False).returncode == 0

@@ -1,0 +1,52 @@
+"""The command before its modules are loaded."""
+
+import subprocess
+import sys
+
+import pytest
+
+TIMEOUT_S = 60.0
+INTERRUPTED_WHILE_LOADING = """
+import os, signal, sys
+module = sys.argv.pop(1)
+
+class Interrupter:
+    def find_spec(self, name, path=None, target=None):
+        if name == module:
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Interrupter())
+from earthwire.cli.main import main
+main()
+"""
+INTERRUPTED_BEFORE_THE_COMMAND = """
+import os, signal
+from unittest import mock
+from earthwire.cli.main import main
+with mock.patch("typer.main.get_command", lambda *_: os.kill(os.getpid(), signal.SIGINT)):
+    main()
+"""
+
+
+def started(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", code, *arguments, "profiles", "list"]
+    return subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S)
+
+
+@pytest.mark.parametrize("module", ["earthwire.cli.app", "typer", "pydantic", "earthwire.cli.verify"])
+def test_ctrl_c_while_modules_load_ends_quietly(module: str) -> None:
+    result = started(INTERRUPTED_WHILE_LOADING, module)
+    assert (result.returncode, result.stdout, result.stderr) == (130, "", "")
+
+
+def test_ctrl_c_before_the_command_begins_ends_quietly() -> None:
+    result = started(INTERRUPTED_BEFORE_THE_COMMAND)
+    assert (result.returncode, result.stdout, result.stderr) == (130, "", "")
+
+
+def test_ctrl_c_that_is_ignored_stays_ignored() -> None:
+    """Shells start background jobs so."""
+    ignoring = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)"
+    result = started(ignoring + INTERRUPTED_WHILE_LOADING, "typer")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "cloud-api" in result.stdout
