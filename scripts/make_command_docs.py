@@ -20,7 +20,8 @@ _HEAD = """\
 Made from the help texts by `python scripts/make_command_docs.py`; `earthwire COMMAND --help` prints the same.
 
 Exit codes: 0 ok or pass, 1 verdict fail, 2 bad input, 3 insufficient data, 4 INVALID, 130 Ctrl-C. Results go to stdout,
-everything else to stderr; with `--json` stdout holds one JSON document and nothing else. `NO_COLOR` switches all styling off.
+everything else to stderr; with `--json` stdout holds one JSON document and nothing else. `NO_COLOR` switches all
+styling off.
 """
 
 

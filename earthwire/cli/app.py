@@ -26,22 +26,21 @@ from earthwire.cli import (
     verify,
 )
 from earthwire.cli.console import fail
+from earthwire.cli.help_text import CommandGroup
 from earthwire.cli.main import EXIT_INTERRUPTED
 from earthwire.config.located_yaml import FileError
 from earthwire.config.shipped import UnknownNameError
 from earthwire.traces.errors import TraceFileError
 
-app = typer.Typer(
+app = CommandGroup(
     name="earthwire",
     help=(
         "Simulated tools that are as slow and as faulty as the recorded ones.\n\n"
         "Learn how your tools behave from traces (calibrate), put the proxy between agent and tools (serve), and see "
         "the match proven on sessions that were held out (fidelity, verify). Start with: earthwire demo"
     ),
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    rich_markup_mode=None,
     context_settings={"help_option_names": ["--help", "-h"]},
 )
 

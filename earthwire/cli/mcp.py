@@ -11,6 +11,7 @@ import typer
 
 from earthwire.cli.children import own_program
 from earthwire.cli.console import fail, messages
+from earthwire.cli.help_text import CommandGroup
 from earthwire.config.recipe import McpServerSection, RecipeFile
 from earthwire.fault_models.layer import LAYERS, Layer
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from earthwire.proxy.mcp.stdio_session import StdioSettings
     from earthwire.proxy.planner import Planner
 
-app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+app = CommandGroup()
 
 BACKUP_SUFFIX = ".before-earthwire"
 EPISODE_VARIABLE = "EARTHWIRE_EPISODE"

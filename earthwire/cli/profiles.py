@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from earthwire.cli.console import fail, output
+from earthwire.cli.help_text import CommandGroup
 from earthwire.cli.show import show as show_profile
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 _LICENCE_COLUMNS_MIN = 110
 """Narrower terminals do without licences, which would be broken in the middle of names; `profiles show` prints them."""
 
-app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+app = CommandGroup()
 
 
 @app.command("list")

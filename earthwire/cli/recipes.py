@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from earthwire.cli.console import EXIT_INVALID, EXIT_OK, output
+from earthwire.cli.help_text import CommandGroup
 
 if TYPE_CHECKING:
     from earthwire.config.recipe import RecipeFile
@@ -18,7 +19,7 @@ REWARD_MAX = 1e12
 _DESCRIPTION_COLUMNS_MIN = 120
 """Narrower terminals do without descriptions, so that no name is cut; `earthwire recipes show` prints them."""
 
-app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+app = CommandGroup()
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
 RecipeName = Annotated[str, typer.Argument(help="Name of a shipped recipe, or path of a file.")]

@@ -17,6 +17,7 @@ from earthwire.cli.console import (
     messages,
     output,
 )
+from earthwire.cli.help_text import CommandGroup
 from earthwire.cli.writing import check_target
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from earthwire.config.recipe import RecipeFile
     from earthwire.grounding.stress import StressReport
 
-app = typer.Typer(invoke_without_command=True, no_args_is_help=True, rich_markup_mode=None)
+app = CommandGroup(invoke_without_command=True)
 app.command("panel", short_help="Do retry policies fare in simulation as along recorded calls?")(panel.panel)
 
 EXIT_OF_WORD = {
