@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING, get_args
 
 import numpy as np
 
-from earthwire.traces.arrow_columns import CodeArray, coded, names_and_codes, numbers, plain
+from earthwire.traces.arrow_columns import (
+    CodeArray,
+    coded,
+    known_rows,
+    names_and_codes,
+    numbers,
+    plain,
+    rows_at,
+)
 from earthwire.traces.call_columns import (
     CUT_OFF,
     NO_SESSION,
@@ -316,9 +324,9 @@ def _chosen_records(batch: "pa.RecordBatch", calls: CallColumns, choose: ChooseR
     speaks = np.array([name != "ok" for name in calls.kind.names], dtype=bool).take(calls.kind.codes)
     for field in _SPEAKING:
         if field in batch.schema.names and batch.column(field).null_count < len(batch):
-            speaks |= batch.column(field).is_valid().to_numpy(zero_copy_only=False)
+            speaks[known_rows(batch.column(field))] = True
     rows = np.flatnonzero(speaks)
     if not len(rows):
         return []
     rows = rows[choose(calls.take(rows))]
-    return [record_from_dict(cleaned_row(row)) for row in batch.take(rows).to_pylist()]
+    return [record_from_dict(cleaned_row(row)) for row in rows_at(batch, rows)]

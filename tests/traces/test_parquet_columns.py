@@ -1,3 +1,6 @@
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -5,6 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from earthwire.traces.arrow_columns import coded, numbers
 from earthwire.traces.call_columns import CallColumns
 from earthwire.traces.calls import calls_from_columns, calls_from_records
 from earthwire.traces.errors import TraceFileError
@@ -178,3 +182,43 @@ def test_row_groups_with_names_of_their_own_are_read_as_one(tmp_path: Path) -> N
         s for b in blocks for s in (b.calls.session.names[code] for code in b.calls.session.codes)
     ] == names
     assert [position for block in blocks for position in block.calls.position.tolist()] == list(range(1_000))
+
+
+def test_reading_does_not_load_pandas_where_it_is_installed(tmp_path: Path) -> None:
+    write_parquet(made_records(300), tmp_path / "t.parquet")
+    (tmp_path / "pandas.py").write_text("", "utf-8")
+    code = (
+        "import sys; from pathlib import Path; import numpy as np\n"
+        "from earthwire.traces.parquet_columns import parquet_shape, read_row_groups, read_sessions\n"
+        "shape = parquet_shape(Path('t.parquet'))\n"
+        "everything = lambda calls: np.ones(len(calls), dtype=bool)\n"
+        "list(read_sessions(shape, range(1)))\n"
+        "records = [one for block in read_row_groups(shape, range(1), 0, everything) for one in block.records]\n"
+        "print(len(records) > 0, 'pandas' in sys.modules)\n"
+    )
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])}
+    result = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert result.stdout.split() == ["True", "False"]
+
+
+def test_codes_and_numbers_know_what_is_null_in_a_part_of_a_column() -> None:
+    columns = {
+        "tool": pa.array(["a", None, "b", "a", None]).dictionary_encode(),
+        "seq": pa.array([1, None, 2**60, None, 5]),
+    }
+    part = pa.RecordBatch.from_pydict(columns).slice(1)
+    codes, names = coded(part, "tool")
+    assert [names[code].as_py() if code < len(names) else None for code in codes.tolist()] == [
+        None,
+        "b",
+        "a",
+        None,
+    ]
+    np.testing.assert_array_equal(numbers(part, "seq"), [np.nan, 2.0**60, np.nan, 5.0])
