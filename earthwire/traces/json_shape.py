@@ -98,10 +98,12 @@ def add_shapes(shapes: Iterable[Shape]) -> Shape:
 
 
 def thinned(shape: Shape, paths_max: int = PATHS_MAX) -> Shape:
-    """Return the shape with its most frequent paths only."""
+    """Return the shape with its most frequent paths only, and the root, which is rarer than items of large arrays."""
     if len(shape.paths) <= paths_max:
         return shape
-    ranked = sorted(shape.paths, key=lambda path: (-shape.paths[path].present, path.count("."), path))
+    ranked = sorted(
+        shape.paths, key=lambda path: (path != ROOT, -shape.paths[path].present, path.count("."), path)
+    )
     kept = set(ranked[:paths_max])
     return Shape(shape.bodies, {path: c for path, c in shape.paths.items() if path in kept}, complete=False)
 

@@ -84,6 +84,13 @@ def test_a_thinned_shape_keeps_the_frequent_paths_and_no_longer_knows_what_is_ne
     assert drift_of({f"k{i}": i for i in range(61)}, small) is None
 
 
+def test_a_thinned_shape_keeps_the_root_although_items_are_more_frequent() -> None:
+    """Without it a profile could be written and not read again."""
+    small = thinned(known([{f"k{i}": i for i in range(60)}] * 3))
+    assert small.paths["$"].present == BODIES_MIN
+    assert len(small.paths) == 40
+
+
 def test_separators_in_keys_are_escaped() -> None:
     path = next(path for path in shape_of({"a.b[]~": 1}).paths if path != "$")
     assert path == "$.a~1b~2]~0"
