@@ -5,15 +5,15 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.table import Table
-
 from earthwire.cli.console import messages, milliseconds
+from earthwire.cli.tables import FoldedName, plain_table
 
 if TYPE_CHECKING:
     from earthwire.traces.record import TraceRecord
 
 _KINDS_SHOWN_MAX = 4
 _TOOLS_SHOWN_MAX = 20
+_TOOL_COLUMNS_MIN = 24
 
 
 class _Met:
@@ -78,17 +78,19 @@ def _by_tool(records: "Iterable[TraceRecord]") -> dict[str, _Met]:
 
 
 def _print_table(tools: dict[str, _Met]) -> None:
-    table = Table(title="what the agent met", title_justify="left")
-    for heading in ("tool", "calls", "p50", "slowest", "faults"):
-        table.add_column(heading, justify="left" if heading in ("tool", "faults") else "right")
+    table = plain_table("what the agent met")
+    table.add_column("tool", min_width=_TOOL_COLUMNS_MIN)
+    for heading in ("calls", "p50", "slowest"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("faults")
     most_called = sorted(tools, key=lambda name: (-tools[name].calls, name))
     for name in most_called[:_TOOLS_SHOWN_MAX]:
         met = tools[name]
         slowest = sorted(met.durations_s) or [0.0]
         kinds = ", ".join(f"{count} {kind}" for kind, count in met.faults.most_common(_KINDS_SHOWN_MAX))
         table.add_row(
-            name,
-            str(met.calls),
+            FoldedName(name),
+            f"{met.calls:,}",
             milliseconds(slowest[len(slowest) // 2]),
             milliseconds(slowest[-1]),
             kinds or "none",

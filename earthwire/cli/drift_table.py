@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from earthwire.fault_models.intervals import Interval
 
 _DAY_S = 86_400.0
+_ONE_LINE_COLUMNS_MIN = 120
+"""On narrower terminals a window has two lines, so that nothing of it is cut."""
 
 
 def drift_sentences(drift: "Drift") -> list[str]:
@@ -34,37 +36,38 @@ def print_drift(drift: "Drift") -> None:
     from earthwire.cli.tables import plain_table
 
     console = output()
-    table = plain_table(gap=2)
-    for name in ("begin", "end"):
-        table.add_column(name, no_wrap=True)
+    between = " " if console.width >= _ONE_LINE_COLUMNS_MIN else "\n"
+    table = plain_table()
+    table.add_column("begin – end", no_wrap=True)
     for name in ("sessions", "calls", "median latency", "fault rate"):
         table.add_column(name, justify="right", no_wrap=True)
     for window in drift.windows:
-        table.add_row(*_cells(window))
+        table.add_row(*_cells(window, between))
     if drift.windows:
         console.print(table)
     for sentence in drift_sentences(drift):
         console.print(sentence, markup=False, soft_wrap=True)
 
 
-def _cells(window: "DriftWindow") -> list[str]:
-    times = [
+def _cells(window: "DriftWindow", between: str) -> list[str]:
+    """Return a row; what belongs together has `between` in it, a space or a new line."""
+    begin, end = (
         datetime.fromtimestamp(at_s, UTC).strftime("%Y-%m-%d %H:%M")
         for at_s in (window.start_s, window.end_s)
-    ]
+    )
     return [
-        *times,
+        f"{begin} –{between}{end}",
         f"{window.sessions:,}",
         f"{window.calls:,}",
-        _with_bounds(window.median_latency_s, milliseconds),
-        _with_bounds(window.fault_rate, percent),
+        _with_bounds(window.median_latency_s, milliseconds, between),
+        _with_bounds(window.fault_rate, percent, between),
     ]
 
 
-def _with_bounds(interval: "Interval | None", text: Callable[[float], str]) -> str:
+def _with_bounds(interval: "Interval | None", text: Callable[[float], str], between: str) -> str:
     if interval is None:
         return "n/a"
-    return f"{text(interval.estimate)} [{text(interval.low)}, {text(interval.high)}]"
+    return f"{text(interval.estimate)}{between}[{text(interval.low)}, {text(interval.high)}]"
 
 
 def _line(name: str, intervals: "Iterable[Interval | None]", text: Callable[[float], str]) -> list[str]:

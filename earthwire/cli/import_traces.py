@@ -11,13 +11,12 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 
 from earthwire.cli.console import fail, late_status, messages
 from earthwire.cli.console import output as results
-from earthwire.cli.tables import first_of, plain_table
+from earthwire.cli.tables import FoldedName, first_of, plain_table
 from earthwire.cli.writing import check_target
 from earthwire.traces import (
     Format,
@@ -37,6 +36,8 @@ PROGRESS_AFTER_S = 2.0
 BAD_LINES_SHOWN_MAX = 10
 SOURCES_SHOWN_MAX = 30
 FILES_NAMED_MAX = 5
+_SOURCE_COLUMNS_MIN = 14
+_ROOMY_COLUMNS_MIN = 100
 
 _OUTPUT_ENDINGS = (".jsonl", ".jsonl.gz", ".parquet")
 
@@ -220,7 +221,7 @@ def _print_json(summaries: Sequence[SourceSummary], sources: Sources, output: Pa
 
 def _print_text(summaries: Sequence[SourceSummary], sources: Sources, output: Path | None) -> None:
     console = results()
-    console.print(_table(summaries))
+    console.print(_table(summaries, 0 if console.width < _ROOMY_COLUMNS_MIN else 1))
     for known in {summary.format.name: summary.format for summary in summaries}.values():
         for sentence in known.cannot_tell:
             console.print(f"{known.name} cannot tell: {sentence}", markup=False, highlight=False)
@@ -242,21 +243,21 @@ def _print_bad_lines(console: Console, bad_lines: Sequence[TraceFileError]) -> N
         console.print(f"left out: {len(bad_lines) - BAD_LINES_SHOWN_MAX} more", highlight=False)
 
 
-def _table(summaries: Sequence[SourceSummary]) -> Table:
+def _table(summaries: Sequence[SourceSummary], gap: int) -> Table:
     """Return one row per source, only the busiest where there are many, and a last row with their sum."""
-    table = plain_table()
-    table.add_column("source", overflow="fold", min_width=16)
+    table = plain_table(gap=gap)
+    table.add_column("source", min_width=_SOURCE_COLUMNS_MIN)
     for name in ("records", "sessions", "tools", "latency", "censored"):
         table.add_column(name, justify="right", no_wrap=True, min_width=len(name))
-    table.add_column("outcomes")
+    table.add_column("outcomes", no_wrap=True)
     names = Counter(summary.path.name for summary in summaries)
     shown = summaries
     if len(summaries) > SOURCES_SHOWN_MAX:
         shown = sorted(summaries, key=lambda summary: -summary.record_count)[:SOURCES_SHOWN_MAX]
     for summary in shown:
         parts_shown = 1 if names[summary.path.name] == 1 else 2
-        name = escape("/".join(summary.path.parts[-parts_shown:]))
-        table.add_row(f"{name}\n[dim]{summary.format.name}[/dim]", *_cells(summary))
+        name = "/".join(summary.path.parts[-parts_shown:])
+        table.add_row(FoldedName(name, summary.format.name), *_cells(summary))
     if len(summaries) > 1:
         table.add_section()
         table.add_row(f"all {len(summaries)} sources", *_cells(_sum(summaries)))

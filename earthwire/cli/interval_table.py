@@ -30,21 +30,21 @@ def _scopes(intervals: "Intervals", tools: list[str]) -> dict[str, "ScopeInterva
 
 
 def _print(intervals: "Intervals", scopes: dict[str, "ScopeIntervals"]) -> None:
-    from rich.markup import escape
+    from rich.text import Text
 
-    from earthwire.cli.tables import plain_table
+    from earthwire.cli.tables import FoldedName, plain_table
 
     console = output()
-    table = plain_table(gap=2)
-    table.add_column("of", overflow="fold", min_width=20)
-    table.add_column("parameter", overflow="fold", min_width=20)
-    for name in ("estimate", f"{100 * intervals.confidence:g} % interval", "pieces", "effective calls"):
+    table = plain_table()
+    table.add_column("parameter", min_width=24)
+    for name in ("estimate", f"{100 * intervals.confidence:g} % interval", "pieces", "effective\ncalls"):
         table.add_column(name, justify="right", no_wrap=True)
     for scope, found in scopes.items():
+        table.add_row(FoldedName(scope))
         for name, interval in found.stated.items():
-            table.add_row(escape(scope), escape(name), *_cells(interval))
+            table.add_row(Text(f"  {name}"), *_cells(interval))
         for name in found.not_stated:
-            table.add_row(escape(scope), escape(name), "n/a", "", "", "")
+            table.add_row(Text(f"  {name}"), "n/a")
         table.add_section()
     console.print(table)
     for scope, found in scopes.items():

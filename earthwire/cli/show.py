@@ -129,13 +129,11 @@ def _row_values(laws: "ToolLaws") -> dict[str, object]:
 
 
 def _print(profile: "Profile", names: list[str], rows: int) -> None:
-    from rich.markup import escape
-
-    from earthwire.cli.tables import plain_table
+    from earthwire.cli.tables import FoldedName, plain_table
 
     console = output()
     table = plain_table()
-    table.add_column("tool", overflow="fold", min_width=24)
+    table.add_column("tool", min_width=24)
     for name in ("calls", "faults", "p50", "p95", "p99"):
         table.add_column(name, justify="right", no_wrap=True)
     has_spark = console.width >= _SPARK_COLUMNS_MIN
@@ -143,7 +141,7 @@ def _print(profile: "Profile", names: list[str], rows: int) -> None:
         table.add_column("latency (log scale)", no_wrap=True)
     table.add_column("support", no_wrap=True)
     for name in names[:rows]:
-        table.add_row(escape(name), *_cells(profile.tools[name], has_spark))
+        table.add_row(FoldedName(name), *_cells(profile.tools[name], has_spark))
     table.add_section()
     table.add_row("any other tool", *_cells(profile.overall, has_spark))
     console.print(table)

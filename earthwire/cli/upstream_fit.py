@@ -30,15 +30,13 @@ def observe_recording(planner: "GroundedSimulation", path: Path) -> None:
 
 def print_fits(planner: "GroundedSimulation") -> None:
     """Print one row a tool: how slow it was recorded, how slow the upstream is, and what no waiting can mend."""
-    from rich.markup import escape
-
-    from earthwire.cli.tables import plain_table
+    from earthwire.cli.tables import FoldedName, plain_table
 
     table = plain_table()
-    table.add_column("tool", overflow="fold", min_width=24)
-    for name in ("upstream calls", "recorded p50", "upstream p50", "calls too slow", "mean off by"):
+    table.add_column("tool", min_width=16)
+    for name in ("upstream\ncalls", "recorded\np50", "upstream\np50", "calls\ntoo slow", "mean\noff by"):
         table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("stands in", no_wrap=True)
+    table.add_column("stands in", width=len("stands in"))
     for tool, fit in planner.fits().items():
         recorded = "n/a" if fit.recorded_p50_s is None else milliseconds(fit.recorded_p50_s)
         shares = [
@@ -46,7 +44,7 @@ def print_fits(planner: "GroundedSimulation") -> None:
             for share in (fit.infeasible_call_share, fit.infeasible_share)
         ]
         cells = (f"{fit.calls:,}", recorded, milliseconds(fit.upstream_p50_s), *shares)
-        table.add_row(escape(tool), *cells, judged(fit))
+        table.add_row(FoldedName(tool), *cells, judged(fit))
     output().print(table)
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from earthwire.cli.console import EXIT_OF_VERDICT, fail, late_status, messages, milliseconds, output, percent
-from earthwire.cli.tables import first_of, plain_table
+from earthwire.cli.tables import FoldedName, first_of, plain_table
 from earthwire.cli.writing import check_target, write_page, write_whole
 
 if TYPE_CHECKING:
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from earthwire.traces.calls import Calls
 
 _TOOLS_NAMED_MAX = 5
+_TOOL_COLUMNS_MIN = 16
 
 
 def verify(
@@ -155,18 +156,16 @@ def _print(report: "VerifyReport", rows: int) -> None:
 
 
 def _print_tools(report: "VerifyReport", rows: int) -> None:
-    from rich.markup import escape
-
     if not report.tools:
         return
     table = plain_table()
-    table.add_column("tool", overflow="fold", min_width=12)
-    for name in ("calls", "KS", "W1 log", "p50 ×", "p99 ×", "faults real", "faults sim"):
+    table.add_column("tool", min_width=_TOOL_COLUMNS_MIN)
+    for name in ("calls\nreal / sim", "KS", "W1 log", "p50 ×", "p99 ×", "faults\nreal", "faults\nsim"):
         table.add_column(name, justify="right", no_wrap=True)
     for tool in report.tools[:rows]:
         ratios = (tool.quantile_ratios["p50"], tool.quantile_ratios["p99"])
         table.add_row(
-            escape(tool.tool),
+            FoldedName(tool.tool),
             f"{tool.real_calls:,} / {tool.simulated_calls:,}",
             f"{tool.ks:.3f}" + ("*" if tool.ks > tool.ks_critical else ""),
             f"{tool.log_wasserstein:.3f}",

@@ -60,6 +60,19 @@ def test_show_drift_has_a_row_a_window(profile: Path, run: Run) -> None:
     assert all(row.count("[") == 2 for row in rows)
 
 
+def test_on_a_narrow_terminal_nothing_of_a_window_is_cut(profile: Path, run: Run) -> None:
+    table = run("show", profile, "--drift", COLUMNS="80").stdout.partition("over time")[0]
+    assert "…" not in table
+    assert table.count("2023-1") + table.count("2024-0") == 12
+    assert table.count("[") == 12
+
+
+def test_on_a_narrow_terminal_every_column_of_intervals_is_there(profile: Path, run: Run) -> None:
+    table = run("show", profile, "--intervals", COLUMNS="80").stdout
+    assert "pieces      calls" in table
+    assert "…" not in table
+
+
 def test_show_drift_as_json_holds_the_evidence(profile: Path, run: Run) -> None:
     drift = json.loads(run("show", profile, "--drift", "--json").stdout)
     assert drift["p_value"] == pytest.approx(0.001)

@@ -116,8 +116,9 @@ def test_an_upstream_is_judged_by_its_recording(profile: Path, run: Run, tmp_pat
     # Calls are log-normal with median .05 and sigma .5: .5 s is beyond all of them, 8 to 9 times the mean of .057.
     assert found["slow"]["infeasible_call_share"] > 0.99
     assert 7.0 < found["slow"]["infeasible_share"] < 9.0
-    table = run("show", profile, "--upstream-recording", slow).stdout
+    table = run("show", profile, "--upstream-recording", slow, COLUMNS="80").stdout
     assert "too slow" in table
+    assert "…" not in table
 
 
 def test_a_recording_that_shows_no_upstream_is_an_error_with_the_way_out(

@@ -128,7 +128,10 @@ def test_sides_without_a_common_tool_are_insufficient_data(traces: Path, tmp_pat
 
 def test_the_table_fits_80_columns(traces: Path, few_traces: Path, run: Run) -> None:
     text = run("verify", "--real", traces, "--sim", few_traces, COLUMNS="80").stdout
-    assert "faults sim" in text
+    table = text[text.index(" tool") :]
+    assert "GET api.example/" in table, "a name is broken at a slash"
+    assert "…" not in table
+    assert max(map(len, table.splitlines())) <= 80
 
 
 def test_bad_input_is_exit_code_2(traces: Path, tmp_path: Path, run: Run) -> None:
