@@ -55,13 +55,14 @@ def calibrate(
             status("fitting the laws")
             fitted = fit(
                 read.gathered.calls,
-                msgspec.structs.replace(read.provenance, licence=licence),
-                read.payloads,
+                payloads=read.payloads,
                 counts=read.gathered.counts,
                 weighs_age=not all_ages_alike,
                 begin_choice=choice.begin,
             )
             status("writing the profile")
+            provenance = msgspec.structs.replace(read.provenance, licence=licence)
+            fitted = msgspec.structs.replace(fitted, provenance=provenance)
             write_whole(profile, profile_text(fitted))
     if as_json:
         print(json.dumps(_summary(fitted, profile, client_timeout)))

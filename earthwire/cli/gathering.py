@@ -6,7 +6,7 @@ read, 70 bytes each. What is learned does not depend on how the calls were split
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -22,7 +22,7 @@ from earthwire.fault_models.profile import Provenance, Source
 from earthwire.grounding.gathered import BucketCounts, Gathered, gather, sample_size, sampled_bucket_count
 from earthwire.grounding.payloads import PayloadBank
 from earthwire.grounding.pieces import count_piece
-from earthwire.grounding.tally import Tally
+from earthwire.grounding.tally import Tally, merge
 from earthwire.traces import parquet
 from earthwire.traces.call_columns import (
     FILE_CALLS_MAX,
@@ -66,12 +66,16 @@ class GatheredTraces:
     Attributes:
         gathered: counts of all calls, and a sample of their sessions.
         payloads: what the recorded responses looked like.
-        provenance: files, counts, and what they cannot tell.
     """
 
     gathered: Gathered
     payloads: PayloadBank
-    provenance: Provenance
+    _provenance: Callable[[], Provenance]
+
+    @property
+    def provenance(self) -> Provenance:
+        """Files, counts, and what they cannot tell; waits until the files are hashed."""
+        return self._provenance()
 
 
 @dataclass(slots=True)
@@ -103,6 +107,15 @@ class _Run:
         return self.file.first_position + sum(self.shape.row_counts[: self.groups.start])
 
 
+@dataclass(slots=True)
+class _RunResult:
+    """What became of a run: counts of calls that are not in the store, and records that speak of payloads."""
+
+    call_count: int = 0
+    counts: list[Tally] = field(default_factory=list)
+    records: list[TraceRecord] = field(default_factory=list)
+
+
 def gather_traces(
     paths: Iterable[Path],
     skip_bad_lines: bool,
@@ -124,7 +137,6 @@ def gather_traces(
     files = [_File(path, known, i * FILE_CALLS_MAX) for i, (path, known) in enumerate(found)]
     _keep_freed_memory()
     with TemporaryDirectory(prefix="earthwire-") as folder, _pool() as pool:
-        digests = [pool.submit(sha256_of, file.path) for file in files]
         reading = _Reading(files, bad_line_reporter() if skip_bad_lines else None, progress, pool)
         reading.read_records()
         if on_many is not None and sample_size(reading.call_count) < reading.call_count:
@@ -132,13 +144,10 @@ def gather_traces(
         store = reading.read_columns(Path(folder))
         if not store.call_count:
             raise TraceFileError(files[0].path, "holds no records")
+        digests = _digests(files)
         progress.start("counting", BUCKETS)
         gathered = reading.gather(store)
-        sources = [
-            Source(file.path.name, file.format.name, digest.result(), file.call_count)
-            for file, digest in zip(files, digests, strict=True)
-        ]
-    provenance = _provenance(files, sources, store, gathered, reading.payload_share)
+    provenance = partial(_provenance, files, digests, store, gathered, reading.payload_share)
     return GatheredTraces(gathered, reading.payloads, provenance)
 
 
@@ -204,6 +213,8 @@ class _Reading:
             if file.shape is not None
             for groups in file.shape.runs()
         ]
+        # The largest ones first, so that no core waits long for the last one.
+        tasks.sort(key=lambda run: run.row_count, reverse=True)
         sample_calls_max = sample_size(self.call_count)
         if sample_calls_max < self.call_count:
             self._census = self._census_of(tasks)
@@ -213,12 +224,12 @@ class _Reading:
         self._progress.start("reading", sum(task.row_count for task in tasks))
         for file in self._record_files():
             while file.blocks:
-                self._add(store, file.blocks.pop())
-        for task, (count, records) in zip(
-            tasks, self._pool.map(partial(self._read_run, store), tasks), strict=True
-        ):
-            task.file.call_count += count
-            self._add_payloads(records)
+                self._add_counts(self._add(store, file.blocks.pop()))
+        results = self._pool.map(partial(self._read_run, store), tasks)
+        for task, result in zip(tasks, results, strict=True):
+            task.file.call_count += result.call_count
+            self._add_counts(result.counts)
+            self._add_payloads(result.records)
         return store
 
     def gather(self, store: CallStore) -> Gathered:
@@ -231,13 +242,12 @@ class _Reading:
             self._sampled_buckets,
         )
 
-    def _read_run(self, store: CallStore, run: _Run) -> tuple[int, list[TraceRecord]]:
-        records: list[TraceRecord] = []
-        count = 0
-        for piece in in_pieces(self._blocks(run, records), run.first_position):
-            self._add(store, piece)
-            count += len(piece)
-        return count, records
+    def _read_run(self, store: CallStore, run: _Run) -> _RunResult:
+        result = _RunResult()
+        for piece in in_pieces(self._blocks(run, result.records), run.first_position):
+            result.counts += self._add(store, piece)
+            result.call_count += len(piece)
+        return result
 
     def _blocks(self, run: _Run, records: list[TraceRecord]) -> Iterator[CallColumns]:
         """Yield the calls of a run; records that speak of payloads are added to a list."""
@@ -248,14 +258,19 @@ class _Reading:
             yield block.calls
             self._progress.advance(block.row_count)
 
-    def _add(self, store: CallStore, piece: CallColumns) -> None:
+    def _add(self, store: CallStore, piece: CallColumns) -> list[Tally]:
+        """Put the calls of a piece into a store; return the counts of those that need not be kept."""
         if self._census is None:
             store.add(piece)
-            return
+            return []
         counted = count_piece(piece, self._census, self._sampled_buckets, store.measure)
         store.add(piece, counted.kept, counted.answering)
-        if counted.counts is not None:
-            self._counted.append(counted.counts)
+        return [] if counted.counts is None else [counted.counts]
+
+    def _add_counts(self, counts: Sequence[Tally]) -> None:
+        """Add to the counts so far: one sum is held, however many pieces there are."""
+        if counts:
+            self._counted = [merge([*self._counted, *counts])]
 
     def _census_of(self, runs: Sequence[_Run]) -> SessionCensus:
         """Count the calls of every session in each piece: blocks of records, and pieces of row groups."""
@@ -334,20 +349,31 @@ def _session_counts(run: _Run) -> list[tuple[HashArray, IntArray]]:
     return [session_counts(parts) for parts in sessions_in_pieces(read_sessions(run.shape, run.groups))]
 
 
+def _digests(files: Sequence[_File]) -> list[Future[str]]:
+    """Begin to hash files, in a thread of its own: nothing waits for it before the profile is written."""
+    pool = ThreadPoolExecutor(1, "earthwire-hashing")
+    digests = [pool.submit(sha256_of, file.path) for file in files]
+    pool.shutdown(wait=False)
+    return digests
+
+
 def _ignore(_: TraceFileError) -> None:
     """Leave out what was told or refused when it was read first."""
 
 
 def _provenance(
     files: Sequence[_File],
-    sources: Sequence[Source],
+    digests: Sequence[Future[str]],
     store: CallStore,
     gathered: Gathered,
     payload_share: float,
 ) -> Provenance:
     times_s = (store.first_start_ns / 1e9, store.last_start_ns / 1e9)
     return Provenance(
-        sources=tuple(sources),
+        sources=tuple(
+            Source(file.path.name, file.format.name, digest.result(), file.call_count)
+            for file, digest in zip(files, digests, strict=True)
+        ),
         calls=gathered.counts.calls,
         sessions=gathered.counts.session_count,
         window=(iso_time(times_s[0]), iso_time(times_s[1])) if np.isfinite(times_s[0]) else None,
