@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from earthwire.traces.call_columns import FloatArray, IntArray
+from earthwire.traces.call_columns import BoolArray, FloatArray, IntArray
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -33,26 +33,37 @@ def coded(batch: "pa.RecordBatch", name: str) -> tuple[CodeArray, "pa.Array"]:
     column = batch.column(name)
     if not hasattr(column, "indices"):
         column = column.dictionary_encode()
-    return _filled(column.indices, len(column.dictionary)), column.dictionary
+    codes = _values(column.indices)
+    if column.indices.null_count:
+        codes = np.where(is_known(column.indices), codes, codes.dtype.type(len(column.dictionary)))
+    return codes, column.dictionary
 
 
 def numbers(batch: "pa.RecordBatch", name: str) -> FloatArray:
     """Return an integer column; NaN where it is null or not there."""
     if name not in batch.schema.names:
         return np.full(len(batch), np.nan)
-    return _filled(plain(batch.column(name)).cast("float64", safe=False), np.nan)
+    column = plain(batch.column(name))
+    values = _values(column).astype(np.float64)
+    if column.null_count:
+        np.copyto(values, np.nan, where=~is_known(column))
+    return values
 
 
-def known_rows(column: "pa.Array") -> IntArray:
-    """Return the positions at which a column is not null, rising."""
-    return _positions(column.is_valid())
+def is_known(column: "pa.Array") -> BoolArray:
+    """Tell where a column is not null, shape (n,)."""
+    bits = column.buffers()[0]
+    if bits is None:
+        return np.ones(len(column), dtype=bool)
+    of_rows = np.unpackbits(np.frombuffer(bits, dtype=np.uint8), bitorder="little").view(bool)
+    return of_rows[column.offset : column.offset + len(column)]
 
 
 def rows_at(batch: "pa.RecordBatch", positions: IntArray) -> list[dict[str, Any]]:
     """Return the rows at some positions, by column name."""
     import pyarrow as arrow
 
-    # A numpy array would be converted by what loads pandas; see `_filled`.
+    # A numpy array would be converted by what loads pandas; see `_values`.
     buffer = arrow.py_buffer(np.ascontiguousarray(positions))
     indices = arrow.Array.from_buffers(arrow.int64(), len(positions), [None, buffer])
     rows: list[dict[str, Any]] = batch.take(indices).to_pylist()
@@ -64,24 +75,13 @@ def plain(column: "pa.Array") -> "pa.Array":
     return column.dictionary_decode() if hasattr(column, "indices") else column
 
 
-def _filled(column: "pa.Array", instead: float) -> npt.NDArray[Any]:
-    """Return a column of numbers, with `instead` where it is null.
+def _values(column: "pa.Array") -> npt.NDArray[Any]:
+    """Return a column of numbers, without copying it; where it is null, anything.
 
     Arrow's own `to_numpy` and `fill_null` load pandas where it is installed, which takes as long as to read a million
     rows.
     """
     import pyarrow as arrow
 
-    if not column.null_count:
-        return np.from_dlpack(column)
-    values = column.buffers()[1]
-    known = arrow.Array.from_buffers(column.type, len(column), [None, values], offset=column.offset)
-    filled = np.from_dlpack(known).copy()
-    filled[_positions(column.is_null())] = instead
-    return filled
-
-
-def _positions(mask: "pa.Array") -> IntArray:
-    import pyarrow.compute as compute
-
-    return np.asarray(np.from_dlpack(compute.indices_nonzero(mask)), dtype=np.int64)
+    buffers = [None, column.buffers()[1]]
+    return np.from_dlpack(arrow.Array.from_buffers(column.type, len(column), buffers, offset=column.offset))

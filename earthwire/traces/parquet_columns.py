@@ -14,7 +14,7 @@ import numpy as np
 from earthwire.traces.arrow_columns import (
     CodeArray,
     coded,
-    known_rows,
+    is_known,
     names_and_codes,
     numbers,
     plain,
@@ -324,7 +324,7 @@ def _chosen_records(batch: "pa.RecordBatch", calls: CallColumns, choose: ChooseR
     speaks = np.array([name != "ok" for name in calls.kind.names], dtype=bool).take(calls.kind.codes)
     for field in _SPEAKING:
         if field in batch.schema.names and batch.column(field).null_count < len(batch):
-            speaks[known_rows(batch.column(field))] = True
+            speaks |= is_known(batch.column(field))
     rows = np.flatnonzero(speaks)
     if not len(rows):
         return []
