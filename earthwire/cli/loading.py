@@ -43,6 +43,7 @@ def load_traces(
     skip_bad_lines: bool,
     status: LateStatus,
     also: Callable[[TraceRecord], None] | None = None,
+    chosen: Callable[[TraceRecord], bool] | None = None,
 ) -> LoadedTraces:
     """Read trace files and directories.
 
@@ -51,6 +52,7 @@ def load_traces(
         skip_bad_lines: leave bad records out and say so, instead of stopping at the first one.
         status: is told which file is being read.
         also: is shown every record as well.
+        chosen: tells which records are wanted; None for all.
 
     Raises:
         TraceFileError: if a file, or a record in it, cannot be read, or nothing was read at all.
@@ -71,6 +73,8 @@ def load_traces(
                 bad_line_reporter() if skip_bad_lines else None,
             ):
                 count += 1
+                if chosen is not None and not chosen(record):
+                    continue
                 bank.add(record)
                 lag.add(record)
                 if also is not None:
@@ -81,7 +85,8 @@ def load_traces(
 
     calls = calls_from_records(records())
     if not len(calls):
-        raise TraceFileError(found[0][0], "holds no records")
+        what = "records" if not sum(source.calls for source in sources) else "calls of tools"
+        raise TraceFileError(found[0][0], f"holds no {what}")
     provenance = Provenance(
         sources=tuple(sources),
         calls=len(calls),

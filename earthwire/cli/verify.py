@@ -55,6 +55,7 @@ def verify(
     import msgspec
 
     from earthwire.cli.loading import load_traces, refuse_same_files
+    from earthwire.grounding.never_drawn import DrawnCalls
     from earthwire.grounding.verify import verify as compare
 
     if corrected is not None and correct is None:
@@ -64,11 +65,13 @@ def verify(
     check_target(corrected or correct, [*real, *sim])
     served = None if correct is None else _correctable(correct)
     with late_status() as status:
-        recorded = load_traces(real, skip_bad_lines, status).calls
-        loaded = load_traces(sim, skip_bad_lines, status)
+        drawn = DrawnCalls()
+        loaded = load_traces(sim, skip_bad_lines, status, chosen=drawn.in_simulation)
+        recorded = load_traces(real, skip_bad_lines, status, chosen=drawn.in_reality).calls
         simulated = loaded.calls
         names = (", ".join(map(str, real)), ", ".join(map(str, sim)))
         report = compare(recorded, simulated, names, repeats, seed, status, loaded.lag)
+        report = msgspec.structs.replace(report, never_drawn=drawn.left_out())
     if as_json:
         print(msgspec.json.encode(report).decode())
     else:
@@ -127,6 +130,9 @@ def _print(report: "VerifyReport", rows: int) -> None:
     if report.left_out:
         named = first_of(report.left_out, _TOOLS_NAMED_MAX)
         console.print(f"left out, as only one side has them: {named}", markup=False, soft_wrap=True)
+    if str(report.never_drawn):
+        text = f"left out, as no plan was drawn for them: {report.never_drawn}"
+        console.print(text, markup=False, soft_wrap=True)
     if report.auc is not None:
         console.print(
             f"AUC {report.auc:.3f} (floor {report.auc_real:.3f}, mock {report.auc_mock:.3f}), "

@@ -44,6 +44,7 @@ from earthwire.grounding.lag import (
     LagTally,
     lag_problems,
 )
+from earthwire.grounding.never_drawn import DrawnCalls, NeverDrawn
 from earthwire.grounding.payloads import BODY_CHARACTERS_MAX, RESPONSES_MAX, PayloadBank, gather
 from earthwire.grounding.recency import TESTED_CALLS_MAX, measure_drift, recent
 from earthwire.grounding.simulated import simulate
@@ -79,12 +80,14 @@ __all__ = [
     "Correction",
     "Curves",
     "Distribution",
+    "DrawnCalls",
     "Engine",
     "FidelityReport",
     "KindRates",
     "LagReport",
     "LagTally",
     "ModelScore",
+    "NeverDrawn",
     "OutcomeComparison",
     "PayloadBank",
     "Progress",

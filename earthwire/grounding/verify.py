@@ -20,6 +20,7 @@ from earthwire.grounding.fidelity import (
     SIDE_SESSIONS_MIN,
 )
 from earthwire.grounding.lag import LagReport, lag_problems
+from earthwire.grounding.never_drawn import NeverDrawn
 from earthwire.grounding.outcome_mix import Rate, fault_rate, kind_shares, mean_run_length
 from earthwire.grounding.rivals import mock
 from earthwire.grounding.tool_comparison import ToolComparison, compare_tools
@@ -41,6 +42,7 @@ class VerifyReport(msgspec.Struct, frozen=True, kw_only=True):
         p_value: of the classifier's score, by permuting whole sessions; small means told apart.
         tools: comparison of each tool with enough calls on both sides, most calls first.
         left_out: tools that only one side has.
+        never_drawn: requests that whoever read the calls left out, since no plan is drawn for them.
         curves: what the report's pictures are drawn from.
         lag: how late the proxy was that recorded the simulated calls; None where that is not known.
     """
@@ -72,6 +74,7 @@ class VerifyReport(msgspec.Struct, frozen=True, kw_only=True):
     lag: LagReport | None
     verdict: Verdict
     reasons: list[str]
+    never_drawn: NeverDrawn = NeverDrawn()
 
 
 def verify(

@@ -108,6 +108,8 @@ def _method(report: VerifyReport) -> htpy.Element:
         f"Seed {report.seed}. Recorded calls are weighted so that both sides use each tool equally often; only tools "
         "that both sides have are compared."
     ]
+    if str(report.never_drawn):
+        sentences.append(f"Left out, as no plan was drawn for them: {report.never_drawn}.")
     if report.left_out:
         sentences.append(f"Only one side has: {', '.join(report.left_out)}.")
     if report.lag is not None:

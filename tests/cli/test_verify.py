@@ -106,6 +106,54 @@ def test_a_recording_of_an_overloaded_proxy_is_invalid_and_corrects_nothing(
     assert profile.read_bytes() == before
 
 
+def with_protocol(source: Path, path: Path, latency_s: float) -> Path:
+    """Return the same calls as those of MCP tools, after the requests with which each session begins."""
+    begun = set()
+    with JsonlWriter(path) as writer:
+        for record in read_traces(source):
+            if record.session_id not in begun:
+                begun.add(record.session_id)
+                for method in ("initialize", "tools/list"):
+                    opening = TraceRecord(
+                        tool=f"server/{method}",
+                        mcp_method_name=method,
+                        session_id=record.session_id,
+                        seq=0,
+                        duration_ns=round(latency_s * 1e9),
+                        outcome="ok",
+                    )
+                    writer.write(opening)
+            call = {"mcp_method_name": "tools/call", "seq": (record.seq or 0) + 1}
+            writer.write(msgspec.structs.replace(record, **call))
+    return path
+
+
+def test_what_no_plan_is_drawn_for_is_not_compared_and_said(
+    traces: Path, simulation: Path, tmp_path: Path, run: Run, report: dict[str, object]
+) -> None:
+    """Of MCP, sessions are opened by requests that pass as they come: here fifty times as fast as recorded."""
+    real = with_protocol(traces, tmp_path / "real.jsonl", 0.5)
+    sim = with_protocol(simulation, tmp_path / "sim.jsonl", 0.01)
+    result = run("verify", "--real", real, "--sim", sim, "--repeats", "3", "--json")
+    found = json.loads(result.stdout)
+    openings = {"initialize": 100, "tools/list": 100}
+    assert found["never_drawn"] == {"real": openings, "simulated": openings}
+    same = ("auc", "auc_real", "p_value", "simulated_calls", "real_calls", "verdict", "run_length_real")
+    assert {name: found[name] for name in same} == {name: report[name] for name in same}
+    text = run("verify", "--real", real, "--sim", sim, "--repeats", "1").stdout
+    assert "no plan was drawn for them: 200 real, 200 simulated (initialize, tools/list)" in text
+
+
+def test_a_recording_of_nothing_but_sessions_that_open_is_an_error(
+    traces: Path, tmp_path: Path, run: Run
+) -> None:
+    with JsonlWriter(tmp_path / "open.jsonl") as writer:
+        writer.write(TraceRecord(tool="server/initialize", mcp_method_name="initialize", outcome="ok"))
+    result = run("verify", "--real", traces, "--sim", tmp_path / "open.jsonl")
+    assert result.returncode == 2
+    assert "open.jsonl: holds no calls of tools" in result.stderr
+
+
 def test_few_sessions_are_insufficient_data(traces: Path, few_traces: Path, run: Run) -> None:
     result = run("verify", "--real", traces, "--sim", few_traces)
     assert result.returncode == 3

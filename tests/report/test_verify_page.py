@@ -1,6 +1,7 @@
 import msgspec
 
 from earthwire.grounding.lag import LagReport
+from earthwire.grounding.never_drawn import NeverDrawn
 from earthwire.grounding.outcome_mix import fault_rate
 from earthwire.grounding.verify import VerifyReport
 from earthwire.report import verify_page
@@ -34,6 +35,7 @@ def report_of() -> VerifyReport:
         run_length_simulated=1.2,
         tools=comparisons,
         left_out=[f"left {HOSTILE}"],
+        never_drawn=NeverDrawn({"initialize": 8}, {"initialize": 8, "tools/list": 9}),
         curves=curves,
         lag=LagReport(640, 0.0001, 0.002, 0.03, 0.001),
         verdict="fail",
@@ -47,6 +49,7 @@ def test_the_page_holds_verdict_scores_every_tool_and_the_lag() -> None:
     for told in ("Verdict: fail", "0.700", "p = 0.005", "AUC is above the floor", f"left {HOSTILE}", *TOOLS):
         assert told in text
     assert "Lag of the proxy itself: p50 0.1 ms, p99 2 ms, worst 30 ms; 0.1 % of 640 calls distorted." in text
+    assert "no plan was drawn for them: 8 real, 17 simulated (initialize, tools/list)." in text
     assert len(page.charts) == 6 + len(TOOLS)
 
 
