@@ -21,7 +21,7 @@ from earthwire.cli.recipe_options import (
     validated_recipe,
     written_recipe,
 )
-from earthwire.cli.recipe_planner import mcp_configs, planner_of, warn
+from earthwire.cli.recipe_planner import mcp_configs, planner_of, tool_keys, warn
 from earthwire.config.recipe import MissPolicy, RecipeFile, ReplaySection, Timing
 from earthwire.fault_models.outcome_path import RegimeClock
 
@@ -268,6 +268,7 @@ def serve_config(recipe: RecipeFile, planner: "Planner") -> "ServeConfig":
         keep_bodies=record is not None and record.bodies,
         upstream_ca=None if recipe.upstream_tls.ca is None else Path(recipe.upstream_tls.ca),
         upstream_certificate=_certificate(recipe.upstream_tls.certificate, recipe.upstream_tls.key),
+        tool_keys=tool_keys(planner),
     )
     return with_channels(config, recipe)
 

@@ -22,6 +22,7 @@ from earthwire.proxy.request import Request
 from earthwire.proxy.routes import DEFAULT_EPISODE, Destination, Routes
 from earthwire.proxy.simulated_call import KnownCall
 from earthwire.proxy.spending import Spending
+from earthwire.proxy.unknown_tools import UnknownTools
 from earthwire.proxy.workers import MisplacedRequestError, Placement
 
 _TARGETS_REMEMBERED = 4096
@@ -37,11 +38,13 @@ class CallOpening:
         episodes: those that were declared.
         inflight_count: calls under way.
         placement: which episodes this process serves; None for all.
+        unknown_tools: those that were called and that the profile does not have.
         own_budgets: what episodes with a budget of their own spend, where the recipe has neither prices nor budget.
 
     Args:
         routes: where targets lead.
         planner: names the tools, and draws where a route has no planner of its own.
+        unknown_tools: is told of the tools that are called.
         clock: what deadlines count on.
         limits: bounds.
         placement: which episodes this process serves; None for all.
@@ -53,6 +56,7 @@ class CallOpening:
         self,
         routes: Routes,
         planner: Planner,
+        unknown_tools: UnknownTools,
         clock: RealClock,
         limits: Limits,
         placement: Placement | None = None,
@@ -68,14 +72,16 @@ class CallOpening:
         self.placement = placement
         self.episodes = Episodes(limits, self.forget)
         self.inflight_count = 0
-        self.serve_from(routes, planner)
+        self.serve_from(routes, planner, unknown_tools)
 
-    def serve_from(self, routes: Routes, planner: Planner) -> None:
+    def serve_from(self, routes: Routes, planner: Planner, unknown_tools: UnknownTools) -> None:
         """Let targets lead elsewhere from the next call on; calls under way end as they began."""
         self._routes = routes
+        self.unknown_tools = unknown_tools
         # Anew, since they lead where targets led until now.
         self.known_calls: dict[bytes, KnownCall] = {}
         self._observer = planner if isinstance(planner, GroundedSimulation) else None
+        self._planner = planner
         self._tool_of = lru_cache(_TARGETS_REMEMBERED)(planner.tool_of)
         # Agents call few targets many times.
         self.lead: Callable[[str, str], tuple[Destination, str]] = lru_cache(_TARGETS_REMEMBERED)(self._lead)
@@ -114,6 +120,8 @@ class CallOpening:
         if self.placement is not None and not self.placement.owns(episode):
             raise MisplacedRequestError(self.placement.port_of(episode))
         call = McpCall(server, received, self._observer)
+        if call.is_drawn:
+            self.unknown_tools.meet(call.tool)
         return self._open(received.request, destination, call.tool, episode, call)
 
     def _open(
@@ -163,7 +171,10 @@ class CallOpening:
 
     def _lead(self, method: str, target: str) -> tuple[Destination, str]:
         destination = self._routes.destination(target)
-        return destination, self._tool_of(method, destination.path)
+        tool = self._tool_of(method, destination.path)
+        if destination.route.mcp is None and destination.route.planner is self._planner:
+            self.unknown_tools.meet(tool)
+        return destination, tool
 
     def _place(self, episode: str, arrival_s: float) -> tuple[EpisodeRun | None, int, float]:
         """Return a call's episode, if declared, its number in it and its time since the episode's first call."""

@@ -41,6 +41,7 @@ class ServeConfig(msgspec.Struct, frozen=True, kw_only=True):
         admin: where the admin side listens, or None for no admin side.
         upstream_ca: PEM file of the authorities that https upstreams are verified against, instead of the system's.
         upstream_certificate: what https upstreams are shown that ask for a client's certificate, or None.
+        tool_keys: of the profile, so that calls of other tools are said; with none of them nothing is.
         limits: bounds.
     """
 
@@ -59,4 +60,5 @@ class ServeConfig(msgspec.Struct, frozen=True, kw_only=True):
     admin: AdminConfig | None = None
     upstream_ca: Path | None = None
     upstream_certificate: Certificate | None = None
+    tool_keys: tuple[str, ...] = ()
     limits: Limits = Limits()

@@ -26,6 +26,7 @@ from earthwire.proxy.refusal import UpstreamError, error_body, error_response
 from earthwire.proxy.request_head import RequestHeadReader
 from earthwire.proxy.serve_config import ServeConfig, ServeError
 from earthwire.proxy.tls import server_context
+from earthwire.proxy.unknown_tools import UnknownTools
 from earthwire.proxy.watchdog import Watchdog
 from earthwire.proxy.workers import Handover, PlacedClientConnection, Worker
 
@@ -161,7 +162,8 @@ class Proxy:
             )
         assembly.forbid(self._own_endpoints())
         before, self._assembly = self._assembly, assembly
-        self._handler.opening.serve_from(assembly.routes(), planner)
+        unknown_tools = UnknownTools(config.tool_keys, self._warn)
+        self._handler.opening.serve_from(assembly.routes(), planner, unknown_tools)
         before.retire()
         self._retired.append(before)
         await self._check_upstreams()
@@ -321,6 +323,7 @@ class Proxy:
         opening = CallOpening(
             self._assembly.routes(),
             self._planner,
+            UnknownTools(config.tool_keys, self._warn),
             self._clock,
             config.limits,
             None if worker is None else worker.placement,

@@ -65,6 +65,11 @@ class ProxyCollector(Collector):
         yield GaugeMetricFamily(
             "earthwire_event_loop_lag_seconds", "How late the proxy's own loop was last.", status.lag_s
         )
+        yield GaugeMetricFamily(
+            "earthwire_unknown_tools",
+            "Tools that were called and that the profile does not have: they are drawn as any other tool.",
+            status.unknown_tool_count,
+        )
         yield CounterMetricFamily("earthwire_records", "Trace records made.", status.record_count)
         yield CounterMetricFamily(
             "earthwire_records_written",

@@ -110,6 +110,7 @@ class AdminSide:
             handler.opening.inflight_count,
             len(handler.clients),
             self._clock.lag_s,
+            handler.opening.unknown_tools.count,
             0 if recorder is None else recorder.record_count,
             0 if recorder is None else recorder.written_count,
         )

@@ -20,6 +20,7 @@ class Status(msgspec.Struct, frozen=True):
         inflight_count: calls under way.
         connection_count: client connections.
         lag_s: how late its own loop was last.
+        unknown_tool_count: tools that were called and that the profile does not have, up to a bound.
         record_count, written_count: trace records made, and those that are with the operating system.
     """
 
@@ -28,6 +29,7 @@ class Status(msgspec.Struct, frozen=True):
     inflight_count: int
     connection_count: int
     lag_s: float
+    unknown_tool_count: int
     record_count: int
     written_count: int
 

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +17,7 @@ from earthwire.config.recipe_simulation import recipe_simulation
 from earthwire.config.shipped import UnknownNameError, profile_path, recipe_path
 from earthwire.fault_models.call import Call
 from earthwire.fault_models.matching import ToolMatcher
+from earthwire.fault_models.profile import ToolLaws
 from earthwire.fault_models.severity import SEVERITY_MAX
 from earthwire.fault_models.simulation import Simulation
 from earthwire.proxy.address_rules import is_link_local
@@ -25,10 +26,12 @@ from earthwire.proxy.forward.intercepted_call import ClientLeftError, Intercepte
 from earthwire.proxy.forward.performance import FlowPerformance
 from earthwire.proxy.headers import EPISODE_HEADER
 from earthwire.proxy.limits import Limits
+from earthwire.proxy.listening import warn_on_stderr
 from earthwire.proxy.pass_through import PassThrough
 from earthwire.proxy.planner import Planner
 from earthwire.proxy.recorder import Recorder
 from earthwire.proxy.routes import DEFAULT_EPISODE
+from earthwire.proxy.unknown_tools import UnknownTools
 from earthwire.traces.body_class import is_stream_type
 from earthwire.traces.outcome_kind import outcome_of_kind
 from earthwire.traces.record import Outcome
@@ -67,6 +70,7 @@ class SimulatedTools:
 
     def __init__(self) -> None:
         self._planner: Planner = PassThrough()
+        self._unknown_tools = UnknownTools((), warn_on_stderr)
         self._recorder: Recorder | None = None
         self._matcher = lru_cache(_HOSTS_REMEMBERED)(self._matcher_of)
         self._server: str | None = None
@@ -101,6 +105,7 @@ class SimulatedTools:
             except (FileError, UnknownNameError, ValueError) as error:
                 raise exceptions.OptionsError(str(error)) from error
             self._matcher.cache_clear()
+            self._unknown_tools = UnknownTools(self._tools, warn_on_stderr)
 
     def running(self) -> None:
         """Open the record file, now that the loop runs."""
@@ -168,6 +173,7 @@ class SimulatedTools:
         request = flow.request
         host = request.pretty_host
         tool = self._matcher(host).tool(request.method, request.path.partition("?")[0])
+        self._unknown_tools.meet(tool)
         episode = _episode(request)
         arrival_s = time.monotonic() - (time.time() - request.timestamp_start)
         at_s = max(0.0, arrival_s - self._started_s)
@@ -212,8 +218,12 @@ class SimulatedTools:
         return flow.client_conn.id not in self._clients
 
     def _matcher_of(self, host: str) -> ToolMatcher:
-        tools = self._planner.profile.tools if isinstance(self._planner, Simulation) else {}
+        tools = self._tools
         return ToolMatcher(sorted(tools, key=lambda name: -tools[name].calls), self._server or host)
+
+    @property
+    def _tools(self) -> "Mapping[str, ToolLaws]":
+        return self._planner.profile.tools if isinstance(self._planner, Simulation) else {}
 
 
 def _laws(recipe: str, profile: str, seed: str, severity: str) -> tuple[str | None, Planner]:

@@ -32,6 +32,7 @@ from earthwire.proxy.mcp.tool_names import ToolNames, tool_key
 from earthwire.proxy.planner import Planner
 from earthwire.proxy.routes import DEFAULT_EPISODE
 from earthwire.proxy.spending import Spending
+from earthwire.proxy.unknown_tools import UnknownTools
 from earthwire.traces.record import TraceRecord
 
 PENDING_MAX = 10_000
@@ -103,6 +104,7 @@ class StdioSession:
         self._record = record
         self._warn = warn
         self._names = ToolNames(settings.server, settings.tool_keys, settings.recorded_server)
+        self._unknown_tools = UnknownTools(settings.tool_keys, warn)
         self._channels = None if settings.channels is None else StdioChannels(settings.channels, warn)
         self._schemas = OutputSchemas()
         self._pending: dict[RequestId, StdioCall] = {}
@@ -166,6 +168,7 @@ class StdioSession:
         tool = tool_key(message, self._names)
         drawn = Drawn(0, PASS_THROUGH)
         if message.method in settings.methods:
+            self._unknown_tools.meet(tool)
             refusal = None if spending is None else spending.refusal(name)
             drawn = refusal or self._planner.draw(Call(name, tool, at_s=at_s))
         plan, layers = drawn.plan, settings.layers

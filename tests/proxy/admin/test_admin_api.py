@@ -304,7 +304,7 @@ def test_metrics_count_calls_and_name_no_episode(harness) -> None:
         await harness.talk(admin.proxy.port, harness.get("/search"))
         return await admin.ask("GET", "/metrics")
 
-    answer = with_admin(harness, scenario)
+    answer = with_admin(harness, scenario, tool_keys=("GET api.example/users",))
     text = answer.body.decode()
     assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
     samples = dict(line.rsplit(" ", 1) for line in text.splitlines() if line and not line.startswith("#"))
@@ -316,6 +316,7 @@ def test_metrics_count_calls_and_name_no_episode(harness) -> None:
     assert float(samples["earthwire_episodes"]) == 1
     assert 'earthwire_intended_seconds_bucket{le="300.0"}' in samples
     assert "earthwire_event_loop_lag_seconds" in samples
+    assert float(samples["earthwire_unknown_tools"]) == 1
     assert "secret-name" not in text
 
 

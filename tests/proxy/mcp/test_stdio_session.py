@@ -22,6 +22,25 @@ class OnePlan:
         return Drawn(0, CUT)
 
 
+def test_a_tool_that_the_profile_does_not_have_is_said_once():
+    async def scenario():
+        warnings = []
+
+        async def nowhere(data):
+            pass
+
+        settings = StdioSettings(server="s", tool_keys=("s/put",))
+        session = StdioSession(settings, OnePlan(), nowhere, nowhere, lambda record: None, warnings.append)
+        for number, line in enumerate((REQUEST, REQUEST, REQUEST.replace(b"get", b"put"))):
+            await session.from_host(line.replace(b'"id":1', b'"id":%d' % number))
+        await session.from_host(b'{"jsonrpc":"2.0","id":9,"method":"initialize","params":{}}\n')
+        await session.settle(0.0)
+        return warnings
+
+    warnings = asyncio.run(asyncio.wait_for(scenario(), BOUND_S))
+    assert [text.partition(":")[0] for text in warnings] == ["s/get"]
+
+
 def test_the_end_waits_for_an_answer_that_is_being_written_and_knows_that_it_ends_the_server():
     async def scenario():
         written, records, host_reads = [], [], asyncio.Event()
