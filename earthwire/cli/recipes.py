@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+import msgspec
 import typer
 
 from earthwire.cli.console import EXIT_INVALID, EXIT_OK, output
@@ -83,16 +84,22 @@ def check(
 ) -> None:
     """Hold the recording of a run against its recipe: did every declared fault fire, and what did it cost?
 
-    Exit code 0: valid. 2: bad input. 4: INVALID, a declared fault never fired or a channel that is on changed nothing.
+    Exit code 0: valid. 2: bad input. 4: INVALID, a declared fault never fired, a channel that is on changed nothing, or
+    the recording is of another profile. Calls with another seed are said, since episodes may have their own.
     """
-    from earthwire.cli.run_report import check_recording, print_run, run_values
+    from earthwire.cli.run_report import check_recording, origin_of, print_run, run_values
     from earthwire.traces import ReadOptions, read_all
 
     read = _read(recipe)[1]
-    found, ledgers = check_recording(read, read_all(recording, ReadOptions(keep_urls=True)))
+    origin = origin_of(read)
+    records = origin.counted(read_all(recording, ReadOptions(keep_urls=True)))
+    found, ledgers = check_recording(read, records)
+    found = msgspec.structs.replace(found, reasons=(*found.reasons, *origin.reasons()))
     if as_json:
-        print(json.dumps(run_values(found, ledgers, task_reward)))
+        print(json.dumps({**run_values(found, ledgers, task_reward), "notes": origin.notes()}))
     else:
+        for note in origin.notes():
+            output().print(f"note: {note}", markup=False, soft_wrap=True)
         print_run(found, ledgers, "cost" if read.costs is None else read.costs.unit, task_reward)
     raise typer.Exit(EXIT_OK if found.is_valid else EXIT_INVALID)
 

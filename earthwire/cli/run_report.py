@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from earthwire.config.recipe import RecipeFile
     from earthwire.fault_models.reward import Ledger, Ledgers
     from earthwire.fault_models.run_check import RunCheck
+    from earthwire.fault_models.run_origin import RunOrigin
     from earthwire.traces.record import TraceRecord
 
 
@@ -34,6 +35,23 @@ def check_recording(
             yield record
 
     return check_run(accounted(), expectations_of(recipe) or Expectations()), ledgers
+
+
+def origin_of(recipe: "RecipeFile") -> "RunOrigin":
+    """Return what counts by what the calls of a run were drawn from, beside what a recipe says.
+
+    Raises:
+        FileError: if the profile of the recipe cannot be read.
+    """
+    from earthwire.config.profile_file import read_profile
+    from earthwire.config.shipped import profile_path
+    from earthwire.fault_models.profile import profile_hash
+    from earthwire.fault_models.run_origin import NO_PROFILE, RunOrigin
+
+    replays_times = recipe.replay is not None and recipe.replay.timing == "recorded"
+    if recipe.profile is None or replays_times:
+        return RunOrigin(recipe.seed, NO_PROFILE)
+    return RunOrigin(recipe.seed, profile_hash(read_profile(profile_path(recipe.profile))))
 
 
 def run_values(check: "RunCheck", ledgers: "Ledgers | None", task_reward: float) -> dict[str, object]:

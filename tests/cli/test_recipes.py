@@ -171,6 +171,28 @@ def test_a_declared_fault_that_never_fired_makes_the_run_invalid(
     assert checked.stdout.endswith("verdict: INVALID\n")
 
 
+def test_a_recording_of_another_seed_is_said_and_one_of_another_profile_is_invalid(
+    tool_url: str, tmp_path: Path, run: Run
+) -> None:
+    recipe = write_recipe(tmp_path, tool_url, "profile: demo\nseverity: 0\nseed: 7\n")
+    code, errors = serve_and_ask(recipe, 2)
+    assert code == 0, errors
+    checked = run("recipes", "check", recipe, tmp_path / "run.jsonl")
+    assert checked.returncode == 0
+    assert "note: " not in checked.stdout
+    recipe.write_text(recipe.read_text().replace("seed: 7", "seed: 8"))
+    checked = run("recipes", "check", recipe, tmp_path / "run.jsonl")
+    assert checked.returncode == 0
+    assert "note: 2 calls have another seed than the recipe's 8: 7" in checked.stdout
+    recipe.write_text(recipe.read_text().replace("demo", "cloud-api"))
+    checked = run("recipes", "check", recipe, tmp_path / "run.jsonl", "--json")
+    assert checked.returncode == 4
+    report = json.loads(checked.stdout)
+    assert report["verdict"] == "INVALID"
+    assert "no call was drawn from the recipe's profile" in report["reasons"][-1]
+    assert report["notes"] == ["2 calls have another seed than the recipe's 8: 7"]
+
+
 def test_earlier_runs_in_the_same_file_do_not_count(tool_url: str, tmp_path: Path) -> None:
     recipe = write_recipe(tmp_path, tool_url, "expectations: {calls_min: 2}\n")
     assert serve_and_ask(recipe, 2)[0] == 0
