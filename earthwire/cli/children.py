@@ -20,6 +20,8 @@ MITM_PYTHON_VARIABLE = "EARTHWIRE_MITM_PYTHON"
 """Names the Python of the environment that holds mitmproxy, where it is not the one that runs."""
 
 _SERVES = "earthwire serves "
+_STANDARD_ERROR = 2
+"""What a proxy says beside an agent is not the agent's output, nor a report."""
 
 
 def own_program() -> str:
@@ -70,7 +72,7 @@ def serving(arguments: list[str]) -> Iterator[str]:
 def forwarding(program: str, arguments: list[str]) -> Iterator[str]:
     """Run ``earthwire forward`` for the length of a block; yield the URL of the proxy."""
     port = _free_port()
-    with _running([program, "forward", *arguments, "--port", str(port)], stdout=None) as process:
+    with _running([program, "forward", *arguments, "--port", str(port)], stdout=_STANDARD_ERROR) as process:
         deadline_s = time.monotonic() + START_TIMEOUT_S
         while not _listens(port):
             if process.poll() is not None:
@@ -82,7 +84,7 @@ def forwarding(program: str, arguments: list[str]) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def _running(command: list[str], stdout: int | None) -> "Iterator[subprocess.Popen[bytes]]":
+def _running(command: list[str], stdout: int) -> "Iterator[subprocess.Popen[bytes]]":
     # In a group of its own, so that Ctrl-C is the agent's alone; it is ended below, once the agent is.
     process = subprocess.Popen(command, stdout=stdout, stdin=subprocess.DEVNULL, start_new_session=True)
     try:

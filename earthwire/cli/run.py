@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+import msgspec
 import typer
 
 from earthwire.cli.children import (
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from earthwire.config.run_section import RunSection
 
 _SIGNAL_EXIT = 128
+_STANDARD_ERROR = 2
 
 
 def run(
@@ -62,6 +64,12 @@ def run(
     record_bodies: Annotated[
         bool, typer.Option("--record-bodies", help="They hold URLs, headers and bodies, redacted.")
     ] = False,
+    as_json: Annotated[
+        bool,
+        typer.Option(
+            "--json", help="Print what the agent met as JSON; its own standard output goes to standard error."
+        ),
+    ] = False,
 ) -> None:
     """Run an agent among simulated tools: `earthwire run --recipe R -- python agent.py`. Exits as the agent does.
 
@@ -70,7 +78,7 @@ def run(
     HTTP(S)_PROXY and the variables by which clients learn whom to trust are set. That needs mitmproxy, in an
     environment of its own: `earthwire forward --help`.
     """
-    from earthwire.cli.agent_report import print_met
+    from earthwire.cli.agent_report import agent_report, print_met
     from earthwire.config.agent_environment import UnknownPlaceError, agent_environment
 
     section, kept = _sections(recipe)
@@ -99,9 +107,13 @@ def run(
         except UnknownPlaceError as error:
             fail(str(error))
         started_unix_nano = time.time_ns()
-        code = _run_agent(agent, environment)
+        code = _run_agent(agent, environment, _STANDARD_ERROR if as_json else None)
         running.close()
-        print_met(recordings, started_unix_nano)
+        report = agent_report(recordings, started_unix_nano)
+        if as_json:
+            print(msgspec.json.encode({"exit_code": code, **msgspec.structs.asdict(report)}).decode())
+        else:
+            print_met(report)
     raise typer.Exit(code)
 
 
@@ -148,10 +160,16 @@ def _forward(
     return ForwardAddress(url, str(bundle))
 
 
-def _run_agent(command: list[str], environment: dict[str, str]) -> int:
-    """Run the agent; return its exit code, or 128 and the signal that ended it."""
+def _run_agent(command: list[str], environment: dict[str, str], stdout: int | None) -> int:
+    """Run the agent; return its exit code, or 128 and the signal that ended it.
+
+    Args:
+        command: of the agent.
+        environment: that it gets.
+        stdout: what its standard output is; None for that of this process.
+    """
     try:
-        process = subprocess.Popen(command, env=environment)
+        process = subprocess.Popen(command, env=environment, stdout=stdout)
     except OSError as error:
         fail(f"{command[0]}: {error.strerror}")
     # Ctrl-C reaches the agent by itself; whoever ends this process means the agent.
@@ -162,5 +180,6 @@ def _run_agent(command: list[str], environment: dict[str, str]) -> int:
     finally:
         signal.signal(signal.SIGTERM, before)
         signal.signal(signal.SIGINT, interrupt_before)
+    code = code if code >= 0 else _SIGNAL_EXIT - code
     messages().print(f"the agent ended with exit code {code}", markup=False)
-    return code if code >= 0 else _SIGNAL_EXIT - code
+    return code

@@ -1,5 +1,6 @@
 """`earthwire run`: a real agent process among simulated tools."""
 
+import json
 import signal
 import subprocess
 import sys
@@ -56,6 +57,27 @@ def test_the_agent_meets_simulated_tools_and_its_exit_code_is_passed_on(tool: st
     assert result.returncode == 7, result.stderr
     assert "what the agent met" in result.stderr
     assert len(list(read_traces(record))) == 20
+
+
+def test_json_is_all_of_standard_output_and_the_agents_own_goes_to_standard_error(tool: str, tmp_path: Path):
+    recipe = search_recipe(tmp_path, tool, "profile: six-faults\nseverity: 3\n")
+    talking = AGENT.replace("sys.exit", "print('the agent says this'); sys.exit")
+    result = run("--recipe", recipe, "--json", "--", sys.executable, "-c", talking, 20, 7)
+    assert result.returncode == 7, result.stderr
+    report = json.loads(result.stdout)
+    assert "the agent says this" in result.stderr
+    assert (report["exit_code"], report["calls"]) == (7, 20)
+    (met,) = report["tools"].values()
+    assert met["calls"] == 20
+    assert sum(met["faults"].values()) == report["faults"] > 0
+    assert 0.0 < met["p50_s"] <= met["slowest_s"]
+    assert report["retries"]["logical_calls"] + report["retries"]["retries"] == 20
+
+
+def test_json_of_an_agent_that_calls_nothing_says_zero(tool: str):
+    result = run("--upstream", tool, "--json", "--", sys.executable, "-c", "pass")
+    expected = {"exit_code": 0, "calls": 0, "faults": 0, "tools": {}, "retries": None}
+    assert json.loads(result.stdout) == expected
 
 
 def test_a_recipe_names_the_variables(tool: str, tmp_path: Path):
