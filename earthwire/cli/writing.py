@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from earthwire.cli.console import fail, messages
+from earthwire.traces.whole_file import whole_file
 
 
 def check_target(target: Path | None, inputs: Iterable[Path] = ()) -> None:
@@ -28,15 +29,12 @@ def check_target(target: Path | None, inputs: Iterable[Path] = ()) -> None:
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Write under another name, then rename: the file appears whole or not at all."""
-    partial = path.with_name(f"partial-{path.name}")
+    """Write a file that appears whole or not at all; see `earthwire.traces.whole_file`."""
     try:
-        partial.write_text(text, "utf-8")
-        partial.replace(path)
+        with whole_file(path) as partial:
+            partial.write_text(text, "utf-8")
     except OSError as error:
         fail(f"{path}: cannot be written: {error.strerror}")
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def write_page(path: Path, page: str) -> None:

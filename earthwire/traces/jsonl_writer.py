@@ -2,7 +2,7 @@
 
 Rules:
 
-1. A file never exists without its whole header: it is created under another name and renamed.
+1. A file never exists without its whole header: it is created under another name and renamed (`whole_file`).
 2. Appending checks the header first and never glues a record to half a line. A last line that was cut short
    is moved to ``<file>.cut`` and reported: nothing is lost, nothing is repaired silently.
 3. A gzip file is appended to as a further gzip member. A damaged one is moved to ``<file>.cut`` as it is, and
@@ -23,6 +23,7 @@ from earthwire.traces._files import DAMAGED_GZIP_ERRORS, open_binary
 from earthwire.traces.errors import TraceFileError
 from earthwire.traces.jsonl import LINE_BYTES_MAX, check_header, decode_record, header_line
 from earthwire.traces.record import TraceRecord
+from earthwire.traces.whole_file import whole_file
 
 WarningHandler = Callable[[str], None]
 
@@ -46,7 +47,7 @@ class JsonlWriter:
         self.path = path
         self._encoder = msgspec.json.Encoder()
         try:
-            if append and path.exists() and path.stat().st_size > 0:
+            if append and path.is_file() and path.stat().st_size > 0:
                 _make_appendable(path, on_warning)
             else:
                 _create(path, [header_line()])
@@ -84,22 +85,20 @@ def write_jsonl(records: Iterable[TraceRecord], path: Path) -> int:
     Raises:
         TraceFileError: if the file cannot be written.
     """
-    partial = path.with_name(f"partial-{os.getpid()}-{path.name}")
     count = 0
     try:
-        with JsonlWriter(partial) as writer:
-            for record in records:
-                writer.write(record)
-                count += 1
-        partial.replace(path)
+        with whole_file(path) as partial:
+            try:
+                with JsonlWriter(partial) as writer:
+                    for record in records:
+                        writer.write(record)
+                        count += 1
+            except TraceFileError as error:
+                if error.path != partial:
+                    raise  # A record could not be read.
+                raise TraceFileError(path, error.problem) from error
     except OSError as error:
         raise TraceFileError(path, f"cannot be written: {error.strerror or error}") from error
-    except TraceFileError as error:
-        if error.path != partial:
-            raise  # A record could not be read.
-        raise TraceFileError(path, error.problem) from error
-    finally:
-        partial.unlink(missing_ok=True)
     return count
 
 
@@ -111,10 +110,9 @@ def _open_append(path: Path) -> BinaryIO:
 
 def _create(path: Path, lines: list[bytes]) -> None:
     """Write lines under another name, then rename: the file appears whole or not at all."""
-    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
     content = b"".join(lines)
-    partial.write_bytes(gzip.compress(content) if path.suffix == ".gz" else content)
-    partial.replace(path)
+    with whole_file(path) as partial:
+        partial.write_bytes(gzip.compress(content) if path.suffix == ".gz" else content)
 
 
 def _make_appendable(path: Path, on_warning: WarningHandler | None) -> None:

@@ -1,6 +1,5 @@
 """Writing records as OTLP JSON: one export request a line, as the collector's file exporter does."""
 
-import os
 from collections.abc import Iterable
 from importlib.metadata import version
 from itertools import islice
@@ -9,6 +8,7 @@ from pathlib import Path
 from earthwire.traces.errors import TraceFileError
 from earthwire.traces.otlp_record import export_line, span_of
 from earthwire.traces.record import TraceRecord
+from earthwire.traces.whole_file import whole_file
 
 SPANS_PER_REQUEST = 512
 """As many as SDKs send at once."""
@@ -27,20 +27,16 @@ def write_otlp(records: Iterable[TraceRecord], path: Path) -> int:
     Raises:
         TraceFileError: if the file cannot be written.
     """
-    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
     release = version("earthwire")
     count = 0
     left = iter(records)
     try:
-        with partial.open("wb") as file:
+        with whole_file(path) as partial, partial.open("wb") as file:
             while spans := [
                 span_of(record, count + i) for i, record in enumerate(islice(left, SPANS_PER_REQUEST))
             ]:
                 file.write(export_line(spans, release))
                 count += len(spans)
-        partial.replace(path)
     except OSError as error:
         raise TraceFileError(path, f"cannot be written: {error.strerror or error}") from error
-    finally:
-        partial.unlink(missing_ok=True)
     return count

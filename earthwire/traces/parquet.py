@@ -5,7 +5,6 @@ A column that is missing is all unknown. An HTTP status below 100 is unknown too
 """
 
 import difflib
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -19,6 +18,7 @@ from earthwire.traces.errors import BadLineHandler, TraceFileError, report_bad_l
 from earthwire.traces.extras import install_command
 from earthwire.traces.jsonl import FORMAT_NAME, FORMAT_VERSION
 from earthwire.traces.record import FIELDS, RecordError, TraceRecord, record_from_dict, record_to_dict
+from earthwire.traces.whole_file import whole_file
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -81,19 +81,18 @@ def write_parquet(records: Iterable[TraceRecord], path: Path) -> int:
     """
     arrow, parquet = _pyarrow(path)
     schema = parquet_schema(arrow)
-    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
     count = 0
     try:
-        with parquet.ParquetWriter(partial, schema, compression="zstd") as writer:
+        with (
+            whole_file(path) as partial,
+            parquet.ParquetWriter(partial, schema, compression="zstd") as writer,
+        ):
             batches = (arrow.RecordBatch.from_pylist(rows, schema=schema) for rows in _batches(records))
             while group := list(islice(batches, _ROW_GROUP_BATCHES)):
                 writer.write_table(arrow.Table.from_batches(group))
                 count += sum(map(len, group))
-        partial.replace(path)
     except OSError as error:
         raise TraceFileError(path, f"cannot be written: {error.strerror or error}") from error
-    finally:
-        partial.unlink(missing_ok=True)
     return count
 
 
