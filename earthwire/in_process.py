@@ -193,8 +193,17 @@ def _warn_of_unknown(name: str, tools: Collection[str]) -> None:
     near = difflib.get_close_matches(name, tools, n=1, cutoff=0.3) or list(tools)[:1]
     warnings.warn(
         f"the profile has no tool {name!r}, so that it behaves as an unknown one; with name={near[0]!r} it is that one",
-        stacklevel=4,
+        stacklevel=_levels_to_the_user(),
     )
+
+
+def _levels_to_the_user() -> int:
+    """Return how far up whoever called this package is, as whoever calls this function counts for a warning."""
+    level, frame = 1, inspect.currentframe()
+    frame = None if frame is None else frame.f_back
+    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] == __package__:
+        level, frame = level + 1, frame.f_back
+    return level
 
 
 def _simulation(profile: Laws) -> Simulation:

@@ -181,6 +181,12 @@ def test_a_name_that_the_profile_does_not_have_is_said_with_the_nearest_one() ->
     assert caught[0].filename == __file__
 
 
+def test_the_warning_names_the_line_that_gave_the_name_also_where_the_episode_is_told() -> None:
+    with pytest.warns(UserWarning, match="behaves as an unknown one") as caught:
+        SimulatedEpisode("demo").tool(look_up, f"{TOOL}s")
+    assert caught[0].filename == __file__
+
+
 def test_a_profile_file_is_read_once_until_it_changes(tmp_path: Path) -> None:
     path = tmp_path / "tools.yaml"
     path.write_bytes(shipped_profile_path("demo").read_bytes())

@@ -113,6 +113,7 @@ def import_traces(
 ) -> None:
     """Read traces in any known format, say what is in them, and write them as one file."""
     console = messages()
+    _check_templates(template or [])
     options = ReadOptions(keep_bodies, keep_urls, tuple(template or ()), in_band_errors)
     try:
         with late_status() as status:
@@ -241,6 +242,14 @@ def _print_bad_lines(console: Console, bad_lines: Sequence[TraceFileError]) -> N
         console.print(f"left out: {error}", markup=False, highlight=False, soft_wrap=True)
     if len(bad_lines) > BAD_LINES_SHOWN_MAX:
         console.print(f"left out: {len(bad_lines) - BAD_LINES_SHOWN_MAX} more", highlight=False)
+
+
+def _check_templates(templates: Sequence[str]) -> None:
+    for template in templates:
+        if not template.startswith("/"):
+            fail(
+                f"--template: {template!r} would fit no path; one begins with a slash, such as /users/{{id}}"
+            )
 
 
 def _table(summaries: Sequence[SourceSummary], gap: int) -> Table:

@@ -124,6 +124,7 @@ def wrap_config(
     Works on `mcpServers` (Claude Desktop, .mcp.json, Cursor) and `servers` (VS Code). Only the command and the
     arguments of one server change; comments stay. The file as it was is kept beside it.
     """
+    from earthwire.cli.recipe_planner import planner_of
     from earthwire.config.mcp_hosts import HostConfigError
 
     text = _read(file)
@@ -136,6 +137,9 @@ def wrap_config(
             options += [option, f"{number}"]
     if layers is not None:
         options += ["--layers", ",".join(_layers(layers))]
+    if not undo:
+        # What the host would be told by nobody: its server would just not start.
+        planner_of(_recipe(recipe, ["server"], {"profile": profile, "seed": seed, "severity": severity}))
     try:
         changed = _unwrapped(file, text, server) if undo else _wrapped(text, server, options)
     except HostConfigError as error:

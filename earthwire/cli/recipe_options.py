@@ -37,7 +37,12 @@ def mcp_servers_of(servers: list[str]) -> dict[str, dict[str, str]]:
     wrong = [text for text in servers if "=" not in text or "://" in text.partition("=")[0]]
     if wrong:
         fail(f"--mcp: {wrong[0]!r} is not NAME=URL, such as files=http://127.0.0.1:8000/mcp")
-    return {name: {"url": url} for name, _, url in (text.partition("=") for text in servers)}
+    sections: dict[str, dict[str, str]] = {}
+    for name, _, url in (text.partition("=") for text in servers):
+        if name in sections:
+            fail(f"--mcp: {sections[name]['url']} and {url} have the same name; give each its own")
+        sections[name] = {"url": url}
+    return sections
 
 
 def set_given(options: dict[str, object], key: str, value: object) -> None:

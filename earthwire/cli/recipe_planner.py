@@ -8,6 +8,8 @@ from urllib.parse import urlsplit
 from earthwire.config.recipe import RecipeFile
 
 _HOSTS_NAMED_MAX = 5
+_OF_LAWS = ("severity", "randomize", "ground", "regime_clock")
+"""Keys of a recipe that change what a profile says, and nothing without one."""
 
 if TYPE_CHECKING:
     from earthwire.proxy.mcp.server import McpConfig
@@ -22,11 +24,20 @@ def planner_of(recipe: RecipeFile) -> "Planner":
 
     simulation = recipe_simulation(recipe)
     if simulation is None:
+        _warn_of_idle_options(recipe)
         first = next(iter(recipe.routes.values()), None)
         host = None if first is None else urlsplit(first.upstream).hostname
         return PassThrough(host or "replay")
     _warn_of_unknown_server(recipe.server, simulation.profile.tools)
     return GroundedSimulation(simulation, warn) if recipe.ground else simulation
+
+
+def _warn_of_idle_options(recipe: RecipeFile) -> None:
+    """Say what is asked of laws that are not there."""
+    idle = [name for name in _OF_LAWS if getattr(recipe, name) != RecipeFile.model_fields[name].default]
+    idle += ["pass_client_errors"] if recipe.faults.pass_client_errors else []
+    if idle:
+        warn(f"{', '.join(idle)}: without a profile calls pass through as they are; name one (--profile)")
 
 
 def _warn_of_unknown_server(server: str | None, tools: Iterable[str]) -> None:

@@ -81,6 +81,8 @@ def run(
     from earthwire.cli.agent_report import agent_report, print_met
     from earthwire.config.agent_environment import UnknownPlaceError, agent_environment
 
+    if not agent[0]:
+        fail("the agent's command is empty; give it after --, such as: -- python agent.py")
     section, kept = _sections(recipe)
     hosts = intercept or list(section.intercept)
     options = _options(profile=profile, seed=seed, severity=severity)

@@ -80,9 +80,10 @@ def agent_environment(
 def _filled(name: str, value: str, base_url: str | None) -> str:
     try:
         return value.format_map({} if base_url is None else {"base": base_url})
-    except (KeyError, ValueError, IndexError) as error:
+    except (KeyError, ValueError, IndexError, AttributeError) as error:
         known = "{base} is the proxy's own URL" if base_url is not None else "there is no reverse proxy here"
-        raise UnknownPlaceError(f"{name}={value}: {error} has no value here; {known}") from error
+        problem = f"{{{error.args[0]}}} has no value here" if isinstance(error, KeyError) else str(error)
+        raise UnknownPlaceError(f"{name}={value}: {problem}; {known}, and {{{{ stands for a brace") from error
 
 
 def _no_proxy(before: str, port: str | None) -> str:

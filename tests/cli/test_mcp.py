@@ -8,6 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from earthwire.cli.app import app
+from earthwire.config import shipped_profile_path
 
 CONFIG = {"mcpServers": {"files": {"command": "sh", "args": ["-c", "cat"]}, "web": {"url": "http://x/mcp"}}}
 
@@ -31,7 +32,7 @@ def files(path):
 def test_a_server_is_wrapped_with_absolute_paths_and_the_file_is_kept(config, tmp_path):
     before = config.read_text()
     profile = tmp_path / "p.yaml"
-    profile.touch()
+    profile.write_bytes(shipped_profile_path("demo").read_bytes())
     result = run(
         "wrap-config", config, "--server", "files", "--profile", profile, "--seed", 3, "--layers", "tool"
     )

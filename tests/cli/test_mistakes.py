@@ -69,6 +69,59 @@ def test_a_host_that_the_profile_does_not_know_is_said(run, profile: Path, tmp_p
     assert (result.returncode, file.read_text()) == (2, "kept")
 
 
+def test_what_is_asked_of_laws_that_are_not_there_is_said(run, tmp_path: Path) -> None:
+    """It changed nothing, and nobody said so."""
+    file = tmp_path / "file"
+    file.write_text("kept")
+    options = ("--ground", "--severity", "2", "--pass-client-errors")
+    result = run("serve", "-u", UPSTREAM, *options, "--unix", file)
+    told = "severity, ground, pass_client_errors: without a profile calls pass through as they are"
+    assert told in result.stderr
+    assert "without a profile" not in run("serve", "-u", UPSTREAM, "--seed", 7, "--unix", file).stderr
+
+
+def test_two_mcp_servers_of_one_name_are_refused(run) -> None:
+    servers = ("--mcp", "files=http://127.0.0.1:9/a", "--mcp", "files=http://127.0.0.1:9/b")
+    assert "have the same name; give each its own" in mistake(run, "serve", *servers)
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (("--profile", "absent.yaml"), "absent.yaml: cannot be read"),
+        (("--profile", "absent"), "no profile of the name 'absent' is shipped"),
+        (("--severity", "99"), "--severity: "),
+        (("--recipe", "absent"), "no recipe of the name 'absent' is shipped"),
+    ],
+)
+def test_a_host_is_not_told_to_start_what_would_not_start(
+    run, tmp_path: Path, options: tuple[str, ...], expected: str
+) -> None:
+    config = tmp_path / "host.json"
+    config.write_text(written := '{"mcpServers": {"files": {"command": "cat", "args": []}}}')
+    assert expected in mistake(run, "mcp", "wrap-config", config, *options)
+    assert config.read_text() == written
+
+
+def test_a_template_that_fits_no_path_is_refused(run, few_traces: Path) -> None:
+    assert "'users/{id}' would fit no path" in mistake(run, "import", few_traces, "--template", "users/{id}")
+
+
+def test_a_value_with_half_a_brace_is_one_clear_sentence(run_process) -> None:
+    text = run_process("run", "-u", UPSTREAM, "--env", "X={base", "--", "true").stderr
+    assert "error: X={base: expected '}' before end of string; {base} is the proxy's own URL" in text
+
+
+def test_an_agent_without_a_name_is_refused(run) -> None:
+    assert "the agent's command is empty" in mistake(run, "run", "-u", UPSTREAM, "--", "")
+
+
+def test_a_folder_that_is_to_be_recorded_to_is_said_to_be_one(run, tmp_path: Path) -> None:
+    assert "cannot be written: Is a directory" in mistake(
+        run, "serve", "-u", UPSTREAM, "--port", 0, "--record", tmp_path
+    )
+
+
 @pytest.mark.parametrize("command", ["fidelity", "verify", "stress panel"])
 def test_a_negative_seed_is_refused(run, few_traces: Path, command: str) -> None:
     """It ended with a stack trace."""
