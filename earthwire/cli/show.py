@@ -12,6 +12,7 @@ from earthwire.cli.console import fail, milliseconds, output, percent, sparkline
 from earthwire.cli.drift_table import drift_sentences, print_drift
 from earthwire.cli.failing import failure_sentences
 from earthwire.cli.interval_table import print_intervals
+from earthwire.cli.writing import check_target, write_page
 
 if TYPE_CHECKING:
     from earthwire.fault_models.latency import LatencyTable
@@ -57,7 +58,9 @@ def show(
     from earthwire.config.profile_file import read_profile
     from earthwire.config.shipped import profile_path
 
-    read = read_profile(profile_path(str(profile)))
+    path = profile_path(str(profile))
+    check_target(html, [path])
+    read = read_profile(path)
     if upstream_recording is not None:
         _print_upstream_fit(read, upstream_recording, as_json)
         return
@@ -80,7 +83,6 @@ def show(
 
 
 def _write_page(target: Path, source: Path, profile: "Profile", names: list[str]) -> None:
-    from earthwire.cli.writing import write_page
     from earthwire.report.profile_page import profile_page
 
     write_page(target, profile_page(source.name, profile, names))

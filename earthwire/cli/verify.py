@@ -61,7 +61,7 @@ def verify(
     if corrected is not None and correct is None:
         fail("--output is where a corrected profile goes; it goes with --correct PROFILE")
     refuse_same_files(real, sim)
-    check_target(html, [*real, *sim])
+    check_target(html, [*real, *sim, *([] if correct is None else [correct])])
     check_target(corrected or correct, [*real, *sim])
     served = None if correct is None else _correctable(correct)
     with late_status() as status:

@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from earthwire.cli.console import fail, messages
+from earthwire.traces.errors import TraceFileError
+from earthwire.traces.formats import sniff
 from earthwire.traces.whole_file import whole_file
 
 
@@ -13,7 +15,7 @@ def check_target(target: Path | None, inputs: Iterable[Path] = ()) -> None:
 
     Args:
         target: file to write; None for none.
-        inputs: files that are read.
+        inputs: files that are read, or directories of traces.
     """
     if target is None:
         return
@@ -22,10 +24,23 @@ def check_target(target: Path | None, inputs: Iterable[Path] = ()) -> None:
         fail(f"{target}: cannot be written: there is no directory {folder}; make it first")
     if target.is_dir():
         fail(f"{target}: cannot be written: it is a directory; name a file in it")
-    if target.exists() and any(path.exists() and target.samefile(path) for path in inputs):
+    if target.exists() and any(_reads(path, target) for path in inputs):
         fail(f"{target}: is an input as well; choose another name for the output")
     if not os.access(folder, os.W_OK):
         fail(f"{target}: cannot be written: Permission denied for the directory {folder}; choose another one")
+
+
+def _reads(source: Path, target: Path) -> bool:
+    """Tell whether a file is what is read, or one of the traces in the directory that is read."""
+    if not source.is_dir():
+        return source.exists() and target.samefile(source)
+    if not target.resolve().is_relative_to(source.resolve()):
+        return False
+    try:
+        sniff(target)
+    except TraceFileError:
+        return False  # It holds no traces: a profile or report of an earlier run, which may be replaced.
+    return True
 
 
 def write_whole(path: Path, text: str) -> None:

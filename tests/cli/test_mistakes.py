@@ -151,6 +151,28 @@ def test_what_cannot_be_written_is_said_before_the_work_is_done(run, traces: Pat
     assert "it is a directory; name a file in it" in mistake(run, "schema", "-o", tmp_path)
 
 
+def test_a_page_does_not_replace_the_profile_that_it_shows(run, profile: Path) -> None:
+    """It did: of the profile nothing was left."""
+    before = profile.read_bytes()
+    assert "is an input as well" in mistake(run, "show", profile, "--html", profile)
+    sides = ("--real", "a.jsonl", "--sim", "b.jsonl")
+    assert "is an input as well" in mistake(run, "verify", *sides, "--correct", profile, "--html", profile)
+    assert profile.read_bytes() == before
+
+
+def test_an_output_does_not_replace_one_of_the_traces_in_a_folder_that_is_read(
+    run, few_traces: Path, tmp_path: Path
+) -> None:
+    """A profile of an earlier run may lie there, and may be replaced."""
+    (tmp_path / "day.jsonl").write_bytes(few_traces.read_bytes())
+    assert "day.jsonl: is an input as well" in mistake(
+        run, "calibrate", tmp_path, "-o", tmp_path / "day.jsonl"
+    )
+    assert (tmp_path / "day.jsonl").read_bytes() == few_traces.read_bytes()
+    for _ in range(2):
+        assert run("calibrate", tmp_path, "-o", tmp_path / "tools.yaml").returncode == 0
+
+
 def test_a_profile_to_correct_is_read_before_the_comparison(
     run, traces: Path, tmp_path: Path, recipe: Path
 ) -> None:
