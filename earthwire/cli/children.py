@@ -96,6 +96,8 @@ def _running(command: list[str], stdout: int) -> "Iterator[subprocess.Popen[byte
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+        if process.stdout is not None:
+            process.stdout.close()
 
 
 def _free_port() -> int:

@@ -67,6 +67,7 @@ def machine_commands(traces: Path, profile: Path, folder: Path) -> list[tuple[ob
         ("verify", "--real", traces, "--sim", folder / "out.jsonl"),
         ("export", traces, "-o", folder / "spans.json"),
         ("gauntlet", "--only", "page", "--", sys.executable, "-c", "pass"),
+        ("run", "--upstream", "http://127.0.0.1:9", "--", sys.executable, "-c", "print('its own')"),
         (
             *("stress", "--agent", "builtin:back-off", "--recipe", "six-faults", "--seeds", "2"),
             *("-o", folder / "stress.json"),
@@ -88,7 +89,10 @@ def test_with_json_stdout_holds_one_document_and_nothing_else(
     for words in machine_commands(few_traces, profile, tmp_path):
         result = run_process(words[0], "--json", *words[1:])
         assert isinstance(json.loads(result.stdout), dict), words
-        assert result.stderr == "", words
+        if words[0] == "run":
+            assert "its own" in result.stderr, "there what the agent itself says belongs"
+        else:
+            assert result.stderr == "", words
 
 
 def test_with_json_complaints_go_to_stderr(few_traces: Path, tmp_path: Path, run: Run) -> None:
