@@ -18,8 +18,6 @@ from earthwire.traces.formats import find_sources
 from earthwire.traces.options import ReadOptions
 from earthwire.traces.record import TraceRecord
 
-_HASH_CHUNK_BYTES = 1 << 20
-
 
 @dataclass(frozen=True, slots=True)
 class LoadedTraces:
@@ -126,8 +124,5 @@ def iso_time(time_s: float) -> str:
 
 def sha256_of(path: Path) -> str:
     """Return the SHA-256 of a file's bytes, hex."""
-    digest = hashlib.sha256()
     with path.open("rb") as file:
-        while chunk := file.read(_HASH_CHUNK_BYTES):
-            digest.update(chunk)
-    return digest.hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()
