@@ -12,6 +12,7 @@ from earthwire.cli.console import fail, milliseconds, output, percent, sparkline
 from earthwire.cli.drift_table import drift_sentences, print_drift
 from earthwire.cli.failing import failure_sentences
 from earthwire.cli.interval_table import print_intervals
+from earthwire.cli.sequence_sentences import sequence_sentences
 from earthwire.cli.writing import check_target, write_page
 
 if TYPE_CHECKING:
@@ -178,6 +179,8 @@ def _print_footer(profile: "Profile") -> None:
         f"{dependence.session_count:,} sessions",
         soft_wrap=True,
     )
+    for sentence in sequence_sentences(profile):
+        console.print(sentence, soft_wrap=True)
     first_byte = profile.overall.first_byte
     if first_byte is not None:
         console.print(

@@ -30,6 +30,12 @@ from earthwire.config.cost_sections import (
     PriceSection,
     RewardSection,
 )
+from earthwire.config.dependence_sections import (
+    Count,
+    DependenceSection,
+    SequenceSection,
+    Share,
+)
 from earthwire.config.latency_sections import (
     FirstByteSection,
     LatencySection,
@@ -52,12 +58,9 @@ from earthwire.config.payload_sections import (
 )
 from earthwire.config.profile_file import (
     FORMAT_VERSION,
-    Count,
-    DependenceSection,
     LawsSection,
     ProfileFile,
     ProvenanceSection,
-    Share,
     SourceSection,
     profile_text,
     read_profile,
@@ -153,6 +156,7 @@ __all__ = [
     "RouteSection",
     "Section",
     "Seed",
+    "SequenceSection",
     "Severity",
     "Share",
     "ShieldMode",

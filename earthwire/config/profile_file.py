@@ -1,14 +1,28 @@
 """The profile as a YAML file: readable, diffable, every number beside the count that it rests on."""
 
-import base64
-import struct
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 import yaml
 from pydantic import Field, model_validator
 
+from earthwire.config.dependence_sections import (
+    Count,
+    DependenceSection,
+    DonorRanksSection,
+    Score,
+    SequenceSection,
+    SessionLevelsSection,
+    Spread,
+    dependence_law,
+    dependence_section,
+    donor_ranks,
+    donor_ranks_section,
+    levels_section,
+    sequence_law,
+    sequence_section,
+    session_levels,
+)
 from earthwire.config.drift_section import DriftSection, drift, drift_section
 from earthwire.config.failure_sections import (
     RateLimitSection,
@@ -41,8 +55,6 @@ from earthwire.config.payload_sections import (
     response_section,
 )
 from earthwire.config.stream_section import StreamSection, stream_law, stream_section
-from earthwire.fault_models.dependence import Dependence, SessionLevels
-from earthwire.fault_models.donors import DonorRanks
 from earthwire.fault_models.outcome import OutcomeCounts
 from earthwire.fault_models.payload import NO_PAYLOAD_LAW
 from earthwire.fault_models.profile import Profile, Provenance, Source, ToolLaws
@@ -54,11 +66,6 @@ else:
 
 FORMAT_VERSION = 1
 
-Count = Annotated[int, Field(ge=0, le=2**63 - 1)]
-Share = Annotated[float, Field(ge=0.0, lt=1.0)]
-Score = Annotated[float, Field(ge=-10.0, le=10.0)]
-Spread = Annotated[float, Field(gt=0.0, le=10.0)]
-
 _HEAD = "# An earthwire profile: how tools behaved in the traces named below. `earthwire show` prints it.\n"
 
 
@@ -67,56 +74,6 @@ class _Dumper(_SafeDumper):
 
     def ignore_aliases(self, data: object) -> bool:
         return True
-
-
-class SessionLevelsSection(Section):
-    """Levels and spreads of recorded sessions, in normal scores: 0 is usual, 1 slow as the slowest sixth of calls.
-
-    `jitters` say how much a tool's calls vary from one to the next, relative to the spread; none stands for 1.
-    """
-
-    session_count: Count
-    levels: Annotated[list[Score], Field(min_length=1)]
-    spreads: Annotated[list[Spread], Field(min_length=1)]
-    jitters: list[Spread] = []
-
-    @model_validator(mode="after")
-    def _in_pairs(self) -> Self:
-        if len(self.levels) != len(self.spreads):
-            raise ValueError(f"{len(self.levels)} levels but {len(self.spreads)} spreads: they come in pairs")
-        if self.jitters and len(self.jitters) != len(self.levels):
-            raise ValueError(
-                f"{len(self.levels)} levels but {len(self.jitters)} jitters: there is one each, or none at all"
-            )
-        if any(after < before for before, after in pairwise(self.levels)):
-            raise ValueError("levels must not fall from one session to the next")
-        return self
-
-
-class DonorRanksSection(Section):
-    """Ranks of a tool's calls in donor sessions.
-
-    `sessions` are positions in the profile's `donor_levels`, `lengths` the calls of the tool in each of them, and
-    `ranks` all their ranks in order, each a little-endian unsigned 16-bit number, as base64.
-    """
-
-    sessions: list[Count]
-    lengths: list[Count]
-    ranks: str
-
-    @model_validator(mode="after")
-    def _adds_up(self) -> Self:
-        if len(self.sessions) != len(self.lengths):
-            raise ValueError(
-                f"{len(self.sessions)} sessions but {len(self.lengths)} lengths: they come in pairs"
-            )
-        if any(after <= before for before, after in pairwise(self.sessions)):
-            raise ValueError("sessions must rise")
-        if sum(self.lengths) != len(_decoded(self.ranks)):
-            raise ValueError(
-                f"lengths add up to {sum(self.lengths)}, but there are {len(_decoded(self.ranks))} ranks"
-            )
-        return self
 
 
 class LawsSection(Section):
@@ -128,6 +85,7 @@ class LawsSection(Section):
     latency: dict[str, LatencySection]
     session_levels: SessionLevelsSection | None = None
     donor_ranks: DonorRanksSection | None = None
+    sequence: SequenceSection | None = None
     first_byte: FirstByteSection | None = None
     stream: StreamSection | None = None
     resolution_ms: Annotated[float, Field(ge=0.0, le=1e9)] = 0.0
@@ -135,26 +93,6 @@ class LawsSection(Section):
     regime: RegimeSection | None = None
     rate_limit: RateLimitSection | None = None
     payload: PayloadSection | None = None
-
-
-class DependenceSection(Section):
-    """How the latencies of one session hang together, beside its level and spread."""
-
-    tool_share: Share = 0.0
-    level_share: Share = 0.0
-    level_memory: Share = 0.0
-    session_count: Count = 0
-    pair_count: Count = 0
-    jitter_contrast: Share = 0.0
-
-    @model_validator(mode="after")
-    def _at_most_one(self) -> Self:
-        total = self.tool_share + self.level_share
-        if total > 1.0:
-            raise ValueError(
-                f"tool_share and level_share must not add up to more than 1; here it is {total:g}"
-            )
-        return self
 
 
 class SourceSection(Section):
@@ -189,6 +127,7 @@ class ProfileFile(Section):
     overall: LawsSection
     tools: dict[str, LawsSection]
     donor_levels: list[Score] = []
+    donor_spreads: list[Spread] = []
     upstreams: dict[str, UpstreamSection] = {}
     intervals: IntervalsSection | None = None
     drift: DriftSection | None = None
@@ -202,6 +141,11 @@ class ProfileFile(Section):
                 raise ValueError(
                     f"donor_ranks of {name!r} name a session beyond the {len(self.donor_levels)} donor_levels"
                 )
+        if self.donor_spreads and len(self.donor_spreads) != len(self.donor_levels):
+            raise ValueError(
+                f"{len(self.donor_levels)} donor_levels but {len(self.donor_spreads)} donor_spreads: "
+                "there is one each, or none at all"
+            )
         return self
 
 
@@ -216,8 +160,9 @@ def read_profile(path: Path) -> Profile:
     return Profile(
         tools={name: _laws(section) for name, section in file.tools.items()},
         overall=_laws(file.overall),
-        dependence=Dependence(**file.dependence.model_dump()),
+        dependence=dependence_law(file.dependence),
         donor_levels=tuple(file.donor_levels),
+        donor_spreads=tuple(file.donor_spreads),
         upstreams={name: upstream_regime(section) for name, section in file.upstreams.items()},
         intervals=None if file.intervals is None else intervals(file.intervals),
         drift=None if file.drift is None else drift(file.drift),
@@ -254,12 +199,14 @@ def profile_text(profile: Profile) -> str:
             "licence": provenance.licence,
             **({"corrections": provenance.corrections} if provenance.corrections else {}),
         },
-        "dependence": _dependence_section(profile.dependence),
+        "dependence": dependence_section(profile.dependence),
         "overall": _section(profile.overall),
         "tools": {name: _section(laws) for name, laws in sorted(profile.tools.items())},
     }
     if profile.donor_levels:
         data["donor_levels"] = list(profile.donor_levels)
+    if profile.donor_spreads:
+        data["donor_spreads"] = list(profile.donor_spreads)
     if profile.upstreams:
         data["upstreams"] = {
             name: upstream_section(regime) for name, regime in sorted(profile.upstreams.items())
@@ -280,8 +227,8 @@ def _laws(section: LawsSection) -> ToolLaws:
         sessions=section.sessions,
         outcomes=OutcomeCounts(section.outcomes_after),
         latency={kind: latency_table(table) for kind, table in section.latency.items()},
-        session_levels=None if section.session_levels is None else _levels(section.session_levels),
-        donor_ranks=None if section.donor_ranks is None else _donor_ranks(section.donor_ranks),
+        session_levels=None if section.session_levels is None else session_levels(section.session_levels),
+        donor_ranks=None if section.donor_ranks is None else donor_ranks(section.donor_ranks),
         first_byte=None if section.first_byte is None else first_byte_law(section.first_byte),
         resolution_s=section.resolution_ms / 1e3,
         responses={
@@ -291,49 +238,8 @@ def _laws(section: LawsSection) -> ToolLaws:
         rate_limit=None if section.rate_limit is None else rate_limit(section.rate_limit),
         payload=NO_PAYLOAD_LAW if section.payload is None else payload_law(section.payload),
         stream=None if section.stream is None else stream_law(section.stream),
+        sequence=None if section.sequence is None else sequence_law(section.sequence),
     )
-
-
-def _donor_ranks(section: DonorRanksSection) -> DonorRanks:
-    return DonorRanks(tuple(section.sessions), tuple(section.lengths), _decoded(section.ranks))
-
-
-def _decoded(ranks: str) -> tuple[int, ...]:
-    """Return the ranks of a base64 block.
-
-    Raises:
-        ValueError: if it is not base64 of whole 16-bit numbers.
-    """
-    block = base64.b64decode(ranks, validate=True)
-    return struct.unpack(f"<{len(block) // 2}H", block)
-
-
-def _encoded(ranks: tuple[int, ...]) -> str:
-    return base64.b64encode(struct.pack(f"<{len(ranks)}H", *ranks)).decode()
-
-
-def _levels(section: SessionLevelsSection) -> SessionLevels:
-    return SessionLevels(
-        section.session_count, tuple(section.levels), tuple(section.spreads), tuple(section.jitters)
-    )
-
-
-def _dependence_section(dependence: Dependence) -> dict[str, object]:
-    section = {name: getattr(dependence, name) for name in DependenceSection.model_fields}
-    if not dependence.jitter_contrast:
-        del section["jitter_contrast"]
-    return section
-
-
-def _levels_section(levels: SessionLevels) -> dict[str, object]:
-    section: dict[str, object] = {
-        "session_count": levels.session_count,
-        "levels": list(levels.levels),
-        "spreads": list(levels.spreads),
-    }
-    if levels.jitters:
-        section["jitters"] = list(levels.jitters)
-    return section
 
 
 def _section(laws: ToolLaws) -> dict[str, object]:
@@ -343,13 +249,11 @@ def _section(laws: ToolLaws) -> dict[str, object]:
     }
     section["latency"] = {kind: table_section(table) for kind, table in sorted(laws.latency.items())}
     if laws.session_levels is not None:
-        section["session_levels"] = _levels_section(laws.session_levels)
+        section["session_levels"] = levels_section(laws.session_levels)
     if laws.donor_ranks is not None:
-        section["donor_ranks"] = {
-            "sessions": list(laws.donor_ranks.sessions),
-            "lengths": list(laws.donor_ranks.lengths),
-            "ranks": _encoded(laws.donor_ranks.ranks),
-        }
+        section["donor_ranks"] = donor_ranks_section(laws.donor_ranks)
+    if laws.sequence is not None:
+        section["sequence"] = sequence_section(laws.sequence)
     if laws.first_byte is not None:
         section["first_byte"] = first_byte_section(laws.first_byte)
     if laws.stream is not None:

@@ -78,6 +78,7 @@ from earthwire.fault_models.rate_limit import (
     with_retry_after,
     without_refusals,
 )
+from earthwire.fault_models.sequence import SequenceLaw, SequenceScores
 from earthwire.fault_models.severity import (
     SEVERITY_MAX,
     Overlay,
@@ -188,6 +189,8 @@ __all__ = [
     "RelayPart",
     "RelayPieces",
     "ScopeIntervals",
+    "SequenceLaw",
+    "SequenceScores",
     "SessionLevels",
     "SevereOutcomes",
     "Simulation",

@@ -103,7 +103,7 @@ class Ahead:
         outcome_u, latency_u, level_u, first_u = uniform_columns(self._uniforms, indexes, _PURPOSES)
         kinds = self._kinds(indexes, outcome_u)
         steps, noise = map(normal_quantile, level_u.tolist()), map(normal_quantile, latency_u.tolist())
-        ranks = self._ranks.rank_law.ranks(self._ranks.next_scores(steps, noise))
+        ranks = self._ranks.rank_law.ranks(self._ranks.next_scores(start, steps, noise, kinds))
         latencies_s = self._latencies_s(kinds, ranks)
         return zip(indexes, kinds, ranks.tolist(), latencies_s, first_u.tolist(), strict=True)
 

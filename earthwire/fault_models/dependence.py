@@ -4,20 +4,24 @@ A call's normal score is ``z = b + s (√t c + q m (√a l_k + √(1 - t - a) ε
 q are those of a recorded session: sessions that are fast, slow or restless as a whole come back as such, whatever their
 distribution. c and m belong to the tool in the episode: where it stands, and whether it is calm (m² = 1 - d) or
 restless (m² = 1 + d). ``l_k = φ l_{k-1} + √(1 - φ²) η`` advances with each call of the tool. The rank is ``u = H(z)``,
-with H the distribution of z over the sessions that the levels come from.
+with H the distribution of z over the sessions that the levels come from. Where earlier calls of the tool say how slow
+a call is, z is moved by them before it is made a rank, see `earthwire.fault_models.sequence`.
 
-Which recorded session speaks is decided by one uniform of the episode, taken as a rank among the sessions that used
-the tool: an episode that is slow for one tool is slow for all of them, and no order of calls goes in.
+Which recorded session speaks is decided by one uniform of the episode, taken as a place in the tool's list of sessions
+that used it. The lists of all tools are in the same order of level and spread, as far as their sessions allow: an
+episode that is slow or restless for one tool is so for all of them, and no order of calls goes in.
 """
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from statistics import NormalDist
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from earthwire.fault_models.sequence import SequenceLaw, SequenceScores
 from earthwire.fault_models.uniforms import Purpose
+from earthwire.traces.outcome_kind import is_fault
 
 if TYPE_CHECKING:
     import numpy as np
@@ -71,11 +75,14 @@ class Dependence(msgspec.Struct, frozen=True):
 
 
 class SessionLevels(msgspec.Struct, frozen=True):
-    """Levels, spreads and jitters of recorded sessions, in normal scores, lowest level first.
+    """Levels, spreads and jitters of recorded sessions, in normal scores.
+
+    Those of all tools together come lowest level first. Those of one tool come in the order that brings each nearest to
+    the session in the same place there, so that one uniform finds sessions of one kind for all tools.
 
     Attributes:
         session_count: sessions that they were thinned from.
-        levels: b of each session, non-decreasing.
+        levels: b of each session.
         spreads: s of each session, positive, in the order of the levels.
         jitters: q of each session, positive, in the order of the levels; empty where it is 1 in all of them.
     """
@@ -100,7 +107,7 @@ NO_SESSIONS = SessionLevels(0, (0.0,), (1.0,))
 
 
 class CompactRanks:
-    """The ranks of one tool's calls in one episode, drawn from level, spread and slow level.
+    """The ranks of one tool's calls in one episode, drawn from level, spread, slow level and earlier calls.
 
     Args:
         dependence: shares of the variance inside a session.
@@ -110,7 +117,17 @@ class CompactRanks:
         tool_u, jitter_u: the tool's uniforms in the episode: where it stands, and how restless it is.
     """
 
-    __slots__ = ("_innovation", "_memory", "_offset", "_rank_law", "_slow", "_slow_weight", "_white")
+    __slots__ = (
+        "_after_fault",
+        "_innovation",
+        "_memory",
+        "_offset",
+        "_rank_law",
+        "_sequence",
+        "_slow",
+        "_slow_weight",
+        "_white",
+    )
 
     def __init__(
         self,
@@ -131,21 +148,47 @@ class CompactRanks:
         self._memory = dependence.level_memory
         self._innovation = math.sqrt(1.0 - dependence.level_memory**2)
         self._rank_law = rank_law
+        self._sequence = rank_law.sequence
         self._slow: float | None = None
+        self._after_fault = False
 
-    def next_rank(self, index: int, u: tuple[float, ...]) -> float:
-        """Return the rank of call `index`, in (0, 1), from the call's uniforms; calls come in order."""
+    def next_rank(self, index: int, u: tuple[float, ...], kind: str) -> float:
+        """Return the rank of call `index`, in (0, 1), from its uniforms and its outcome kind; calls come in order."""
         score = self._offset
         if self._slow_weight != 0.0:
             score += self._slow_weight * self._next_slow(u[_LEVEL])
-        return self._rank_law.rank(score + self._white * normal_quantile(u[_LATENCY]))
+        score += self._white * normal_quantile(u[_LATENCY])
+        sequence = self._sequence
+        if sequence is not None:
+            score = sequence.moved(score, index, self._after_fault)
+            if sequence.heeds_faults:
+                self._after_fault = is_fault(kind)
+        return self._rank_law.rank(score)
 
-    def next_scores(self, steps: Iterable[float], noise: Iterable[float]) -> list[float]:
+    def next_scores(
+        self, start: int, steps: Iterable[float], noise: Iterable[float], kinds: Sequence[str]
+    ) -> list[float]:
         """Return the normal scores of many calls, which `next_rank` makes ranks of.
 
         Args:
+            start: index of the first of them.
             steps, noise: normal scores of the calls' uniforms, one each a call.
+            kinds: outcome kind of each call.
         """
+        scores = self._own_scores(steps, noise)
+        sequence = self._sequence
+        if sequence is None:
+            return scores
+        if not sequence.heeds_faults:
+            return [sequence.moved(score, index, False) for index, score in enumerate(scores, start)]
+        moved = []
+        for index, (score, kind) in enumerate(zip(scores, kinds, strict=True), start):
+            moved.append(sequence.moved(score, index, self._after_fault))
+            self._after_fault = is_fault(kind)
+        return moved
+
+    def _own_scores(self, steps: Iterable[float], noise: Iterable[float]) -> list[float]:
+        """Return the scores of many calls by themselves."""
         memory, innovation, slow = self._memory, self._innovation, self._slow
         offset, slow_weight, white = self._offset, self._slow_weight, self._white
         if slow_weight == 0.0:
@@ -176,11 +219,18 @@ class RankLaw:
     Args:
         sessions: the recorded sessions.
         dependence: shares of the variance inside a session.
+        sequence: how earlier calls of the tool move a score; None where they do not.
+
+    Attributes:
+        sequence: the same, ready to move scores.
     """
 
-    __slots__ = ("_cdf",)
+    __slots__ = ("_cdf", "sequence")
 
-    def __init__(self, sessions: SessionLevels, dependence: Dependence) -> None:
+    def __init__(
+        self, sessions: SessionLevels, dependence: Dependence, sequence: SequenceLaw | None = None
+    ) -> None:
+        self.sequence = None if sequence is None else SequenceScores(sequence)
         pairs = [(0.0, 1.0)]
         if sessions.session_count >= EXACT_SESSIONS_MIN:
             t = dependence.tool_share
@@ -191,10 +241,16 @@ class RankLaw:
                 for own in dependence.own_jitters()
             ]
         steps = int(_Z_MAX * _STEPS_PER_UNIT)
+        grid = [i / _STEPS_PER_UNIT for i in range(-steps, steps + 1)]
         self._cdf = [
-            sum(_phi((i / _STEPS_PER_UNIT - level) / deviation) for level, deviation in pairs) / len(pairs)
-            for i in range(-steps, steps + 1)
+            sum(_phi((z - level) / deviation) for level, deviation in pairs) / len(pairs) for z in grid
         ]
+        if sequence is not None:
+            # The distribution of moved scores: found by this very method from that of scores by themselves.
+            parts = list(sequence.mixture())
+            self._cdf = [
+                sum(share * self.rank((z - shift) / scale) for shift, scale, share in parts) for z in grid
+            ]
 
     def rank(self, z: float) -> float:
         """Return H(z), in (0, 1); interpolated on a grid, with an error below 0.001."""

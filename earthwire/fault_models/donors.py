@@ -6,8 +6,8 @@ over time (a slow first call, drift, stalls) comes along without being modelled.
 
 Where the donor never used a tool, or used it less often, another session stands in from that call on: the next one, in
 an order that all tools share, with calls enough. So tools that were recorded together mostly have the same stand-in,
-and what hangs together in it still does. Its normal scores are moved by the difference of two levels, so that an
-episode stays as slow as its donor was.
+and what hangs together in it still does. The order is that of spreads, so that an episode stays as steady or restless
+as its donor was; scores are moved by the difference of two levels, so that it stays as slow.
 """
 
 import hashlib
@@ -47,22 +47,24 @@ class DonorSessions:
 
     Args:
         levels: of each session: its mean normal score.
+        spreads: of each session: how far its scores scatter about that; empty where that is not known.
 
     Attributes:
         levels: the same.
         standings: how many sessions have a lower level, by session number.
-        places: of each session in the shuffled order in which stand-ins are looked for.
+        places: of each session in the order in which stand-ins are looked for: by spread, and shuffled among equals.
     """
 
     __slots__ = ("levels", "places", "standings")
 
-    def __init__(self, levels: Sequence[float]) -> None:
+    def __init__(self, levels: Sequence[float], spreads: Sequence[float] = ()) -> None:
         self.levels = levels
         self.standings = _positions(
             sorted(range(len(levels)), key=lambda session: (levels[session], session))
         )
         # By a hash: where sessions of one kind were recorded in a row, the first would stand in for all others.
-        self.places = _positions(sorted(range(len(levels)), key=_hash))
+        shuffled = sorted(range(len(levels)), key=_hash)
+        self.places = _positions(sorted(shuffled, key=spreads.__getitem__) if spreads else shuffled)
 
     def __len__(self) -> int:
         return len(self.levels)
@@ -112,7 +114,7 @@ class DonorPool:
         return self._sessions.levels[donor]
 
     def next_lender(self, session: int, index: int = 0) -> int | None:
-        """Return the first session from `session` on, in the shuffled order, that has the tool's call `index`.
+        """Return the first session from `session` on, in the order of stand-ins, that has the tool's call `index`.
 
         Returns:
             None if no session has so many calls.
@@ -126,7 +128,7 @@ class DonorPool:
         return lenders[bisect_left(places, self._sessions.places[session]) % len(lenders)]
 
     def lender_after(self, session: int) -> int:
-        """Return the session after one that lends, in the shuffled order; the only one follows itself."""
+        """Return the session after one that lends, in the order of stand-ins; the only one follows itself."""
         at = bisect_left(self._places, self._sessions.places[session])
         return self._by_place[(at + 1) % len(self._by_place)]
 
@@ -152,8 +154,8 @@ class DonorRanksInTurn:
         self._lender = donor
         self._lend(0)
 
-    def next_rank(self, index: int, u: tuple[float, ...]) -> float:
-        """Return the rank of call `index`, in (0, 1); calls come in order, and their uniforms do not matter."""
+    def next_rank(self, index: int, u: tuple[float, ...], kind: str) -> float:
+        """Return the rank of call `index`, in (0, 1); calls come in order, and nothing else of them matters."""
         if self._at == len(self._calls):
             self._lend(index)
         rank = (self._calls[self._at] + 0.5) / RANK_STEPS
@@ -164,12 +166,15 @@ class DonorRanksInTurn:
         return min(max(moved, _RANK_MIN), 1.0 - _RANK_MIN)
 
     def _lend(self, index: int) -> None:
-        """Go on with call `index` of a session that has one, else with the first call of the next session."""
+        """Go on with call `index` of a session that has one, else in the middle of the next session.
+
+        There it is not the first calls again, which are like no later ones.
+        """
         lender = self._pool.next_lender(self._donor, index)
         self._at = index
         if lender is None:
             lender = self._pool.lender_after(self._lender)
-            self._at = 0
+            self._at = len(self._pool.calls(lender)) // 2
         self._lender = lender
         self._calls = self._pool.calls(lender)
         self._shift = self._pool.shift(lender, self._level)

@@ -41,8 +41,8 @@ _ALL = ""
 class RankSource(Protocol):
     """Where the ranks of one tool's calls in one episode come from."""
 
-    def next_rank(self, index: int, u: tuple[float, ...]) -> float:
-        """Return the rank of call `index`, in (0, 1), from the call's uniforms; calls come in order."""
+    def next_rank(self, index: int, u: tuple[float, ...], kind: str) -> float:
+        """Return the rank of call `index`, in (0, 1), from its uniforms and its outcome kind; calls come in order."""
 
 
 class ToolModel:
@@ -133,7 +133,7 @@ class Family:
         self._overall_rank_law: RankLaw | None = None
         self._group_donors: dict[str, DonorPool] = {}
         self._level_means: dict[str, GroupMeans] = {}
-        self._donor_sessions = DonorSessions(profile.donor_levels)
+        self._donor_sessions = DonorSessions(profile.donor_levels, profile.donor_spreads)
 
     def model(self, tool: str) -> ToolModel:
         """Return the resolved laws of a tool, known or not."""
@@ -257,12 +257,14 @@ class Family:
         return counts
 
     def _compact_ranks(self, laws: ToolLaws | None) -> Callable[[float, float, float], RankSource]:
-        dependence = self.profile.dependence
+        dependence, overall = self.profile.dependence, self.profile.overall
         if laws is not None and laws.session_levels is not None:
-            levels, rank_law = laws.session_levels, RankLaw(laws.session_levels, dependence)
+            levels, rank_law = laws.session_levels, RankLaw(laws.session_levels, dependence, laws.sequence)
         else:
-            levels = self.profile.overall.session_levels or NO_SESSIONS
-            rank_law = self._overall_rank_law = self._overall_rank_law or RankLaw(levels, dependence)
+            levels = overall.session_levels or NO_SESSIONS
+            if self._overall_rank_law is None:
+                self._overall_rank_law = RankLaw(levels, dependence, overall.sequence)
+            rank_law = self._overall_rank_law
         return partial(CompactRanks, dependence, levels, rank_law)
 
     def _donor_ranks(self, tool: str) -> Callable[[float, float, float], RankSource]:

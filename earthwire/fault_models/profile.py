@@ -15,6 +15,7 @@ from earthwire.fault_models.outcome import OutcomeCounts
 from earthwire.fault_models.payload import NO_PAYLOAD_LAW, PayloadLaw
 from earthwire.fault_models.rate_limit import RateLimit
 from earthwire.fault_models.regime import RegimeLaw, UpstreamRegime
+from earthwire.fault_models.sequence import SequenceLaw
 from earthwire.fault_models.slots import Slot
 from earthwire.fault_models.stream import StreamLaw
 from earthwire.traces.outcome_kind import is_fault
@@ -57,6 +58,8 @@ class ToolLaws(msgspec.Struct, frozen=True):
         regime: when it fails, where that is more than what came last can tell.
         rate_limit: its quota, where one was found.
         payload: what its bodies look like and how they break.
+        sequence: how its latency follows from its earlier calls in the episode; None where it does not, or, without
+            session levels of its own, as for all tools.
     """
 
     calls: int
@@ -72,6 +75,7 @@ class ToolLaws(msgspec.Struct, frozen=True):
     rate_limit: RateLimit | None = None
     payload: PayloadLaw = NO_PAYLOAD_LAW
     stream: StreamLaw | None = None
+    sequence: SequenceLaw | None = None
 
     @property
     def main_latency(self) -> LatencyTable | None:
@@ -138,6 +142,7 @@ class Profile(msgspec.Struct, frozen=True):
         dependence: how the calls of one episode hang together.
         provenance: where it comes from.
         donor_levels: mean normal score of each donor session; empty where the compact engine is used.
+        donor_spreads: how far its scores scatter about that, by donor session; empty where that is not known.
         upstreams: when each upstream was bad, by `earthwire.fault_models.grouping.upstream`; for the wall clock.
         intervals: how sure the parameters are; None where that was not computed.
         drift: how tools changed while they were recorded; None where that was not asked.
@@ -148,6 +153,7 @@ class Profile(msgspec.Struct, frozen=True):
     dependence: Dependence = Dependence()
     provenance: Provenance = Provenance()
     donor_levels: tuple[float, ...] = ()
+    donor_spreads: tuple[float, ...] = ()
     upstreams: dict[str, UpstreamRegime] = {}
     intervals: Intervals | None = None
     drift: Drift | None = None

@@ -247,7 +247,7 @@ class Simulation:
         model = stream.model
         kind = stream.outcomes.next(index, u[_OUTCOME], at_s)
         table = stream.latency(kind)
-        rank = stream.ranks.next_rank(index, u)
+        rank = stream.ranks.next_rank(index, u, kind)
         latency_s = 0.0 if table is None else table.quantile_s(rank)
         if isinstance(stream.outcomes, SevereOutcomes):
             latency_s = severe_latency_s(stream.latency, kind, stream.outcomes.recorded, rank, self.severity)

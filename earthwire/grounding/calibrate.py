@@ -1,13 +1,12 @@
 """Learns a profile from calls."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from typing import Literal, NamedTuple
 
 import msgspec
 import numpy as np
 
 from earthwire.fault_models.dependence import Dependence, SessionLevels
-from earthwire.fault_models.donors import DonorRanks
 from earthwire.fault_models.latency import LatencyTable
 from earthwire.fault_models.outcome import OutcomeCounts, OutcomeLaw, add_counts
 from earthwire.fault_models.profile import Profile, Provenance, ToolLaws
@@ -15,7 +14,7 @@ from earthwire.fault_models.rate_limit import RateLimit
 from earthwire.fault_models.regime import RegimeLaw, RunHistory
 from earthwire.grounding.cells import Cells
 from earthwire.grounding.censoring import limits_as_latencies
-from earthwire.grounding.donor_sessions import donor_sessions
+from earthwire.grounding.donor_sessions import Donors, donor_sessions
 from earthwire.grounding.engine import Engine, choose_engine, with_engine
 from earthwire.grounding.first_bytes import first_byte_laws
 from earthwire.grounding.intervals import state_intervals
@@ -25,6 +24,7 @@ from earthwire.grounding.ranks import cross_fitted_scores
 from earthwire.grounding.rate_limits import rate_limits
 from earthwire.grounding.recency import measure_drift, recent
 from earthwire.grounding.regimes import age_hazards, histories
+from earthwire.grounding.sequences import SequenceFit, fit_sequences
 from earthwire.grounding.sessions import SessionFit, fit_sessions, session_levels
 from earthwire.grounding.tables import Tables
 from earthwire.grounding.tally import CLOCK_STEPS_S, Tally, tally
@@ -99,23 +99,31 @@ def fit_laws(calls: Calls, payloads: PayloadBank | None = None, counts: Tally | 
     timed = calls.select(calls.latency_s > 0)
     if timed.censored.all():
         timed = timed.select(~timed.censored)
-    sessions: SessionFit | None = None
-    donor_levels: tuple[float, ...] = ()
-    donor_ranks: dict[str, DonorRanks] = {}
-    if len(timed):
-        scores = cross_fitted_scores(timed)
-        sessions = fit_sessions(timed, scores)
-        donor_levels, donor_ranks = donor_sessions(timed, scores)
-    builder = _Builder(
-        counts or tally(calls), timed, sessions, donor_ranks, _failing(calls), payloads or PayloadBank()
-    )
+    together = _together(timed) if len(timed) else _Together()
+    builder = _Builder(counts or tally(calls), timed, together, _failing(calls), payloads or PayloadBank())
     return Profile(
         tools=builder.tools(),
         overall=builder.overall(),
-        dependence=sessions.dependence if sessions is not None else Dependence(),
-        donor_levels=donor_levels,
+        dependence=together.sessions.dependence if together.sessions is not None else Dependence(),
+        donor_levels=together.donors.levels,
+        donor_spreads=together.donors.spreads,
         upstreams=upstream_regimes(calls),
     )
+
+
+class _Together(NamedTuple):
+    """What is known of how the calls of a session hang together."""
+
+    sessions: SessionFit | None = None
+    sequences: SequenceFit = SequenceFit({}, None, np.zeros(0))
+    donors: Donors = Donors()
+
+
+def _together(timed: Calls) -> _Together:
+    scores = cross_fitted_scores(timed)
+    sequences = fit_sequences(timed, scores)
+    sessions = fit_sessions(timed, sequences.free)
+    return _Together(sessions, sequences, donor_sessions(timed, scores, sequences.free, sessions))
 
 
 class _Failing(NamedTuple):
@@ -136,15 +144,13 @@ class _Builder:
         self,
         counts: Tally,
         timed: Calls,
-        sessions: SessionFit | None,
-        donor_ranks: Mapping[str, DonorRanks],
+        together: _Together,
         failing: _Failing,
         payloads: PayloadBank,
     ) -> None:
         self._counts = counts
         self._payloads = payloads
-        self._sessions = sessions
-        self._donor_ranks = donor_ranks
+        self._sessions, self._sequences, self._donors = together
         self._failing = failing
         self._tables = Tables(counts) if len(timed) else None
         self._transitions = _nested(counts)
@@ -179,19 +185,21 @@ class _Builder:
             resolution_s=self._overall_step_s,
             payload=self._payloads.overall(),
             stream=self._payloads.overall_stream_law(),
+            sequence=self._sequences.overall,
         )
 
     def _tool(self, tool: int, name: str) -> ToolLaws:
         outcomes = OutcomeCounts(self._transitions[tool])
         total = outcomes.total
         step_s = _clock_step_s(self._counts, tool)
+        levels = self._levels(self._sessions_of_tool.get(tool))
         return ToolLaws(
             calls=sum(total.values()),
             sessions=self._session_counts.get(tool, 0),
             outcomes=outcomes,
             latency=self._latency(name, total),
-            session_levels=self._levels(self._sessions_of_tool.get(tool)),
-            donor_ranks=self._donor_ranks.get(name),
+            session_levels=levels,
+            donor_ranks=self._donors.ranks.get(name),
             first_byte=self._first_bytes.get(tool),
             resolution_s=self._overall_step_s if step_s is None else step_s,
             responses=self._payloads.responses(name),
@@ -199,6 +207,7 @@ class _Builder:
             rate_limit=self._failing.limits.get(tool),
             payload=self._payloads.law(name),
             stream=self._payloads.stream_law(name),
+            sequence=self._sequences.laws.get(tool) if levels is not None else None,
         )
 
     def _regime(self, tool: int, outcomes: OutcomeCounts) -> RegimeLaw | None:

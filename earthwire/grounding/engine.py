@@ -60,7 +60,7 @@ def with_engine(profile: Profile, engine: Engine) -> Profile:
     if engine == "replay":
         return profile
     tools = {name: msgspec.structs.replace(laws, donor_ranks=None) for name, laws in profile.tools.items()}
-    return msgspec.structs.replace(profile, tools=tools, donor_levels=())
+    return msgspec.structs.replace(profile, tools=tools, donor_levels=(), donor_spreads=())
 
 
 def thinned(calls: Calls, calls_max: int, rng: np.random.Generator) -> Calls:

@@ -19,6 +19,7 @@ from earthwire.grounding.outages import calls_by_upstream
 from earthwire.grounding.ranks import cross_fitted_scores
 from earthwire.grounding.rate_limits import Evidence, limit_evidence
 from earthwire.grounding.scope import Scope
+from earthwire.grounding.sequences import fit_sequences
 from earthwire.grounding.tally import NOT_DRAWN
 from earthwire.traces.calls import Calls, FloatArray
 
@@ -34,6 +35,7 @@ _NO_PARAMETERS = {
     "jitter_contrast": "it rests on variances of few calls each, whose own noise is known as for normal scores only",
     "resolution_s": "the step of the recorder's clock is found or not",
     "donor_ranks": "ranks of donor sessions are recorded values",
+    "sequence": "it is stated where it is beyond chance, at one in a thousand, and else left out",
     "extrapolation": "what lies beyond a time limit has a band of its own, of 80 %, beside the table",
     "stream": "the number and gaps of chunks are recorded quantiles, kept without their sessions",
     "payload": "responses are counted without their sessions, so that how much they hang together cannot be told",
@@ -66,7 +68,8 @@ def _overall(calls: Calls, confidence: float) -> ScopeIntervals:
     tool_intervals.rates(scope, calls, confidence)
     timed = calls.timed()
     if len(timed):
-        sums = dependence_fit.session_sums(timed, cross_fitted_scores(timed))
+        free = fit_sequences(timed, cross_fitted_scores(timed)).free
+        sums = dependence_fit.session_sums(timed, free)
         for column, name in enumerate(_DEPENDENCE):
             scope.state(name, _dependence, sums, column, confidence)
     for name, reason in _NO_PARAMETERS.items():

@@ -19,7 +19,7 @@ from earthwire.grounding.session_noise import session_noise
 from earthwire.traces.calls import Calls, FloatArray, IntArray
 
 SESSIONS_KEPT_MAX = 32
-"""Sessions kept for each tool: evenly spaced by level."""
+"""Sessions kept of all, and as many for each tool: evenly spaced by level."""
 SESSIONS_KEPT_MIN = 3
 
 _SESSION_CALLS_MIN = 4
@@ -34,11 +34,13 @@ class SessionFit:
 
     Attributes:
         dependence: shares of the variance inside a session.
+        typical: session codes that stand for all usable ones, lowest level first, shape (n_kept,).
         level, spread, jitter: of each session code that has calls, NaN for the others, shape (n_sessions,).
         usable: sessions with enough calls for a level of their own, shape (n_sessions,).
     """
 
     dependence: Dependence
+    typical: IntArray
     level: FloatArray
     spread: FloatArray
     jitter: FloatArray
@@ -68,6 +70,7 @@ def fit_sessions(calls: Calls, scores: FloatArray) -> SessionFit:
     jitter = fit_jitter(calls, session, scores, spread, dependence)
     return SessionFit(
         msgspec.structs.replace(dependence, jitter_contrast=round(jitter.contrast, 4)),
+        _evenly(codes[usable], level[usable], min(int(usable.sum()), SESSIONS_KEPT_MAX)),
         _scatter(level, codes, calls),
         _scatter(spread, codes, calls),
         _scatter(jitter.session, codes, calls),
@@ -76,13 +79,15 @@ def fit_sessions(calls: Calls, scores: FloatArray) -> SessionFit:
 
 
 def session_levels(fit: SessionFit, sessions: IntArray) -> SessionLevels | None:
-    """Return the levels of these session codes, thinned; None where too few of them are usable."""
+    """Return the levels of these session codes, each in the place of the typical session that it is like.
+
+    Returns:
+        None where too few of them are usable.
+    """
     usable = sessions[fit.usable[sessions]]
     if len(usable) < SESSIONS_KEPT_MIN:
         return None
-    by_level = usable[np.lexsort((usable, fit.level[usable]))]
-    count = min(len(by_level), SESSIONS_KEPT_MAX)
-    kept = by_level[((np.arange(count) + 0.5) / count * len(by_level)).astype(np.int64)]
+    kept = _matched(fit, _evenly(usable, fit.level[usable], len(fit.typical)))
     jitters = _rounded(fit.jitter[kept])
     return SessionLevels(
         len(usable),
@@ -90,6 +95,30 @@ def session_levels(fit: SessionFit, sessions: IntArray) -> SessionLevels | None:
         _rounded(fit.spread[kept]),
         () if set(jitters) == {1.0} else jitters,
     )
+
+
+def _evenly(sessions: IntArray, level: FloatArray, count: int) -> IntArray:
+    """Return `count` of these sessions, lowest level first and evenly spaced; fewer ones come twice."""
+    by_level = sessions[np.lexsort((sessions, level))]
+    return by_level[((np.arange(count) + 0.5) / count * len(by_level)).astype(np.int64)]
+
+
+def _matched(fit: SessionFit, kept: IntArray) -> IntArray:
+    """Return sessions in the order in which each is near the typical one in its place, over all of them.
+
+    Near as normal laws are: by the squares of the differences of levels and of spreads (the 2-Wasserstein distance).
+    """
+    if (kept == fit.typical).all():
+        return kept
+    # Here, since it is slow to load.
+    from scipy.sparse import csr_array
+    from scipy.sparse.csgraph import min_weight_full_bipartite_matching
+
+    distance = np.square(np.subtract.outer(fit.level[fit.typical], fit.level[kept]))
+    distance += np.square(np.subtract.outer(fit.spread[fit.typical], fit.spread[kept]))
+    # One more for each: a distance of zero would count as no edge.
+    _, place = min_weight_full_bipartite_matching(csr_array(1.0 + distance))
+    return np.asarray(kept[place])
 
 
 def _rounded(values: FloatArray) -> tuple[float, ...]:

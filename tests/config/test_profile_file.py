@@ -12,6 +12,7 @@ from earthwire.fault_models.latency import LEVELS, LatencyTable
 from earthwire.fault_models.outcome import OutcomeCounts
 from earthwire.fault_models.payload import CUT_BINS, PayloadLaw
 from earthwire.fault_models.profile import ErrorResponse, Profile, Provenance, Source, ToolLaws
+from earthwire.fault_models.sequence import SequenceLaw
 from earthwire.fault_models.slots import Slot
 from earthwire.traces.json_shape import PathCounts, Shape
 
@@ -47,6 +48,7 @@ def full_profile() -> Profile:
         outcomes=OutcomeCounts({"start": {"ok": 4}, "ok": {"http_5xx:503": 3, "ok": 8}}),
         latency={"http_5xx:503": table, "ok": table},
         session_levels=SessionLevels(9, (-0.5, 0.0, 0.75), (0.5, 1.0, 0.25), (0.5, 1.0, 1.5)),
+        sequence=SequenceLaw((0.5, -0.25), (1.0, 0.75), (0.25, 0.75), 0.375, 1.25, 0.125),
         resolution_s=0.001,
         responses={"http_5xx:503": (response, response)},
         payload=payload,
@@ -55,6 +57,8 @@ def full_profile() -> Profile:
         tools={"GET a.example/v1/{id}": laws, "search: 1": laws},
         overall=laws,
         dependence=Dependence(0.125, 0.5, 0.75, 4, 11, 0.25),
+        donor_levels=(-0.5, 0.25),
+        donor_spreads=(0.5, 1.5),
         provenance=Provenance(
             sources=(Source("t.jsonl", "earthwire JSONL", "00ff", 15),),
             calls=15,
@@ -186,6 +190,22 @@ def test_the_smallest_profile_needs_version_overall_and_tools(tmp_path: Path) ->
                 "calls: 1, session_levels: {session_count: 1, levels: [0], spreads: [1], jitters: [1, 2]}",
             ),
             "overall.session_levels: 1 levels but 2 jitters: there is one each, or none at all",
+        ),
+        (
+            ("calls: 1", "calls: 1, sequence: {shifts: [0, 1], scales: [1], shares: [1]}"),
+            "overall.sequence: 2 shifts, 1 scales and 1 shares: there is one each",
+        ),
+        (
+            ("calls: 1", "calls: 1, sequence: {shifts: [0, 1], scales: [1, 1], shares: [0.5, 0.25]}"),
+            "overall.sequence: shares sum to 0.75: they sum to 1",
+        ),
+        (
+            ("calls: 1", "calls: 1, sequence: {shifts: [.nan], scales: [1], shares: [1]}"),
+            "overall.sequence.shifts.0: nan: input should be",
+        ),
+        (
+            ("tools:", "donor_levels: [0, 1]\ndonor_spreads: [1]\ntools:"),
+            "2 donor_levels but 1 donor_spreads: there is one each, or none at all",
         ),
     ],
 )

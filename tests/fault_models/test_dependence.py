@@ -23,7 +23,7 @@ def drawn_ranks(dependence: Dependence, sessions: SessionLevels, law: RankLaw) -
         source = CompactRanks(
             dependence, sessions, law, first[Purpose.LEVEL], first[Purpose.LATENCY], first[Purpose.OUTCOME]
         )
-        ranks[episode] = [source.next_rank(k, stream.at(k + 1)) for k in range(CALLS)]
+        ranks[episode] = [source.next_rank(k, stream.at(k + 1), "ok") for k in range(CALLS)]
     return ranks
 
 

@@ -21,7 +21,7 @@ SCORE = NormalDist().inv_cdf
 
 def ranks_of(pool: DonorPool, donor: int, count: int) -> list[int]:
     source = DonorRanksInTurn(pool, donor)
-    return [int(source.next_rank(i, CALL) * RANK_STEPS + 1e-6) for i in range(count)]
+    return [int(source.next_rank(i, CALL, "ok") * RANK_STEPS + 1e-6) for i in range(count)]
 
 
 def test_a_donor_lends_its_ranks_in_order():
@@ -36,9 +36,22 @@ def test_calls_beyond_the_donors_own_are_those_of_a_session_with_as_many():
         assert others in ([21, 22, 43], [41, 42, 43])
 
 
-def test_where_no_session_has_as_many_calls_another_one_begins_anew():
-    ranks = DonorRanks((0, 1), (1, 2), (10, 20, 21))
-    assert ranks_of(DonorPool(ranks, SAME_LEVELS), donor=0, count=5) == [10, 21, 10, 20, 21]
+def test_where_no_session_has_as_many_calls_others_go_on_from_their_middle():
+    """Not from their start: the first calls of a session are like no later ones."""
+    ranks = DonorRanks((0, 1), (1, 4), (10, 20, 21, 22, 23))
+    assert ranks_of(DonorPool(ranks, SAME_LEVELS), donor=0, count=9) == [10, 21, 22, 23, 10, 22, 23, 10, 22]
+
+
+def test_restless_sessions_stand_in_for_restless_ones():
+    spreads = tuple(2.0 if session % 4 == 0 else 0.5 for session in range(100))
+    lenders = tuple(range(0, 100, 3))
+    ranks = DonorRanks(lenders, (1,) * len(lenders), lenders)
+    pool = DonorPool(ranks, DonorSessions((0.0,) * 100, spreads))
+    alike = [spreads[ranks_of(pool, donor, 1)[0]] == spreads[donor] for donor in range(100)]
+    shuffled = DonorPool(ranks, DonorSessions((0.0,) * 100))
+    by_chance = [spreads[ranks_of(shuffled, donor, 1)[0]] == spreads[donor] for donor in range(100)]
+    # The last of a kind in the order has a stand-in of the next kind.
+    assert sum(alike) >= 90 > 85 > sum(by_chance)
 
 
 def test_tools_that_were_recorded_together_have_the_same_stand_in():
@@ -62,7 +75,7 @@ def test_a_stand_in_is_moved_to_the_level_of_the_episode():
     lender = pool.next_lender(3)
     assert lender is not None
     # The last of four stands, among those that did not use the tool, where session 2 stands among those that did.
-    moved = SCORE(source.next_rank(0, CALL)) - SCORE(20_000.5 / RANK_STEPS)
+    moved = SCORE(source.next_rank(0, CALL, "ok")) - SCORE(20_000.5 / RANK_STEPS)
     assert moved == pytest.approx(levels[2] - levels[lender], abs=1e-9)
 
 
@@ -95,13 +108,13 @@ def test_standings_rise_with_the_level_whatever_the_order():
 def test_ranks_lie_inside_the_open_interval():
     extremes = DonorPool(DonorRanks((0,), (2,), (0, RANK_STEPS - 1)), SAME_LEVELS)
     source = DonorRanksInTurn(extremes, 0)
-    assert 0.0 < source.next_rank(0, CALL) < source.next_rank(1, CALL) < 1.0
+    assert 0.0 < source.next_rank(0, CALL, "ok") < source.next_rank(1, CALL, "ok") < 1.0
 
 
 def test_ranks_that_are_moved_far_lie_inside_the_open_interval():
     pool = DonorPool(DonorRanks((0, 1), (1, 2), (0, 5, RANK_STEPS - 1)), DonorSessions((9.0, -9.0)))
     up = DonorRanksInTurn(pool, 0)
-    assert [0.0 < up.next_rank(i, CALL) < 1.0 for i in range(2)] == [True, True]
+    assert [0.0 < up.next_rank(i, CALL, "ok") < 1.0 for i in range(2)] == [True, True]
 
 
 def test_ranks_of_several_tools_join_by_session():
