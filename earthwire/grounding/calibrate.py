@@ -14,6 +14,7 @@ from earthwire.fault_models.rate_limit import RateLimit
 from earthwire.fault_models.regime import RegimeLaw, RunHistory
 from earthwire.grounding.cells import Cells
 from earthwire.grounding.censoring import limits_as_latencies
+from earthwire.grounding.clock_steps import clock_step_s, latencies_by_tool
 from earthwire.grounding.donor_sessions import Donors, donor_sessions
 from earthwire.grounding.engine import Engine, choose_engine, with_engine
 from earthwire.grounding.first_bytes import first_byte_laws
@@ -27,15 +28,14 @@ from earthwire.grounding.regimes import age_hazards, histories
 from earthwire.grounding.sequences import SequenceFit, fit_sequences
 from earthwire.grounding.sessions import SessionFit, fit_sessions, session_levels
 from earthwire.grounding.tables import Tables
-from earthwire.grounding.tally import CLOCK_STEPS_S, Tally, tally
+from earthwire.grounding.tally import Tally, tally
 from earthwire.traces.calls import Calls, IntArray
 from earthwire.traces.outcome_kind import is_client_error, is_fault
 
 BeginChoice = Callable[[Calls], Callable[[], Engine]]
 """Begins to choose an engine from calls with known latencies, and returns what waits for it."""
 
-_CLOCK_CALLS_MIN = 20
-_CLOCK_SHARE_MIN = 0.99
+_NO_LATENCIES = np.zeros(0)
 
 
 def calibrate(
@@ -159,7 +159,9 @@ class _Builder:
         self._sessions_of_tool = _sessions_of_tool(timed)
         self._first_bytes, self._overall_first_byte = first_byte_laws(timed)
         self._all_sessions = np.unique(timed.session)
-        self._overall_step_s = _clock_step_s(counts, None) or 0.0
+        known_in_full = timed.timed()
+        self._latencies_of_tool = latencies_by_tool(known_in_full)
+        self._overall_step_s = clock_step_s(counts, None, known_in_full.latency_s) or 0.0
 
     def tools(self) -> dict[str, ToolLaws]:
         names = self._counts.tool_names
@@ -191,7 +193,7 @@ class _Builder:
     def _tool(self, tool: int, name: str) -> ToolLaws:
         outcomes = OutcomeCounts(self._transitions[tool])
         total = outcomes.total
-        step_s = _clock_step_s(self._counts, tool)
+        step_s = clock_step_s(self._counts, tool, self._latencies_of_tool.get(tool, _NO_LATENCIES))
         levels = self._levels(self._sessions_of_tool.get(tool))
         return ToolLaws(
             calls=sum(total.values()),
@@ -256,22 +258,3 @@ def _nested(counts: Tally) -> dict[int, dict[str, dict[str, int]]]:
 
 def _pairs(cells: Cells) -> Iterator[tuple[list[int], int]]:
     return zip(cells.keys.tolist(), cells.counts.tolist(), strict=True)
-
-
-def _clock_step_s(counts: Tally, tool: int | None) -> float | None:
-    """Return the coarsest step that 99 % of the latencies are multiples of, 0 for none, None for too few calls."""
-    n = _count(counts.session_sums, tool, 0)
-    if n < _CLOCK_CALLS_MIN:
-        return None
-    for i, step_s in enumerate(CLOCK_STEPS_S):
-        rows = counts.on_step.keys[:, 1] == i
-        if tool is not None:
-            rows &= counts.on_step.keys[:, 0] == tool
-        if counts.on_step.counts[rows].sum() >= _CLOCK_SHARE_MIN * n:
-            return step_s
-    return 0.0
-
-
-def _count(sums: Cells, tool: int | None, column: int) -> int:
-    rows = np.ones(len(sums.keys), dtype=bool) if tool is None else sums.keys[:, 0] == tool
-    return int(sums.counts[rows, column].sum())
