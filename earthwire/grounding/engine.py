@@ -1,19 +1,20 @@
 """Chooses how the calls of an episode hang together: by the compact law, or by the replay of donor sessions.
 
-Both are fitted on one half of the sessions and simulate the other half. The replay is taken where a classifier tells it
-from the recorded calls clearly less easily than the compact law on each of four splits: of two that do equally well,
+Both are fitted on one half of the sessions and simulate the other half. The replay is taken where it is told from the
+recorded calls clearly less easily than the compact law on each of four splits: of two that do equally well,
 the law that says why is the better one. With too few sessions for that it is the compact law, which needs fewer.
 
 The classifier looks at single calls. With what is constant in a session as well it learns sessions by heart, and the
 advantage of one engine over the other scatters by ± .1 from split to split on hundreds of sessions; by single calls it
-scatters by a quarter to a half of that.
+scatters by a quarter to a half of that. What it cannot see then is how far the calls of a session scatter: whether the
+spreads of whole sessions are distributed as recorded is asked beside it, of one number a session.
 
 The first split on which the replay is not clearly better ends the choice: mostly it is the first of all.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal, NamedTuple, get_args
 
 import msgspec
 import numpy as np
@@ -33,6 +34,13 @@ CHOICE_CALLS_MAX = 20_000
 """Calls that one split is made of; larger sets are thinned by session."""
 _ADVANTAGE_MIN = 0.02
 """By how much the AUC of the replay must be the lower one."""
+_SPREAD_ADVANTAGE_MIN = 0.03
+"""Or else by how much the distance of the spreads of its sessions from recorded ones must be."""
+_SPREAD_DISTANCE_MIN = 0.1
+"""A compact law that is nearer than this needs no replay."""
+_SPREAD_CALLS_MIN = 4
+"""Calls that a session's spread needs."""
+_SPREAD = yardstick.FEATURES.index("session spread of residuals")
 _SPLITS = 4
 _SEED = 0
 
@@ -47,10 +55,7 @@ def choose_engine(timed: Calls, fit: Callable[[Calls], Profile]) -> Engine:
     if timed.session_count < SESSIONS_MIN:
         return "compact"
     for i in range(_SPLITS):
-        trial = _Trial.of(timed, fit, np.random.default_rng((_SEED, i)))
-        compact_auc = trial.auc("compact")
-        # No replay can be better than indistinguishable: then it need not be simulated.
-        if compact_auc - 0.5 <= _ADVANTAGE_MIN or compact_auc - trial.auc("replay") <= _ADVANTAGE_MIN:
+        if not _Trial.of(timed, fit, np.random.default_rng((_SEED, i))).prefers_replay():
             return "compact"
     return "replay"
 
@@ -81,7 +86,7 @@ class _Trial:
         profile: fitted to one half, with what both engines need.
         held_out: the other half.
         base: levels of the tools in the first half, which features are relative to.
-        real: features of single calls of the other half.
+        real: features of the other half.
     """
 
     profile: Profile
@@ -94,14 +99,50 @@ class _Trial:
         """Split at random and fit."""
         training, held_out = split_sessions(thinned(timed, CHOICE_CALLS_MAX, rng), rng)
         base = yardstick.base_levels(training)
-        return cls(fit(training), held_out, base, _call_features(held_out, base))
+        return cls(fit(training), held_out, base, yardstick.features(held_out, base))
 
-    def auc(self, engine: Engine) -> float:
-        """Return how well an engine's simulation is told from the recorded half, at least 0.5."""
+    def prefers_replay(self) -> bool:
+        """Tell whether the replay is clearly better."""
+        compact = self._told("compact")
+        # No replay can be better than indistinguishable: then it need not be simulated.
+        if compact.auc - 0.5 <= _ADVANTAGE_MIN and compact.spread_distance <= _SPREAD_DISTANCE_MIN:
+            return False
+        replay = self._told("replay")
+        return (
+            compact.auc - replay.auc > _ADVANTAGE_MIN
+            or compact.spread_distance - replay.spread_distance > _SPREAD_ADVANTAGE_MIN
+        )
+
+    def _told(self, engine: Engine) -> "_Told":
+        """Return how well an engine's simulation is told from the recorded half."""
         simulated = simulate(with_engine(self.profile, engine), self.held_out, _SEED)
-        auc = two_sample_auc(self.real, _call_features(simulated, self.base), self.held_out.session)
-        return max(auc, 0.5)
+        features = yardstick.features(simulated, self.base)
+        real, ours = (table[:, yardstick.CALL_FEATURES] for table in (self.real, features))
+        auc = two_sample_auc(real, ours, self.held_out.session)
+        return _Told(max(auc, 0.5), _distance(self._spreads(self.real), self._spreads(features)))
+
+    def _spreads(self, features: FloatArray) -> FloatArray:
+        """Return the spread of each session with calls enough, lowest first."""
+        starts = np.flatnonzero(self.held_out.first_of_session)
+        calls = np.diff(starts, append=len(self.held_out))
+        return np.sort(features[starts[calls >= _SPREAD_CALLS_MIN], _SPREAD])
 
 
-def _call_features(calls: Calls, base: FloatArray) -> FloatArray:
-    return yardstick.features(calls, base)[:, yardstick.CALL_FEATURES]
+class _Told(NamedTuple):
+    """How well a simulation is told from what was recorded.
+
+    Attributes:
+        auc: of a classifier on single calls, at least 0.5.
+        spread_distance: largest difference of the distribution functions of sessions' spreads, in [0, 1].
+    """
+
+    auc: float
+    spread_distance: float
+
+
+def _distance(a: FloatArray, b: FloatArray) -> float:
+    """Return the largest difference of the distribution functions of two sorted samples of one size."""
+    if not len(a):
+        return 0.0
+    both = np.concatenate((a, b))
+    return float(np.abs(np.searchsorted(a, both, "right") - np.searchsorted(b, both, "right")).max()) / len(a)

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -31,6 +33,15 @@ def test_a_replayed_session_keeps_its_course():
     compact = simulate(calibrate(calls, engine="compact"), calls, seed=3)
     by_position = np.log(compact.latency_s).reshape(-1, 10).mean(axis=0)
     assert not np.all(np.diff(by_position) < -0.2)
+
+
+def test_sessions_of_two_kinds_of_spread_are_replayed():
+    """One in four is three times as restless: a normal law for each session blurs the two kinds into one."""
+    plain = make_calls(sessions=400, calls_per_session=30, tools=8, noise_sd=0.3, fault_rate=0.0)
+    restless = 0.8 * np.random.default_rng(3).normal(size=len(plain)) * (plain.session % 4 == 0)
+    calls = replace(plain, latency_s=plain.latency_s * np.exp(restless))
+    assert choose_engine(calls, fit_laws) == "replay"
+    assert choose_engine(plain, fit_laws) == "compact"
 
 
 def test_few_sessions_are_not_enough_to_choose():
