@@ -28,8 +28,11 @@ with mock.patch("typer.main.get_command", lambda *_: os.kill(os.getpid(), signal
 """
 
 
-def started(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", code, *arguments, "profiles", "list"]
+def started(code: str, *arguments: str, heeds_ctrl_c: bool = True) -> subprocess.CompletedProcess[str]:
+    """Run a command as a terminal starts it, or a shell in the background; whoever runs the tests may be either."""
+    handler = "default_int_handler" if heeds_ctrl_c else "SIG_IGN"
+    as_started = f"import signal; signal.signal(signal.SIGINT, signal.{handler})\n"
+    command = [sys.executable, "-c", as_started + code, *arguments, "profiles", "list"]
     return subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S)
 
 
@@ -46,7 +49,6 @@ def test_ctrl_c_before_the_command_begins_ends_quietly() -> None:
 
 def test_ctrl_c_that_is_ignored_stays_ignored() -> None:
     """Shells start background jobs so."""
-    ignoring = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)"
-    result = started(ignoring + INTERRUPTED_WHILE_LOADING, "typer")
+    result = started(INTERRUPTED_WHILE_LOADING, "typer", heeds_ctrl_c=False)
     assert (result.returncode, result.stderr) == (0, "")
     assert "cloud-api" in result.stdout

@@ -167,8 +167,8 @@ def forward(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forward]:
     trust = ["--authority", folder / "authority", "--upstream-ca", certificate]
     process = subprocess.Popen([str(part) for part in (*command, *options, *trust)])
     try:
-        wait_for_port(port, process)
         authority = folder / "authority" / "mitmproxy-ca-cert.pem"
+        wait_until_ready(port, authority, process)
         yield Forward(
             python, port, server.server_port, handler.paths, authority, certificate, record, profile
         )
@@ -179,16 +179,26 @@ def forward(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forward]:
         server.server_close()
 
 
-def wait_for_port(port: int, process: "subprocess.Popen[bytes]") -> None:
+def wait_until_ready(port: int, authority: Path, process: "subprocess.Popen[bytes]") -> None:
+    """Wait for the port and for what clients are to trust.
+
+    A port alone is no proof: a connection to one that nobody listens on can be given that very port to come from, and
+    is then connected to itself.
+    """
     deadline_s = time.monotonic() + START_TIMEOUT_S
     while time.monotonic() < deadline_s and process.poll() is None:
-        try:
-            socket.create_connection(("127.0.0.1", port), 0.2).close()
-        except OSError:
-            time.sleep(0.05)
-        else:
+        if authority.exists() and listens(port):
             return
+        time.sleep(0.05)
     pytest.fail("the forward proxy does not listen")
+
+
+def listens(port: int) -> bool:
+    try:
+        with socket.create_connection(("127.0.0.1", port), 0.2) as connection:
+            return connection.getsockname() != connection.getpeername()
+    except OSError:
+        return False
 
 
 def ask(forward: Forward, library: str, *paths: str) -> dict[str, list[object]]:
