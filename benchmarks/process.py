@@ -7,6 +7,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from earthwire.cli.children import listens
+
 REPOSITORY = Path(__file__).parents[1]
 STOP_TIMEOUT_S = 20.0
 START_TIMEOUT_S = 30.0
@@ -28,12 +30,9 @@ def launch(name: str, port: int, command: list[str]) -> Contender:
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, env=environment)
     deadline_s = time.monotonic() + START_TIMEOUT_S
     while time.monotonic() < deadline_s and process.poll() is None:
-        try:
-            socket.create_connection(("127.0.0.1", port), 0.2).close()
-        except OSError:
-            time.sleep(0.05)
-        else:
+        if listens(port):
             return Contender(name, port, process)
+        time.sleep(0.05)
     stop(process)
     raise SystemExit(f"{name} does not listen on port {port}: {' '.join(command)}")
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory, TemporaryFile
 from typing import NamedTuple
 
+from earthwire.cli.children import listens
 from foreign.environments import EnvironmentUnavailableError, node_environment, python_environment
 
 
@@ -151,7 +152,7 @@ def _listens(process: "subprocess.Popen[bytes]", port: int) -> bool:
     """Wait until a program listens; tell whether it does."""
     deadline_s = time.monotonic() + _START_S_MAX
     while time.monotonic() < deadline_s and process.poll() is None:
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1.0):
+        if listens(port):
             return True
         time.sleep(0.05)
     return False

@@ -20,7 +20,7 @@ MITM_PYTHON_VARIABLE = "EARTHWIRE_MITM_PYTHON"
 """Names the Python of the environment that holds mitmproxy, where it is not the one that runs."""
 
 _SERVES = "earthwire serves "
-_STANDARD_ERROR = 2
+STANDARD_ERROR = 2
 """What a proxy says beside an agent is not the agent's output, nor a report."""
 
 
@@ -72,9 +72,9 @@ def serving(arguments: list[str]) -> Iterator[str]:
 def forwarding(program: str, arguments: list[str]) -> Iterator[str]:
     """Run ``earthwire forward`` for the length of a block; yield the URL of the proxy."""
     port = _free_port()
-    with _running([program, "forward", *arguments, "--port", str(port)], stdout=_STANDARD_ERROR) as process:
+    with _running([program, "forward", *arguments, "--port", str(port)], stdout=STANDARD_ERROR) as process:
         deadline_s = time.monotonic() + START_TIMEOUT_S
-        while not _listens(port):
+        while not listens(port):
             if process.poll() is not None:
                 sys.exit(process.returncode or 1)
             if time.monotonic() > deadline_s:
@@ -106,9 +106,14 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _listens(port: int) -> bool:
+def listens(port: int) -> bool:
+    """Tell whether somebody listens on a port of this machine.
+
+    A connection to a port that nobody listens on can be given that very port to come from, and is then connected to
+    itself: that counts as nobody.
+    """
     try:
-        socket.create_connection(("127.0.0.1", port), 1.0).close()
+        with socket.create_connection(("127.0.0.1", port), 1.0) as connection:
+            return bool(connection.getsockname() != connection.getpeername())
     except OSError:
         return False
-    return True

@@ -14,6 +14,7 @@ import typer
 
 from earthwire.cli.children import (
     MITM_PYTHON_VARIABLE,
+    STANDARD_ERROR,
     forward_program,
     forwarding,
     serving,
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from earthwire.config.run_section import RunSection
 
 _SIGNAL_EXIT = 128
-_STANDARD_ERROR = 2
 
 
 def run(
@@ -109,7 +109,7 @@ def run(
         except UnknownPlaceError as error:
             fail(str(error))
         started_unix_nano = time.time_ns()
-        code = _run_agent(agent, environment, _STANDARD_ERROR if as_json else None)
+        code = _run_agent(agent, environment, STANDARD_ERROR if as_json else None)
         running.close()
         report = agent_report(recordings, started_unix_nano)
         if as_json:

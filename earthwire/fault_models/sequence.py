@@ -44,16 +44,15 @@ class SequenceScores:
 
     Args:
         law: what is moved by.
+
+    Attributes:
+        heeds_faults: whether it matters how the call before ended.
     """
 
     __slots__ = ("_after_fault", "_otherwise", "heeds_faults")
 
-    heeds_faults: bool
-    """Whether it matters how the call before ended."""
-
     def __init__(self, law: SequenceLaw) -> None:
-        nodes = range(len(law.shifts))
-        indexes = range(1 << nodes[-1])
+        indexes = range(1 << (len(law.shifts) - 1))
         self._otherwise = [(_between(law.shifts, i), _between(law.scales, i)) for i in indexes]
         self._after_fault = [
             (shift + law.fault_shift, scale * law.fault_scale) for shift, scale in self._otherwise

@@ -14,7 +14,7 @@ from earthwire.fault_models.rate_limit import RateLimit
 from earthwire.fault_models.regime import RegimeLaw, RunHistory
 from earthwire.grounding.cells import Cells
 from earthwire.grounding.censoring import limits_as_latencies
-from earthwire.grounding.clock_steps import clock_step_s, latencies_by_tool
+from earthwire.grounding.clock_steps import clock_step_s
 from earthwire.grounding.donor_sessions import Donors, donor_sessions
 from earthwire.grounding.engine import Engine, choose_engine, with_engine
 from earthwire.grounding.first_bytes import first_byte_laws
@@ -156,11 +156,15 @@ class _Builder:
         self._transitions = _nested(counts)
         self._all_outcomes = add_counts(OutcomeCounts(after) for after in self._transitions.values())
         self._session_counts = {tool: n for (tool,), n in _pairs(counts.sessions)}
-        self._sessions_of_tool = _sessions_of_tool(timed)
+        self._sessions_of_tool = {
+            tool: np.unique(timed.session.take(rows)) for tool, rows in timed.rows_by_tool.items()
+        }
         self._first_bytes, self._overall_first_byte = first_byte_laws(timed)
         self._all_sessions = np.unique(timed.session)
         known_in_full = timed.timed()
-        self._latencies_of_tool = latencies_by_tool(known_in_full)
+        self._latencies_of_tool = {
+            tool: known_in_full.latency_s.take(rows) for tool, rows in known_in_full.rows_by_tool.items()
+        }
         self._overall_step_s = clock_step_s(counts, None, known_in_full.latency_s) or 0.0
 
     def tools(self) -> dict[str, ToolLaws]:
@@ -236,16 +240,6 @@ class _Builder:
 def _is_the_tools_fault(kind: str) -> bool:
     """Tell whether a kind can be a sign of a regime: what callers do wrong says nothing of how the tool is doing."""
     return is_fault(kind) and not is_client_error(kind)
-
-
-def _sessions_of_tool(calls: Calls) -> dict[int, IntArray]:
-    """Return the session codes that used each tool code."""
-    order = np.argsort(calls.tool, kind="stable")
-    tools, starts = np.unique(calls.tool[order], return_index=True)
-    if not len(tools):
-        return {}
-    parts = np.split(calls.session[order], starts[1:])
-    return {int(tool): np.unique(part) for tool, part in zip(tools, parts, strict=True)}
 
 
 def _nested(counts: Tally) -> dict[int, dict[str, dict[str, int]]]:

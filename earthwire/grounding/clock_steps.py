@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from earthwire.grounding.tally import CLOCK_STEPS_S, Tally
-from earthwire.traces.calls import Calls, FloatArray
+from earthwire.traces.calls import FloatArray
 
 _CALLS_MIN = 20
 _SHARE_MIN = 0.99
@@ -35,16 +35,6 @@ def clock_step_s(counts: Tally, tool: int | None, latency_s: FloatArray) -> floa
         if counts.on_step.counts[rows].sum() >= _SHARE_MIN * n:
             return step_s * _multiple(latency_s, step_s)
     return 0.0
-
-
-def latencies_by_tool(calls: Calls) -> dict[int, FloatArray]:
-    """Return the latencies of each tool code."""
-    order = np.argsort(calls.tool, kind="stable")
-    tools, starts = np.unique(calls.tool[order], return_index=True)
-    if not len(tools):
-        return {}
-    parts = np.split(calls.latency_s[order], starts[1:])
-    return dict(zip(tools.tolist(), parts, strict=True))
 
 
 def _multiple(latency_s: FloatArray, step_s: float) -> int:

@@ -10,11 +10,10 @@ _DRAWS = 20
 
 
 def ks(a_s: FloatArray, b_s: FloatArray) -> float:
-    """Return the two-sample Kolmogorov-Smirnov distance, in [0, 1]."""
-    from scipy import stats  # Here, since it is slow to load.
-
-    # The p-value is not used: the exact one is slow, and warns where it cannot be had.
-    return float(stats.ks_2samp(a_s, b_s, method="asymp").statistic)
+    """Return the two-sample Kolmogorov-Smirnov distance, in [0, 1]; `scipy.stats` is slow to load for so little."""
+    both = np.concatenate((a_s, b_s))
+    shares = (np.searchsorted(np.sort(sample), both, "right") / len(sample) for sample in (a_s, b_s))
+    return float(np.abs(np.subtract(*shares)).max())
 
 
 def ks_critical(a_count: int, b_count: int, alpha: float = 0.01) -> float:

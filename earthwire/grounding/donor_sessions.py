@@ -10,6 +10,7 @@ from scipy import special
 from earthwire.fault_models.dependence import EXACT_SESSIONS_MIN
 from earthwire.fault_models.donors import RANK_STEPS, DonorRanks
 from earthwire.grounding.rank_shares import rank_shares
+from earthwire.grounding.rounding import rounded
 from earthwire.grounding.sessions import SessionFit
 from earthwire.traces.calls import Calls, FloatArray
 
@@ -54,11 +55,7 @@ def donor_sessions(calls: Calls, scores: FloatArray, free: FloatArray, fit: Sess
         ranks[calls.tool_names[tool]] = DonorRanks(
             tuple(sessions.tolist()), tuple(lengths.tolist()), _steps(scores[calls_of_tool], len(sessions))
         )
-    return Donors(_rounded(level), _rounded(fit.spread[codes]), ranks)
-
-
-def _rounded(values: FloatArray) -> tuple[float, ...]:
-    return tuple(round(float(value), 3) for value in values)
+    return Donors(rounded(level), rounded(fit.spread[codes]), ranks)
 
 
 def _steps(scores: FloatArray, session_count: int) -> tuple[int, ...]:

@@ -21,6 +21,7 @@ import numpy as np
 
 from earthwire.fault_models.profile import Profile
 from earthwire.grounding import yardstick
+from earthwire.grounding.distances import ks
 from earthwire.grounding.simulated import simulate
 from earthwire.grounding.small_trees import two_sample_auc
 from earthwire.traces.calls import Calls, FloatArray, split_sessions
@@ -119,13 +120,14 @@ class _Trial:
         features = yardstick.features(simulated, self.base)
         real, ours = (table[:, yardstick.CALL_FEATURES] for table in (self.real, features))
         auc = two_sample_auc(real, ours, self.held_out.session)
-        return _Told(max(auc, 0.5), _distance(self._spreads(self.real), self._spreads(features)))
+        real_spreads, our_spreads = self._spreads(self.real), self._spreads(features)
+        return _Told(max(auc, 0.5), ks(real_spreads, our_spreads) if len(real_spreads) else 0.0)
 
     def _spreads(self, features: FloatArray) -> FloatArray:
-        """Return the spread of each session with calls enough, lowest first."""
+        """Return the spread of each session with calls enough."""
         starts = np.flatnonzero(self.held_out.first_of_session)
         calls = np.diff(starts, append=len(self.held_out))
-        return np.sort(features[starts[calls >= _SPREAD_CALLS_MIN], _SPREAD])
+        return np.asarray(features[starts[calls >= _SPREAD_CALLS_MIN], _SPREAD])
 
 
 class _Told(NamedTuple):
@@ -138,11 +140,3 @@ class _Told(NamedTuple):
 
     auc: float
     spread_distance: float
-
-
-def _distance(a: FloatArray, b: FloatArray) -> float:
-    """Return the largest difference of the distribution functions of two sorted samples of one size."""
-    if not len(a):
-        return 0.0
-    both = np.concatenate((a, b))
-    return float(np.abs(np.searchsorted(a, both, "right") - np.searchsorted(b, both, "right")).max()) / len(a)

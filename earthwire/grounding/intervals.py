@@ -93,10 +93,8 @@ def _dependence(sums: FloatArray, column: int, confidence: float) -> Interval:
 def _tools(
     calls: Calls, profile: Profile, limits: dict[int, Evidence], confidence: float
 ) -> dict[str, ScopeIntervals]:
-    order = np.argsort(calls.tool, kind="stable")
-    tools, starts = np.unique(calls.tool[order], return_index=True)
     found: dict[str, ScopeIntervals] = {}
-    for tool, rows in zip(tools.tolist(), np.split(order, starts[1:]), strict=True):
+    for tool, rows in calls.rows_by_tool.items():
         name = calls.tool_names[tool]
         if name in profile.tools:
             found[name] = _tool(calls.select(rows), profile.tools[name], limits.get(tool), confidence)

@@ -114,10 +114,7 @@ def _quantile(level: float) -> Callable[[FloatArray], float]:
 
 def _delays_by_tool(training: Calls) -> dict[int, FloatArray]:
     log_ms = np.log(training.latency_s * 1e3)
-    order = np.argsort(training.tool, kind="stable")
-    tools, starts = np.unique(training.tool[order], return_index=True)
-    parts = np.split(log_ms[order], starts[1:])
-    return {int(tool): values for tool, values in zip(tools, parts, strict=True)}
+    return {tool: log_ms.take(rows) for tool, rows in training.rows_by_tool.items()}
 
 
 def _answer(training: Calls, requests: Calls, log_ms: FloatArray, rng: np.random.Generator) -> Calls:

@@ -10,10 +10,10 @@ out.
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from scipy import special
 
 from earthwire.fault_models.sequence import SequenceLaw
+from earthwire.grounding.rounding import rounded
 from earthwire.traces.calls import BoolArray, Calls, FloatArray, IntArray
 from earthwire.traces.outcome_kind import is_fault
 
@@ -114,17 +114,17 @@ def fit_sequences(calls: Calls, scores: FloatArray) -> SequenceFit:
     free = (scores - moved) / ((past.around @ scales) * np.where(past.after_fault, fault_scale, 1.0))
     deviation = float(free.std())
 
-    def law(own_shifts: FloatArray, rows: BoolArray | slice) -> SequenceLaw:
+    def law(own_shifts: FloatArray, rows: IntArray | slice) -> SequenceLaw:
         return SequenceLaw(
-            _rounded(own_shifts),
-            _rounded(scales * deviation),
-            _rounded(past.around[rows].mean(axis=0)),
-            round(fault_shift, 3) if past.has_faults else 0.0,
-            round(fault_scale, 3) if past.has_faults else 1.0,
-            round(float(past.after_fault[rows].mean()), 4) if past.has_faults else 0.0,
+            rounded(own_shifts, 4),
+            rounded(scales * deviation, 4),
+            rounded(past.around[rows].mean(axis=0), 4),
+            round(fault_shift, 3),
+            round(fault_scale, 3),
+            round(float(past.after_fault[rows].mean()), 4),
         )
 
-    laws = {tool: law(shifts[tool], calls.tool == tool) for tool in np.unique(calls.tool).tolist()}
+    laws = {tool: law(shifts[tool], rows) for tool, rows in calls.rows_by_tool.items()}
     return SequenceFit(laws, law(pooled, slice(None)), (free - free.mean()) / deviation)
 
 
@@ -210,9 +210,8 @@ def _departures(calls: Calls, past: _Past, left: FloatArray) -> FloatArray:
     scatter = ((mean_of_cell - mean[kind]) ** 2).sum() / max((count[count > 0] - 1).sum(), 1.0)
     calls_around = np.bincount(calls.tool * nodes + nearest, minlength=tools * nodes).reshape(tools, nodes)
     mean, count = mean.reshape(tools, nodes), count.reshape(tools, nodes)
-    mean -= (mean * calls_around).sum(axis=1, keepdims=True) / np.maximum(calls_around.sum(axis=1), 1)[
-        :, None
-    ]
+    calls_of_tool = np.maximum(calls_around.sum(axis=1, keepdims=True), 1)
+    mean -= (mean * calls_around).sum(axis=1, keepdims=True) / calls_of_tool
     noise = scatter / np.maximum(count, 1.0)
     weight = np.minimum(count, _CELL_WEIGHT_MAX)
     true_variance = max(float(((mean**2 - noise) * weight).sum() / weight.sum()), 0.0)
@@ -233,7 +232,3 @@ def _scales(past: _Past, left: FloatArray) -> tuple[FloatArray, float]:
     scales = np.array([spread(column) for column in past.around.T])
     after = past.after_fault.astype(float)
     return scales, spread(after) / spread(1.0 - after) if after.any() else 1.0
-
-
-def _rounded(values: npt.NDArray[np.float64]) -> tuple[float, ...]:
-    return tuple(round(float(value), 4) for value in values)

@@ -15,6 +15,7 @@ from scipy import special
 from earthwire.fault_models.dependence import Dependence, SessionLevels
 from earthwire.grounding.dependence_fit import PAIRS, session_sums, shares
 from earthwire.grounding.jitter import fit_jitter
+from earthwire.grounding.rounding import rounded
 from earthwire.grounding.session_noise import session_noise
 from earthwire.traces.calls import Calls, FloatArray, IntArray
 
@@ -88,11 +89,11 @@ def session_levels(fit: SessionFit, sessions: IntArray) -> SessionLevels | None:
     if len(usable) < SESSIONS_KEPT_MIN:
         return None
     kept = _matched(fit, _evenly(usable, fit.level[usable], len(fit.typical)))
-    jitters = _rounded(fit.jitter[kept])
+    jitters = rounded(fit.jitter[kept])
     return SessionLevels(
         len(usable),
-        _rounded(fit.level[kept]),
-        _rounded(fit.spread[kept]),
+        rounded(fit.level[kept]),
+        rounded(fit.spread[kept]),
         () if set(jitters) == {1.0} else jitters,
     )
 
@@ -119,10 +120,6 @@ def _matched(fit: SessionFit, kept: IntArray) -> IntArray:
     # One more for each: a distance of zero would count as no edge.
     _, place = min_weight_full_bipartite_matching(csr_array(1.0 + distance))
     return np.asarray(kept[place])
-
-
-def _rounded(values: FloatArray) -> tuple[float, ...]:
-    return tuple(round(float(value), 3) for value in values)
 
 
 def _spreads(

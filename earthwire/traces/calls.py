@@ -105,6 +105,15 @@ class Calls:
         return first
 
     @property
+    def rows_by_tool(self) -> dict[int, IntArray]:
+        """Positions of the calls of each tool code that has any, rising."""
+        order = np.argsort(self.tool, kind="stable")
+        tools, starts = np.unique(self.tool[order], return_index=True)
+        if not len(tools):
+            return {}
+        return dict(zip(tools.tolist(), np.split(order, starts[1:]), strict=True))
+
+    @property
     def by_tool_in_session(self) -> IntArray:
         """Positions of the calls sorted by session, then by tool, then by order in the session, shape (n_calls,)."""
         session = np.cumsum(self.first_of_session) - 1

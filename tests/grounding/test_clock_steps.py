@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from earthwire.grounding import calibrate
-from earthwire.grounding.clock_steps import latencies_by_tool
 from earthwire.grounding.simulated import simulate
 from tests.grounding.synthetic import make_calls
 
@@ -37,10 +36,3 @@ def test_few_different_latencies_are_no_step() -> None:
     """Twelve and eighteen milliseconds: both are multiples of six by chance."""
     calls = replace(PLAIN, latency_s=np.where(PLAIN.latency_s < 0.2, 0.012, 0.018))
     assert calibrate(calls, has_intervals=False).overall.resolution_s == pytest.approx(0.001)
-
-
-def test_latencies_are_those_of_each_tool() -> None:
-    found = latencies_by_tool(PLAIN)
-    assert found.keys() == {0, 1, 2, 3}
-    for tool, latency_s in found.items():
-        assert np.array_equal(latency_s, PLAIN.latency_s[PLAIN.tool == tool])

@@ -7,7 +7,6 @@ very same tools.
 import asyncio
 import contextlib
 import json
-import socket
 import subprocess
 import sys
 import time
@@ -15,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from earthwire.cli.children import listens
 from earthwire.config import profile_text, read_profile
 from earthwire.fault_models import Call, Profile, Simulation, ToolLaws, plan_digest
 from earthwire.fault_models.latency import LEVELS, LatencyTable
@@ -206,8 +206,7 @@ def wait_for_port(port: int, process: "subprocess.Popen[bytes]") -> None:
         with contextlib.suppress(OSError, subprocess.TimeoutExpired):
             process.wait(0.05)
             pytest.fail("the forward proxy has ended")
-        with contextlib.suppress(OSError):
-            socket.create_connection(("127.0.0.1", port), 0.2).close()
+        if listens(port):
             return
     pytest.fail("the forward proxy does not listen")
 

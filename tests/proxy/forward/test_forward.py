@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import socket
 import ssl
 import subprocess
 import sys
@@ -17,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from earthwire.cli.children import listens
 from earthwire.config.profile_file import profile_text
 from earthwire.fault_models import Call, Simulation
 from earthwire.fault_models.latency import LEVELS, LatencyTable
@@ -180,25 +180,13 @@ def forward(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forward]:
 
 
 def wait_until_ready(port: int, authority: Path, process: "subprocess.Popen[bytes]") -> None:
-    """Wait for the port and for what clients are to trust.
-
-    A port alone is no proof: a connection to one that nobody listens on can be given that very port to come from, and
-    is then connected to itself.
-    """
+    """Wait for the port and for what clients are to trust."""
     deadline_s = time.monotonic() + START_TIMEOUT_S
     while time.monotonic() < deadline_s and process.poll() is None:
         if authority.exists() and listens(port):
             return
         time.sleep(0.05)
     pytest.fail("the forward proxy does not listen")
-
-
-def listens(port: int) -> bool:
-    try:
-        with socket.create_connection(("127.0.0.1", port), 0.2) as connection:
-            return connection.getsockname() != connection.getpeername()
-    except OSError:
-        return False
 
 
 def ask(forward: Forward, library: str, *paths: str) -> dict[str, list[object]]:
