@@ -43,7 +43,6 @@ from earthwire.config.latency_sections import (
 )
 from earthwire.config.located_yaml import (
     FILE_BYTES_MAX,
-    PROBLEMS_SHOWN_MAX,
     FileError,
     Model,
     Section,
@@ -102,6 +101,10 @@ from earthwire.config.shipped import (
     shipped_profiles,
     shipped_recipe_path,
     shipped_recipes,
+)
+from earthwire.config.validation_text import (
+    PROBLEMS_SHOWN_MAX,
+    problem_texts,
 )
 
 __all__ = [
@@ -173,6 +176,7 @@ __all__ = [
     "flat_values",
     "illustrated",
     "is_shipped_name",
+    "problem_texts",
     "profile_content_hash",
     "profile_path",
     "profile_text",

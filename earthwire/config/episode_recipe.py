@@ -16,12 +16,12 @@ from earthwire.config.located_yaml import Section
 from earthwire.config.profile_file import read_profile
 from earthwire.config.recipe import ClockSection, FaultsSection, RecipeFile, Seed, Severity, read_recipe
 from earthwire.config.shipped import is_shipped_name, shipped_profile_path, shipped_recipe_path
+from earthwire.config.validation_text import problem_texts, shown
 from earthwire.fault_models.channels import Channels
 from earthwire.fault_models.outcome_path import FaultRules, RegimeClock
 from earthwire.fault_models.simulation import Simulation
 
 _LAWS_REMEMBERED = 64
-_SHOWN_CHARACTERS_MAX = 60
 
 
 class EpisodeRecipe(Section):
@@ -82,7 +82,7 @@ def shipped_episode_recipe(name: str) -> EpisodeRecipe:
             raise ValueError("no name of a shipped recipe; paths are not taken from the network")
         recipe = read_recipe(shipped_recipe_path(name))
     except ValueError as error:
-        raise EpisodeRecipeError(f"recipe: {_shown(name)}: {error}") from error
+        raise EpisodeRecipeError(f"recipe: {shown(name)}: {error}") from error
     return _validated(recipe.model_dump(include=set(EpisodeRecipe.model_fields), exclude_unset=True))
 
 
@@ -127,11 +127,8 @@ def _validated(values: dict[str, object]) -> EpisodeRecipe:
     try:
         return EpisodeRecipe.model_validate(values)
     except ValidationError as error:
-        problems = [
-            f"recipe.{'.'.join(map(str, one['loc']))}: {_shown(one['input'])}: {one['msg']}"
-            for one in error.errors(include_url=False)[:20]
-        ]
-        raise EpisodeRecipeError("; ".join(problems)) from error
+        problems = problem_texts(EpisodeRecipe, error, "(whole)")
+        raise EpisodeRecipeError("; ".join(f"recipe.{problem}" for problem in problems)) from error
 
 
 def _of_the_proxy() -> str:
@@ -140,8 +137,3 @@ def _of_the_proxy() -> str:
 
 def _own_keys() -> str:
     return ", ".join(EpisodeRecipe.model_fields)
-
-
-def _shown(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= _SHOWN_CHARACTERS_MAX else text[:_SHOWN_CHARACTERS_MAX] + "…"

@@ -1,26 +1,30 @@
 """Reads YAML into validated models; every error names the file, the line, the column, the key and the way out."""
 
-import difflib
 import re
-import reprlib
 from collections.abc import Iterable
 from pathlib import Path
-from types import UnionType
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
-from pydantic.fields import FieldInfo
 from yaml.composer import ComposerError
 from yaml.constructor import ConstructorError
 
 from earthwire.config._strict_loader import StrictLoader
+from earthwire.config.validation_text import (
+    OF_KEYS,
+    PROBLEMS_SHOWN_MAX,
+    location_of,
+    problem_text,
+    problems_of,
+    shown,
+)
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 FILE_BYTES_MAX = 256 * 1024 * 1024
 """Bound on the size of a file that is read as YAML."""
-
-PROBLEMS_SHOWN_MAX = 20
-"""Bound on the problems that one error lists."""
 
 _TRACES_START = '{"format":"earthwire-traces"'
 _OTHER_KINDS = {
@@ -29,13 +33,8 @@ _OTHER_KINDS = {
 }
 """What to do with a file of ours in the place of another kind, by the key that tells the kind."""
 
-_KIND_MESSAGES = {"dict_type": "a mapping of keys is expected", "model_type": "a mapping of keys is expected"}
-"""What is expected, where pydantic says it in the words of Python."""
-
-_SHOWN_CHARACTERS_MAX = 60
 _EXCERPT_CHARACTERS_MAX = 100
 _PLACE = re.compile(r".*?:(?P<line>\d+):(?P<column>\d+): ")
-_BOUND_TYPES = ("greater_than", "greater_than_equal", "less_than", "less_than_equal")
 
 Model = TypeVar("Model", bound="Section")
 
@@ -82,7 +81,7 @@ def read_yaml(path: Path, model: type[Model]) -> Model:
     if data is None:
         raise FileError(f"{path}:1:1: the file is empty; a mapping of keys is expected", text)
     if not isinstance(data, dict):
-        raise FileError(f"{path}:1:1: {_shown(data)}: a mapping of keys is expected", text)
+        raise FileError(f"{path}:1:1: {shown(data)}: a mapping of keys is expected", text)
     for key, way_out in _OTHER_KINDS.items():
         if key in data and key not in model.model_fields:
             raise FileError(f"{path}: {way_out}")
@@ -144,124 +143,18 @@ def _read_text(path: Path) -> str:
 
 def _explain_all(path: Path, text: str, model: type[BaseModel], error: ValidationError) -> str:
     root = yaml.compose(text, Loader=StrictLoader)
-    # A misspelt key comes first: it is why another one is missing.
-    details = sorted(error.errors(), key=lambda detail: detail["type"] != "extra_forbidden")
-    problems = [_explain(path, root, model, dict(detail)) for detail in details[:PROBLEMS_SHOWN_MAX]]
+    details = problems_of(error)
+    problems = [_explain(path, root, model, detail) for detail in details[:PROBLEMS_SHOWN_MAX]]
     if len(details) > PROBLEMS_SHOWN_MAX:
         problems.append(f"{path}: {len(details) - PROBLEMS_SHOWN_MAX} more problems")
     return "\n".join(problems)
 
 
-def _explain(path: Path, root: yaml.Node | None, model: type[BaseModel], detail: dict[str, Any]) -> str:
-    location: tuple[str | int, ...] = tuple(part for part in detail["loc"] if part != "[key]")
-    node, key_node = _find(root, location)
-    shown = key_node or node or root
-    mark = shown.start_mark if shown is not None else None
-    name = ".".join(map(str, location)) or "(file)"
-    if detail["type"] == "extra_forbidden":
-        return f"{_place(path, mark)}: {name}: unknown key{_nearest(location, model)}"
-    if detail["type"] == "missing":
-        return f"{_place(path, mark)}: {name}: this key is missing{_only_value(location, model)}"
-    if detail["type"] == "value_error":
-        # A rule over a whole section: its text names the values that break it.
-        return f"{_place(path, mark)}: {name}: {detail['ctx']['error']}"
-    mark = node.start_mark if node is not None else mark
-    message = _KIND_MESSAGES.get(detail["type"], str(detail["msg"]))
-    text = f"{_place(path, mark)}: {name}: {_shown(detail['input'])}: {message[:1].lower()}{message[1:]}"
-    return text + _way_out(location, model, detail)
-
-
-def _way_out(location: tuple[str | int, ...], model: type[BaseModel], detail: dict[str, Any]) -> str:
-    """Return what an error of pydantic leaves unsaid: the other bound of a range, or the value that was meant."""
-    if detail["type"] == "literal_error":
-        near = difflib.get_close_matches(str(detail["input"]), re.findall(r"'([^']+)'", detail["msg"]), n=1)
-        return f"; did you mean `{near[0]}`?" if near else ""
-    if detail["type"] == "string_pattern_mismatch":
-        return _example(location, model)
-    owner = _model_at(model, location[:-1])
-    field = None if owner is None else owner.model_fields.get(str(location[-1]))
-    if detail["type"] in _BOUND_TYPES and field is not None:
-        low, high = (_bound(field, names) for names in (("ge", "gt"), ("le", "lt")))
-        return f"; allowed: {low} to {high}" if low is not None and high is not None else ""
-    return ""
-
-
-def _only_value(location: tuple[str | int, ...], model: type[BaseModel]) -> str:
-    """Return what to write for a key that can have one value only."""
-    owner = _model_at(model, location[:-1])
-    field = None if owner is None else owner.model_fields.get(str(location[-1]))
-    if field is None or get_origin(field.annotation) is not Literal or len(get_args(field.annotation)) > 1:
-        return ""
-    return f"; write `{location[-1]}: {get_args(field.annotation)[0]}`"
-
-
-def _example(location: tuple[str | int, ...], model: type[BaseModel]) -> str:
-    """Return an example of the key, or of the nearest key above it that has one."""
-    for end in range(len(location), 0, -1):
-        owner = _model_at(model, location[: end - 1])
-        field = None if owner is None else owner.model_fields.get(str(location[end - 1]))
-        if field is not None and field.examples:
-            return f", such as {field.examples[0]}"
-    return ""
-
-
-def _bound(field: FieldInfo, names: tuple[str, str]) -> int | float | None:
-    bounds = (getattr(constraint, name, None) for constraint in field.metadata for name in names)
-    return next((bound for bound in bounds if bound is not None), None)
-
-
-def _nearest(location: tuple[str | int, ...], model: type[BaseModel]) -> str:
-    owner = _model_at(model, location[:-1])
-    if owner is None:
-        return ""
-    keys = list(owner.model_fields)
-    near = difflib.get_close_matches(str(location[-1]), keys, n=1)
-    if near:
-        return f"; did you mean `{near[0]}`?"
-    elsewhere = _path_of_key(model, str(location[-1]))
-    if elsewhere is not None:
-        return f"; it belongs in `{elsewhere}`" if elsewhere else "; it belongs at the top of the file"
-    return f"; the keys here are {', '.join(keys)}"
-
-
-def _path_of_key(model: type[BaseModel], key: str) -> str | None:
-    """Return the path of the outermost section that has a key of this name; None if none has."""
-    waiting: list[tuple[str, type[BaseModel]]] = [("", model)]
-    while waiting:
-        path, section = waiting.pop(0)
-        if key in section.model_fields:
-            return path
-        for name, field in section.model_fields.items():
-            inner = _plain(field.annotation)
-            if isinstance(inner, type) and issubclass(inner, BaseModel):
-                waiting.append((f"{path}.{name}" if path else name, inner))
-    return None
-
-
-def _model_at(model: type[BaseModel], location: Iterable[str | int]) -> type[BaseModel] | None:
-    """Return the model that describes the section at `location`."""
-    kind: Any = model
-    for part in location:
-        kind = _plain(kind)
-        if isinstance(kind, type) and issubclass(kind, BaseModel):
-            field = kind.model_fields.get(str(part))
-            if field is None:
-                return None
-            kind = field.annotation
-        else:
-            inner = [argument for argument in get_args(kind) if argument is not Ellipsis]
-            if not inner:
-                return None
-            kind = inner[-1]
-    kind = _plain(kind)
-    return kind if isinstance(kind, type) and issubclass(kind, BaseModel) else None
-
-
-def _plain(kind: Any) -> Any:
-    """Return what is left of an optional annotation without its None."""
-    if get_origin(kind) in (Union, UnionType):
-        return next(argument for argument in get_args(kind) if argument is not type(None))
-    return kind
+def _explain(path: Path, root: yaml.Node | None, model: type[BaseModel], detail: "ErrorDetails") -> str:
+    node, key_node = _find(root, location_of(detail))
+    marked = node if detail["type"] not in OF_KEYS and node is not None else key_node or node or root
+    mark = marked.start_mark if marked is not None else None
+    return f"{_place(path, mark)}: {problem_text(model, detail, '(file)')}"
 
 
 def _find(root: yaml.Node | None, location: Iterable[str | int]) -> tuple[yaml.Node | None, yaml.Node | None]:
@@ -282,8 +175,3 @@ def _find(root: yaml.Node | None, location: Iterable[str | int]) -> tuple[yaml.N
 
 def _place(path: Path, mark: Any) -> str:
     return f"{path}:{mark.line + 1}:{mark.column + 1}" if mark is not None else str(path)
-
-
-def _shown(value: object) -> str:
-    text = reprlib.repr(value)
-    return text if len(text) <= _SHOWN_CHARACTERS_MAX else text[:_SHOWN_CHARACTERS_MAX] + "…"

@@ -5,10 +5,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from aiohttp import web
 from pydantic import BaseModel, ValidationError
 
+from earthwire.config.validation_text import problem_texts
 from earthwire.proxy.refusal import error_body
-
-_PROBLEMS_SHOWN_MAX = 20
-_SHOWN_CHARACTERS_MAX = 60
 
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -42,12 +40,9 @@ def error_answer(
     )
 
 
-def invalid_answer(error: ValidationError) -> web.Response:
-    """Return what is wrong with a body or a query: one sentence a problem, each with place, value and rule."""
-    problems = [
-        f"{'.'.join(map(str, detail['loc'])) or 'body'}: {_shown(detail['input'])}: {detail['msg']}"
-        for detail in error.errors(include_url=False)[:_PROBLEMS_SHOWN_MAX]
-    ]
+def invalid_answer(model: type[BaseModel], error: ValidationError) -> web.Response:
+    """Return what is wrong with a body or a query: one sentence a problem, each with key, value and way out."""
+    problems = problem_texts(model, error, "body")
     return error_answer(400, "invalid", "; ".join(problems), problems=problems)
 
 
@@ -70,8 +65,3 @@ async def errors_as_json(request: web.Request, handler: _Handler) -> web.StreamR
         return error_answer(
             error.status, code, f"{request.method} {request.path[:200]}: {error.reason}", headers
         )
-
-
-def _shown(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= _SHOWN_CHARACTERS_MAX else text[:_SHOWN_CHARACTERS_MAX] + "…"

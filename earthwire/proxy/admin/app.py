@@ -94,7 +94,7 @@ class AdminApi:
         try:
             query = EpisodeQuery.model_validate(dict(request.query))
         except ValidationError as error:
-            return invalid_answer(error)
+            return invalid_answer(EpisodeQuery, error)
         self._subject.calls.settle()
         runs = list(self._subject.episodes)
         part = runs[query.offset : query.offset + query.limit]
@@ -226,4 +226,4 @@ async def _taken(request: web.Request, model: type[_Model]) -> _Model | web.Resp
     try:
         return model.model_validate_json(await request.read())
     except ValidationError as error:
-        return invalid_answer(error)
+        return invalid_answer(model, error)

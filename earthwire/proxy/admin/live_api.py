@@ -59,7 +59,7 @@ class LiveApi:
         try:
             query = LiveQuery.model_validate(dict(request.query))
         except ValidationError as error:
-            return invalid_answer(error)
+            return invalid_answer(LiveQuery, error)
         own = self._own()
         if self._peers is None or query.scope == "own":
             return json_answer(own)

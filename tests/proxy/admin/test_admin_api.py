@@ -166,6 +166,35 @@ def test_what_is_wrong_is_named_with_its_place(harness, body, place) -> None:
 
 
 @pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ({"sead": 1}, "sead: unknown key; did you mean `seed`?"),
+        ({"budget": {"call_max": 1}}, "budget.call_max: unknown key; did you mean `calls_max`?"),
+        ({"calls_max": 1}, "calls_max: unknown key; it belongs in `budget`"),
+        (
+            {"clock": "virtul"},
+            "clock: 'virtul': input should be 'real', 'scaled' or 'virtual'; did you mean `virtual`?",
+        ),
+        ({"speed": 0}, "speed: 0: input should be greater than 0; allowed: 0.0 to 1000000.0"),
+    ],
+)
+def test_a_misspelt_key_or_value_is_answered_with_the_nearest_one(harness, body, message) -> None:
+    async def scenario(admin):
+        return await admin.ask("POST", EPISODES, body)
+
+    assert with_admin(harness, scenario).json["error"]["problems"] == [message]
+
+
+def test_a_misspelt_key_of_a_query_is_answered_with_the_nearest_one(harness) -> None:
+    async def scenario(admin):
+        return await admin.ask("GET", EPISODES + "?limt=3")
+
+    assert with_admin(harness, scenario).json["error"]["problems"] == [
+        "limt: unknown key; did you mean `limit`?"
+    ]
+
+
+@pytest.mark.parametrize(
     ("method", "path", "body", "headers", "status"),
     [
         ("POST", EPISODES, b"seed=7", {"Content-Type": "application/x-www-form-urlencoded"}, 415),
@@ -467,11 +496,14 @@ def test_an_episode_can_have_a_recipe_of_its_own(harness) -> None:
             {"channels": {"observation": {"paraphrase": {"rate": 1, "url": "http://127.0.0.1:1"}}}},
             "paraphrase.url",
         ),
-        ({"channels": {"observation": {"feilds": []}}}, "recipe.channels.observation.feilds"),
+        (
+            {"channels": {"observation": {"feilds": []}}},
+            "recipe.channels.observation.feilds: unknown key; did you mean `fields`?",
+        ),
         ({"routes": {"a": {"upstream": "http://127.0.0.1:1"}}, "listen": {}}, "`routes`, `listen`"),
         ({"profile": "./a.yaml"}, "recipe.profile"),
         ({"severity": -1}, "recipe.severity"),
-        ({"sead": 1}, "recipe.sead"),
+        ({"sead": 1}, "recipe.sead: unknown key; did you mean `seed`?"),
     ],
 )
 def test_a_recipe_that_no_episode_can_have_is_refused_with_its_reason(harness, recipe, reason) -> None:
