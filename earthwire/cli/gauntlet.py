@@ -45,6 +45,8 @@ def gauntlet(
     ANTHROPIC_BASE_URL) at any path and exits with 0 if it got what it wanted. Most faults hit its first two calls and
     then go away. Exit code 0: no bad fate; 1: it hung, crashed or accepted garbage; 3: it called nothing.
     """
+    from earthwire.config.agent_command import check_places
+    from earthwire.config.agent_environment import UnknownPlaceError
     from earthwire.fault_models.gauntlet import GAUNTLET
 
     if list_faults:
@@ -52,6 +54,10 @@ def gauntlet(
         return
     if not client:
         fail("give the client's command after --, such as: earthwire gauntlet -- python client.py {url}")
+    try:
+        check_places(client, ("url",))
+    except UnknownPlaceError as error:
+        fail(f"{shlex.join(client)}: {error}")
     unknown = [name for name in only or () if name not in GAUNTLET]
     if unknown:
         fail(f"--only: there is no fault {unknown[0]!r}; there is {', '.join(GAUNTLET)}")

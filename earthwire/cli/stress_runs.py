@@ -15,7 +15,8 @@ from earthwire.cli._policy_agent import SPEED_VARIABLE
 from earthwire.cli.recipe_channels import with_channels
 from earthwire.cli.recipe_planner import planner_of
 from earthwire.cli.serve import serve_config
-from earthwire.config.agent_environment import PLACEHOLDER_KEYS, agent_environment
+from earthwire.config.agent_command import check_places, filled_command
+from earthwire.config.agent_environment import PLACEHOLDER_KEYS, UnknownPlaceError, agent_environment
 from earthwire.config.channel_models import expectations_of, has_ledger, open_ledger
 from earthwire.config.channel_sections import ChannelsSection
 from earthwire.config.exposed_recipe import exposed
@@ -39,22 +40,23 @@ from earthwire.proxy.stress import ServedRun, serve_run
 BUILT_IN = "builtin:"
 """Agents whose name begins so come with the package: one for each retry policy."""
 
-SEED_PLACE = "{seed}"
-"""In an agent's arguments stands for the seed of its run."""
+PLACES = ("url", "seed")
+"""Places in braces in an agent's command that are filled."""
 
 RunKey = tuple[Exposure, int]
 """Exposure and seed: what a run follows from."""
 
 
 class UnknownAgentError(ValueError):
-    """A built-in agent of that name does not exist, or a command is none."""
+    """A built-in agent of that name does not exist, or a command cannot be started as it is meant."""
 
 
 def agent_command(text: str) -> list[str]:
     """Return the program and arguments of an agent.
 
     Raises:
-        UnknownAgentError: if there is no such built-in agent, or the text is no command.
+        UnknownAgentError: if there is no such built-in agent, the text is no command, or it has a place in braces
+            that nothing is put into.
     """
     if text.startswith(BUILT_IN):
         name = text.removeprefix(BUILT_IN)
@@ -67,6 +69,10 @@ def agent_command(text: str) -> list[str]:
         raise UnknownAgentError(f"{text!r} is no command: {error}") from error
     if not command:
         raise UnknownAgentError("the agent's command is empty")
+    try:
+        check_places(command, PLACES)
+    except UnknownPlaceError as error:
+        raise UnknownAgentError(str(error)) from error
     return command
 
 
@@ -158,7 +164,7 @@ class StressRuns:
             )
             planner = _variant(self._planner, seed, recipe.severity)
             environment = partial(_environment, recipe, seed)
-            command = [part.replace(SEED_PLACE, str(seed)) for part in self._command]
+            command = filled_command(self._command, {"seed": str(seed)})
             served = await serve_run(config, planner, command, environment, self._limit_s, self._warn)
         self.results[exposure, seed] = _result(self._recipe, recipe, exposure, seed, served)
         self._done()

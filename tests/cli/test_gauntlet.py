@@ -138,6 +138,7 @@ def test_all_faults_are_listed() -> None:
         (("--only", "storm", "--", "true"), "there is no fault 'storm'; there is slow,"),
         (("--only", "reset", "--", "no-such-program"), "no-such-program: No such file or directory"),
         (("--url", "ftp://x", "--", "true"), "ftp://x"),
+        (("--", "true", "{base}"), "true '{base}': nothing is put into {base}; {url} can be filled"),
     ],
 )
 def test_what_is_wrong_is_said_in_a_sentence(arguments: tuple[str, ...], message: str) -> None:

@@ -181,6 +181,11 @@ def test_a_built_in_agent_brings_its_tool_along(stress: Stress) -> None:
         ((), "builtin:patient", "there is no built-in agent 'patient'; there is none, immediate"),
         ((), "no-such-program-here", "no-such-program-here: No such file or directory"),
         ((), "unclosed 'quote", "is no command"),
+        (
+            (),
+            "agent {URL} {seed}",
+            "--agent: nothing is put into {URL}; did you mean {url}?; {url} and {seed} can be",
+        ),
         (("--severity=0",), None, "a multiple lies above 0"),
         (("--upstream=ftp://x",), None, "is not an http:// or https:// URL"),
     ],

@@ -2,11 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 
+from earthwire.config.agent_command import filled_command
 from earthwire.config.agent_environment import PLACEHOLDER_KEYS
 from earthwire.proxy.client_process import ClientRun, run_process
-
-URL_PLACE = "{url}"
-"""In a client's arguments stands for the base URL that it is to call."""
 
 
 async def run_client(
@@ -15,7 +13,7 @@ async def run_client(
     """Run a client until it ends or its time is up.
 
     Args:
-        command: program and arguments; `URL_PLACE` in them is filled.
+        command: program and arguments; ``{url}`` in them is filled.
         url: base URL that it is to call.
         environment: it starts with; the variables by which common clients are told base URLs are set in it.
         limit_s: time that it has.
@@ -23,7 +21,7 @@ async def run_client(
     Raises:
         OSError: if it cannot be started.
     """
-    filled = [argument.replace(URL_PLACE, url) for argument in command]
+    filled = filled_command(command, {"url": url})
     return await run_process(filled, {**PLACEHOLDER_KEYS, **environment, **base_urls(url)}, limit_s)
 
 

@@ -5,15 +5,13 @@ from pathlib import Path
 
 import msgspec
 
+from earthwire.config.agent_command import filled_command
 from earthwire.proxy.client_process import ClientRun, run_process
 from earthwire.proxy.planner import Planner
 from earthwire.proxy.serve_config import ServeConfig
 from earthwire.proxy.server import running_proxy
 from earthwire.traces.jsonl import read_jsonl
 from earthwire.traces.record import TraceRecord
-
-URL_PLACE = "{url}"
-"""In an agent's arguments stands for the base URL that it is to call."""
 
 PRINTED_BYTES_MAX = 4 * 1024 * 1024
 """Bound on what is kept of an agent's stdout: its end."""
@@ -44,7 +42,7 @@ async def serve_run(
     Args:
         config: what is served; with a file to record to that does not exist yet.
         planner: decides what happens to each call.
-        command: the agent's program and arguments; `URL_PLACE` in them is filled.
+        command: the agent's program and arguments; ``{url}`` in them is filled.
         environment: returns what it starts with, for the proxy's base URL.
         limit_s: time that it has.
         warn: takes warnings.
@@ -57,7 +55,7 @@ async def serve_run(
     assert path is not None, "what is not recorded cannot be looked at"
     async with running_proxy(config, planner, warn) as proxy:
         url = f"http://{proxy.host}:{proxy.port}"
-        filled = [part.replace(URL_PLACE, url) for part in command]
+        filled = filled_command(command, {"url": url})
         client = await run_process(filled, environment(url), limit_s, PRINTED_BYTES_MAX)
     return ServedRun(client, _take(path))
 
