@@ -67,8 +67,9 @@ def test_imports_are_absolute_and_private_modules_stay_in_their_folder(path: Pat
             continue
         wrong += [(node.lineno, "relative")] if node.level else []
         parts = (node.module or "").split(".")
-        private = any(part.startswith("_") and not part.startswith("__") for part in parts)
-        wrong += [(node.lineno, node.module)] if private and parts[1] != path.parent.name else []
+        private = [i for i, part in enumerate(parts) if part.startswith("_") and not part.startswith("__")]
+        folder = PACKAGE.parent.joinpath(*parts[: private[0]]) if private else PACKAGE
+        wrong += [] if path.is_relative_to(folder) else [(node.lineno, node.module)]
     assert wrong == []
 
 

@@ -1,4 +1,4 @@
-"""Decoding of chunked bodies, for both directions."""
+"""Chunked bodies: decoded and encoded, for both directions."""
 
 from collections.abc import Callable
 
@@ -110,3 +110,13 @@ class ChunkedDecoder:
     def on_message_complete(self) -> None:
         """Note the end of the body."""
         self.complete = True
+
+
+def chunk(data: bytes) -> bytes:
+    """Return bytes as one chunk of a chunked body; nothing for no bytes, since an empty chunk would end the body."""
+    return b"%x\r\n%b\r\n" % (len(data), data) if data else b""
+
+
+def last_chunk(trailers: bytes) -> bytes:
+    """Return the end of a chunked body: the chunk of size 0, the trailers, and an empty line."""
+    return b"0\r\n%b\r\n" % trailers

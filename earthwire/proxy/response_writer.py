@@ -8,11 +8,11 @@ from http import HTTPStatus
 import msgspec
 
 from earthwire.fault_models.plan import Head
+from earthwire.proxy.chunked import chunk, last_chunk
 from earthwire.proxy.client_side import ClientConnection
 from earthwire.proxy.exchange import SWITCHING_PROTOCOLS, ResponseHead
 from earthwire.proxy.headers import serialise
 from earthwire.proxy.request import Request
-from earthwire.proxy.upstream import chunk, last_chunk
 from earthwire.traces.body_class import is_stream_type
 
 _REASONS = {status.value: status.phrase.encode("ascii") for status in HTTPStatus}

@@ -11,6 +11,7 @@ import msgspec
 from earthwire.fault_models.plan import Plan
 from earthwire.proxy.address_rules import is_among, is_link_local
 from earthwire.proxy.body import NO_BODY, Body
+from earthwire.proxy.chunked import chunk, last_chunk
 from earthwire.proxy.exchange import ResponseHead
 from earthwire.proxy.fiber import Fiber
 from earthwire.proxy.limits import Limits
@@ -228,16 +229,6 @@ class LiveSource:
         if not allowed:
             raise OSError("the name leads to link-local addresses only, which are never connected to")
         return allowed
-
-
-def chunk(data: bytes) -> bytes:
-    """Return bytes as one chunk of a chunked body; nothing for no bytes, since an empty chunk would end the body."""
-    return b"%x\r\n%b\r\n" % (len(data), data) if data else b""
-
-
-def last_chunk(trailers: bytes) -> bytes:
-    """Return the end of a chunked body: the chunk of size 0, the trailers, and an empty line."""
-    return b"0\r\n%b\r\n" % trailers
 
 
 class LiveExchange(msgspec.Struct, eq=False):
