@@ -34,6 +34,7 @@ from earthwire.proxy.workers import (
     Placement,
     Resuming,
     Scoreboard,
+    SharedWarnings,
     TooManyCallsError,
     Worker,
     open_mailboxes,
@@ -103,6 +104,7 @@ class Supervisor:
         _check(config, planner, worker_count)
         self._planner = planner
         self._warn = warn
+        self._worker_warn = SharedWarnings(warn)
         self._reread = reread
         self._reserved = [_reserve(config, config.port)]
         self._reserved += [_reserve(config, 0) for _ in range(worker_count)]
@@ -185,7 +187,7 @@ class Supervisor:
         try:
             if said is None:
                 self._resume(index)
-            run(self._config, self._planner, started, self._warn, reread=self._reread, worker=worker)
+            run(self._config, self._planner, started, self._worker_warn, reread=self._reread, worker=worker)
         except (ServeError, ValueError, OSError) as error:
             if said is None:
                 self._warn(f"worker {index} cannot start again: {error}")
@@ -275,6 +277,7 @@ class Supervisor:
                 process.kill()
                 process.join()
         self._mailboxes.close()
+        self._worker_warn.close()
         for end in (*self._reserved, self._lifeline, self._held_lifeline, self._wake, self._wake_writer):
             end.close()
 

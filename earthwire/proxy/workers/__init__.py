@@ -10,6 +10,7 @@ from earthwire.proxy.workers.placed_client import (
 from earthwire.proxy.workers.placement import Placement, worker_of
 from earthwire.proxy.workers.resuming import Resuming, TooManyCallsError
 from earthwire.proxy.workers.scoreboard import Scoreboard
+from earthwire.proxy.workers.shared_warnings import SharedWarnings
 from earthwire.proxy.workers.worker import Worker
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "Placement",
     "Resuming",
     "Scoreboard",
+    "SharedWarnings",
     "TooManyCallsError",
     "Worker",
     "open_mailboxes",

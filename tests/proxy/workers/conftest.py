@@ -27,7 +27,8 @@ from earthwire.proxy.listening import warn_on_stderr
 upstream, record, profile, worker_count, regime_clock = sys.argv[1:]
 planner = Simulation(read_profile(Path(profile)), 7, regime_clock=regime_clock) if profile else PassThrough()
 record_path = Path(record) if record else None
-config = ServeConfig(upstreams={"tool": upstream}, port=0, record_path=record_path)
+keys = tuple(planner.profile.tools) if profile else ()
+config = ServeConfig(upstreams={"tool": upstream}, port=0, record_path=record_path, tool_keys=keys)
 supervisor = Supervisor(config, planner, int(worker_count), warn_on_stderr)
 
 def say(started):
