@@ -10,7 +10,7 @@ from pathlib import Path
 
 import typer
 
-from earthwire.cli.app import app
+from earthwire.cli.app import command_line
 
 PAGE = Path(__file__).parents[1] / "docs" / "commands.md"
 
@@ -27,7 +27,7 @@ styling off.
 
 def page() -> str:
     """Return the text of the page."""
-    command = typer.main.get_command(app)
+    command = typer.main.get_command(command_line())
     assert isinstance(command, typer.core.TyperGroup)
     sections = [_section(name, one) for name, one in commands(command).items()]
     return "\n".join([_HEAD, *sections])

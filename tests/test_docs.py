@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 import typer
 
-from earthwire.cli.app import app
+from earthwire.cli.app import command_line
 from earthwire.config.recipe import read_recipe
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "commands.md"
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 MAKE_COMMAND_DOCS = runpy.run_path(str(ROOT / "scripts" / "make_command_docs.py"))
-COMMANDS = MAKE_COMMAND_DOCS["commands"](typer.main.get_command(app))
+COMMANDS = MAKE_COMMAND_DOCS["commands"](typer.main.get_command(command_line()))
 _BLOCK = re.compile(r"^```\w*\n(.*?)^```", re.DOTALL | re.MULTILINE)
 _INLINE = re.compile(r"`(earthwire [^`]+)`")
 

@@ -125,3 +125,18 @@ print(len(sys.modules), file=sys.stderr)
     heavy, module_count = result.stderr.splitlines()
     assert heavy == "[]"
     assert int(module_count) <= START_MODULES_MAX
+
+
+def test_a_command_starts_without_the_others() -> None:
+    code = """
+import sys
+from earthwire.cli.app import asked_for
+asked_for(["calibrate", "--help"])
+print(*sorted(name for name in sys.modules if name.partition(".")[0] in ("earthwire", "pydantic")))
+"""
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = result.stdout.split()
+    assert "earthwire.cli.calibrate" in loaded
+    assert {"earthwire.cli.serve", "earthwire.config", "earthwire.fault_models", "pydantic"}.isdisjoint(
+        loaded
+    )

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 
 EXIT_INTERRUPTED = 130
 """Ctrl-C: 128 and the number of its signal, as shells have it."""
@@ -13,8 +14,9 @@ def main() -> None:
     if is_usual:
         # Nothing is open yet. An exception could surface in any module, and some take those of an import for their own.
         signal.signal(signal.SIGINT, lambda *_: os._exit(EXIT_INTERRUPTED))
-    from earthwire.cli.app import run_app
+    from earthwire.cli.app import asked_for, run_app
 
+    app = asked_for(sys.argv[1:])
     if is_usual:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-    run_app()
+    run_app(app)

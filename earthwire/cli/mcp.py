@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from earthwire.proxy.mcp.stdio_session import StdioSettings
     from earthwire.proxy.planner import Planner
 
-app = CommandGroup()
+app = CommandGroup(help="MCP servers over stdio: wrap, wrap-config.")
 
 BACKUP_SUFFIX = ".before-earthwire"
 EPISODE_VARIABLE = "EARTHWIRE_EPISODE"

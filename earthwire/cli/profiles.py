@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _LICENCE_COLUMNS_MIN = 110
 """Narrower terminals do without licences, which would be broken in the middle of names; `profiles show` prints them."""
 
-app = CommandGroup()
+app = CommandGroup(help="Shipped profiles: list, show.")
 
 
 @app.command("list")

@@ -20,7 +20,7 @@ REWARD_MAX = 1e12
 _DESCRIPTION_COLUMNS_MIN = 120
 """Narrower terminals do without descriptions, so that no name is cut; `earthwire recipes show` prints them."""
 
-app = CommandGroup()
+app = CommandGroup(help="Shipped recipes: list, show, diff; check a run.")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
 RecipeName = Annotated[str, typer.Argument(help="Name of a shipped recipe, or path of a file.")]

@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 import typer
 
-from earthwire.cli.app import app
+from earthwire.cli.app import command_line
 from earthwire.cli.console import sparkline
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
-GROUP = typer.main.get_command(app)
+GROUP = typer.main.get_command(command_line())
 assert isinstance(GROUP, typer.core.TyperGroup)
 ESCAPE = "\x1b"
 TERMINAL_TIMEOUT_S = 60.0

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 import typer
 
-from earthwire.cli.app import app
+from earthwire.cli.app import command_line
 from earthwire.cli.help_text import readable
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 MAKE_COMMAND_DOCS = runpy.run_path(str(Path(__file__).parents[2] / "scripts" / "make_command_docs.py"))
-COMMANDS = MAKE_COMMAND_DOCS["commands"](typer.main.get_command(app))
+COMMANDS = MAKE_COMMAND_DOCS["commands"](typer.main.get_command(command_line()))
 _METAVAR = re.compile(r"^  (?:-\w, )?(?:--[\w-]+|\w+(?:\.\.\.)?) (<[^>]*>)", re.MULTILINE)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from earthwire.cli.app import app
+from earthwire.cli.app import command_line
 from earthwire.config import shipped_profile_path
 
 CONFIG = {"mcpServers": {"files": {"command": "sh", "args": ["-c", "cat"]}, "web": {"url": "http://x/mcp"}}}
@@ -22,7 +22,7 @@ def config(tmp_path):
 
 
 def run(*arguments):
-    return CliRunner().invoke(app, ["mcp", *map(str, arguments)])
+    return CliRunner().invoke(command_line(), ["mcp", *map(str, arguments)])
 
 
 def files(path):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from earthwire.cli.app import app
+from earthwire.cli.app import command_line
 from earthwire.grounding.stress import World, independent_faults
 from earthwire.traces.calls import calls_from_records
 from earthwire.traces.errors import TraceFileError
@@ -72,7 +72,7 @@ def traces(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def panel(*arguments: str | Path) -> Any:
-    return CliRunner().invoke(app, ["stress", "panel", *map(str, arguments)])
+    return CliRunner().invoke(command_line(), ["stress", "panel", *map(str, arguments)])
 
 
 def words(report: dict[str, Any]) -> dict[str, str]:
@@ -99,7 +99,7 @@ def test_the_profile_of_independent_faults_fails_for_who_retries(traces: Path, t
     """The negative control, all the way: a profile learned where faults do not come in bursts."""
     other = write(tmp_path / "independent.jsonl", torn_apart(records(1)))
     profile = tmp_path / "profile.yaml"
-    learned = CliRunner().invoke(app, ["calibrate", str(other), "--output", str(profile)])
+    learned = CliRunner().invoke(command_line(), ["calibrate", str(other), "--output", str(profile)])
     assert learned.exit_code == 0, learned.output
     recipe = tmp_path / "recipe.yaml"
     recipe.write_text(
@@ -155,10 +155,10 @@ def test_unusable_traces_are_one_clear_error(tmp_path: Path) -> None:
 
 
 def test_a_run_of_an_agent_still_asks_for_its_agent_and_its_recipe() -> None:
-    outcome = CliRunner().invoke(app, ["stress", "--recipe=x"])
+    outcome = CliRunner().invoke(command_line(), ["stress", "--recipe=x"])
     assert outcome.exit_code == 2
     assert "--agent is needed" in outcome.stderr
-    outcome = CliRunner().invoke(app, ["stress", "--agent=x"])
+    outcome = CliRunner().invoke(command_line(), ["stress", "--agent=x"])
     assert outcome.exit_code == 2
     assert "--recipe is needed" in outcome.stderr
 
@@ -192,7 +192,7 @@ def test_recordings_without_a_tool_in_common_are_no_two_worlds(traces: Path, tmp
 
 def test_no_figure_is_cut_at_80_columns(traces: Path) -> None:
     """Most figures ended in an ellipsis."""
-    outcome = CliRunner().invoke(app, ["stress", "panel", str(traces), "--runs=1"], env={"COLUMNS": "80"})
+    outcome = CliRunner().invoke(command_line(), ["stress", "panel", str(traces), "--runs=1"], env={"COLUMNS": "80"})
     table = outcome.stdout[: outcome.stdout.index("exhausted: calls that")]
     assert "…" not in table
     assert table.count("INCONCLUSIVE") + table.count("PASS") + table.count("n/a") >= 10, "two tables"

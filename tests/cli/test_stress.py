@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from earthwire.cli.app import app
+from earthwire.cli.app import command_line
 from tests.tool_servers import ToolHandler, serving
 
 ITEMS = json.dumps({"items": [{"title": "seven green lanterns hang over the wide river"}] * 3}).encode()
@@ -63,7 +63,7 @@ class Stress:
     def __call__(self, *options: str, agent: str | None = None, columns: str = "160") -> Any:
         command = agent or f"{sys.executable} {self.folder / 'agent.py'} {self.runs_file}"
         given = [f"--agent={command}", f"--recipe={self.folder / 'recipe.yaml'}", f"--output={self.result}"]
-        return CliRunner().invoke(app, ["stress", *given, *options], env={"COLUMNS": columns})
+        return CliRunner().invoke(command_line(), ["stress", *given, *options], env={"COLUMNS": columns})
 
     @property
     def run_count(self) -> int:

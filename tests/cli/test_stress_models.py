@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from earthwire.cli.app import app
+from earthwire.cli.app import command_line
 from tests.model_server import DECOY, OWN, ScriptedModel, tools
 
 AGENT = """
@@ -68,7 +68,7 @@ def test_decoys_that_a_model_calls_are_on_the_report_with_their_price(model: str
         f"--output={tmp_path / 'stress.json'}",
         f"--seeds={SEEDS}",
     ]
-    outcome = CliRunner().invoke(app, command)
+    outcome = CliRunner().invoke(command_line(), command)
     assert outcome.exit_code in (0, 3), outcome.output
     arms = {arm["arm"]: arm for arm in json.loads((tmp_path / "stress.json").read_text())["arms"]}
     assert {name: arm["success"]["value"] for name, arm in arms.items()} == dict.fromkeys(arms, 1.0)
