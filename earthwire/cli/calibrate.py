@@ -1,6 +1,7 @@
 """``earthwire calibrate``: learn a profile from traces."""
 
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -41,6 +42,9 @@ def calibrate(
     from earthwire.cli.choice_process import choice_process
 
     check_target(profile, traces)
+    # Before numpy is loaded, by both processes: OpenBLAS would start threads that wait busily for a while, as scipy's
+    # copy of it does. There is nothing here that is large enough for them.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     with choice_process() as choice:
         choice.start_for(traces)
         # These take a while to load; the other process loads what it needs meanwhile.
