@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,6 +11,7 @@ import typer
 
 from earthwire.cli.client_timeouts import ClientTimeout, limit_warnings, timeout_sentences
 from earthwire.cli.console import late_status, output
+from earthwire.cli.drawn_calls import McpMethods, drawn_calls, left_out_sentences
 from earthwire.cli.drift_table import drift_sentences
 from earthwire.cli.writing import check_target, write_whole
 
@@ -35,6 +37,7 @@ def calibrate(
             help="Count old sessions like new ones, even where tools were seen to change while they were recorded.",
         ),
     ] = False,
+    mcp_methods: McpMethods = None,
     client_timeout: ClientTimeout = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print a summary as JSON.")] = False,
 ) -> None:
@@ -53,8 +56,9 @@ def calibrate(
         from earthwire.config.profile_file import profile_text
         from earthwire.grounding.calibrate import calibrate as fit
 
+        drawn = drawn_calls(mcp_methods)
         with late_progress() as progress:
-            read = gather_traces(traces, skip_bad_lines, progress, on_many=choice.start)
+            read = gather_traces(traces, skip_bad_lines, progress, choice.start, drawn)
         with late_status() as status:
             status("fitting the laws")
             fitted = fit(
@@ -69,9 +73,10 @@ def calibrate(
             fitted = msgspec.structs.replace(fitted, provenance=provenance)
             write_whole(profile, profile_text(fitted))
     if as_json:
-        print(json.dumps(_summary(fitted, profile, client_timeout)))
+        summary = _summary(fitted, profile, client_timeout)
+        print(json.dumps({**summary, "never_drawn": drawn.left_out().real}))
     else:
-        _print(fitted, profile, client_timeout)
+        _print(fitted, profile, client_timeout, left_out_sentences(drawn))
 
 
 def _summary(fitted: "Profile", path: Path, client_timeout_s: float | None) -> dict[str, object]:
@@ -95,7 +100,7 @@ def _summary(fitted: "Profile", path: Path, client_timeout_s: float | None) -> d
     return summary
 
 
-def _print(fitted: "Profile", path: Path, client_timeout_s: float | None) -> None:
+def _print(fitted: "Profile", path: Path, client_timeout_s: float | None, left_out: Iterable[str]) -> None:
     console = output()
     provenance = fitted.provenance
     console.print(
@@ -103,6 +108,8 @@ def _print(fitted: "Profile", path: Path, client_timeout_s: float | None) -> Non
         markup=False,
         soft_wrap=True,
     )
+    for sentence in left_out:
+        console.print(sentence, markup=False, soft_wrap=True)
     for sentence in provenance.cannot_tell:
         console.print(f"these traces cannot tell: {sentence}", markup=False)
     if not any(laws.latency for laws in fitted.tools.values()):

@@ -1,12 +1,14 @@
 """``earthwire fidelity``: how faithful is a simulation calibrated on half of these sessions to the other half?"""
 
 import math
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from earthwire.cli.console import EXIT_OF_VERDICT, late_status, output, percent
+from earthwire.cli.drawn_calls import McpMethods, drawn_calls, left_out_sentences
 from earthwire.cli.drift_table import drift_sentences
 from earthwire.cli.writing import check_target, write_page
 
@@ -23,6 +25,7 @@ def fidelity(
     skip_bad_lines: Annotated[
         bool, typer.Option("--skip-bad-lines", help="Leave bad records out and report them.")
     ] = False,
+    mcp_methods: McpMethods = None,
     html: Annotated[
         Path | None,
         typer.Option(
@@ -41,13 +44,15 @@ def fidelity(
     from earthwire.grounding.fidelity import fidelity as score
 
     check_target(html, traces)
+    drawn = drawn_calls(mcp_methods)
     with late_status() as status:
-        loaded = load_traces(traces, skip_bad_lines, status)
+        loaded = load_traces(traces, skip_bad_lines, status, chosen=drawn.in_reality)
         report = score(loaded.calls, ", ".join(map(str, traces)), repeats, seed, status)
+        report = msgspec.structs.replace(report, never_drawn=drawn.left_out())
     if as_json:
         print(msgspec.json.encode(report).decode())
     else:
-        _print(report)
+        _print(report, left_out_sentences(drawn))
     if html is not None:
         from earthwire.report import fidelity_page
 
@@ -55,7 +60,7 @@ def fidelity(
     raise typer.Exit(EXIT_OF_VERDICT[report.verdict])
 
 
-def _print(report: "FidelityReport") -> None:
+def _print(report: "FidelityReport", left_out: Iterable[str]) -> None:
     console = output()
     console.print(
         f"{report.source}: {report.calls:,} calls with a latency in {report.sessions:,} sessions; "
@@ -63,6 +68,8 @@ def _print(report: "FidelityReport") -> None:
         markup=False,
         soft_wrap=True,
     )
+    for sentence in left_out:
+        console.print(sentence, markup=False, soft_wrap=True)
     if report.models:
         _print_scores(report)
         _print_outcomes(report)

@@ -5,8 +5,9 @@ read, 70 bytes each. What is learned does not depend on how the calls were split
 """
 
 import os
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -16,10 +17,12 @@ from threading import Lock
 
 import numpy as np
 
-from earthwire.cli.loading import bad_line_reporter, iso_time, sha256_of
+from earthwire.cli.gathered_files import GatheredFile, RowGroupRun, digests_of, provenance_of
+from earthwire.cli.loading import bad_line_reporter
 from earthwire.cli.progress import LateProgress
-from earthwire.fault_models.profile import Provenance, Source
+from earthwire.fault_models.profile import Provenance
 from earthwire.grounding.gathered import BucketCounts, Gathered, gather, sample_size, sampled_bucket_count
+from earthwire.grounding.never_drawn import DrawnCalls
 from earthwire.grounding.payloads import PayloadBank
 from earthwire.grounding.pieces import count_piece
 from earthwire.grounding.tally import Tally, merge
@@ -35,13 +38,13 @@ from earthwire.traces.call_columns import (
 )
 from earthwire.traces.call_store import BUCKETS, CallStore
 from earthwire.traces.errors import BadLineHandler, TraceFileError
-from earthwire.traces.formats import Format, find_sources
+from earthwire.traces.formats import find_sources
 from earthwire.traces.options import ReadOptions
 from earthwire.traces.parquet_columns import (
-    ParquetShape,
     parquet_shape,
     read_row_groups,
     read_sessions,
+    unwanted_count,
 )
 from earthwire.traces.record import TraceRecord
 from earthwire.traces.row_pieces import in_pieces, sessions_in_pieces
@@ -79,41 +82,14 @@ class GatheredTraces:
 
 
 @dataclass(slots=True)
-class _File:
-    """One file of traces: its footer, or the columns of its records."""
-
-    path: Path
-    format: Format
-    first_position: int
-    shape: ParquetShape | None = None
-    blocks: list[CallColumns] = field(default_factory=list)
-    call_count: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class _Run:
-    """Row groups of a file that are read by one thread."""
-
-    file: _File
-    shape: ParquetShape
-    groups: range
-
-    @property
-    def row_count(self) -> int:
-        return sum(self.shape.row_counts[self.groups.start : self.groups.stop])
-
-    @property
-    def first_position(self) -> int:
-        return self.file.first_position + sum(self.shape.row_counts[: self.groups.start])
-
-
-@dataclass(slots=True)
 class _RunResult:
-    """What became of a run: counts of calls that are not in the store, and records that speak of payloads."""
+    """What became of a run: counts of calls that are not in the store, records that speak of payloads, and requests
+    that no plan is drawn for, by method."""
 
     call_count: int = 0
     counts: list[Tally] = field(default_factory=list)
     records: list[TraceRecord] = field(default_factory=list)
+    left_out: Counter[str] = field(default_factory=Counter)
 
 
 def gather_traces(
@@ -121,6 +97,7 @@ def gather_traces(
     skip_bad_lines: bool,
     progress: LateProgress,
     on_many: Callable[[], None] | None = None,
+    drawn: DrawnCalls | None = None,
 ) -> GatheredTraces:
     """Read trace files and directories.
 
@@ -129,25 +106,28 @@ def gather_traces(
         skip_bad_lines: leave bad records out and say so, instead of stopping at the first one.
         progress: is told what is done.
         on_many: called as soon as it is known that there are more calls than fitting takes one by one.
+        drawn: chooses the calls that plans are drawn for, and counts the others.
 
     Raises:
-        TraceFileError: if a file, or a record in it, cannot be read, or nothing was read at all.
+        TraceFileError: if a file, or a record in it, cannot be read, or no call was read at all.
     """
     found = find_sources(paths, progress.start).files
-    files = [_File(path, known, i * FILE_CALLS_MAX) for i, (path, known) in enumerate(found)]
+    files = [GatheredFile(path, known, i * FILE_CALLS_MAX) for i, (path, known) in enumerate(found)]
     _keep_freed_memory()
     with TemporaryDirectory(prefix="earthwire-") as folder, _pool() as pool:
-        reading = _Reading(files, bad_line_reporter() if skip_bad_lines else None, progress, pool)
+        on_bad_line = bad_line_reporter() if skip_bad_lines else None
+        reading = _Reading(files, on_bad_line, drawn or DrawnCalls(), progress, pool)
         reading.read_records()
         if on_many is not None and sample_size(reading.call_count) < reading.call_count:
             on_many()
         store = reading.read_columns(Path(folder))
         if not store.call_count:
-            raise TraceFileError(files[0].path, "holds no records")
-        digests = _digests(files)
+            what = "calls of tools" if reading.has_left_out else "records"
+            raise TraceFileError(files[0].path, f"holds no {what}")
+        digests = digests_of(files)
         progress.start("counting", BUCKETS)
         gathered = reading.gather(store)
-    provenance = partial(_provenance, files, digests, store, gathered, reading.payload_share)
+    provenance = partial(provenance_of, files, digests, store, gathered, reading.payload_share)
     return GatheredTraces(gathered, reading.payloads, provenance)
 
 
@@ -160,14 +140,16 @@ class _Reading:
 
     def __init__(
         self,
-        files: Sequence[_File],
+        files: Sequence[GatheredFile],
         on_bad_line: BadLineHandler | None,
+        drawn: DrawnCalls,
         progress: LateProgress,
         pool: ThreadPoolExecutor,
     ) -> None:
         self.payloads = PayloadBank()
         self._files = files
         self._on_bad_line = on_bad_line
+        self._drawn = drawn
         self._progress = progress
         self._pool = pool
         self._counted: list[Tally] = []
@@ -177,7 +159,12 @@ class _Reading:
     @property
     def call_count(self) -> int:
         """Calls of all files, once records are read."""
-        return sum(file.shape.row_count if file.shape else file.call_count for file in self._files)
+        return sum(file.expected_count for file in self._files)
+
+    @property
+    def has_left_out(self) -> bool:
+        """Whether there were requests that no plan is drawn for."""
+        return bool(self._drawn.left_out().real)
 
     @property
     def payload_share(self) -> float:
@@ -191,9 +178,10 @@ class _Reading:
         for file in self._files:
             if file.format.name == parquet.NAME:
                 file.shape = parquet_shape(file.path)
+                file.unwanted_count = unwanted_count(file.shape, self._drawn.is_drawn)
         for file in self._record_files():
             self._progress.start(f"reading {file.path.name}")
-            records = file.format.read(file.path, _KEPT, self._on_bad_line)
+            records = filter(self._drawn.in_reality, file.format.read(file.path, _KEPT, self._on_bad_line))
             for block, columns in in_blocks(records, file.first_position):
                 file.blocks.append(columns)
                 file.call_count += len(block)
@@ -208,7 +196,7 @@ class _Reading:
         The payloads of Parquet files go into the bank.
         """
         tasks = [
-            _Run(file, file.shape, groups)
+            RowGroupRun(file, file.shape, groups)
             for file in self._files
             if file.shape is not None
             for groups in file.shape.runs()
@@ -230,6 +218,7 @@ class _Reading:
             task.file.call_count += result.call_count
             self._add_counts(result.counts)
             self._add_payloads(result.records)
+            self._drawn.leave_out(result.left_out)
         return store
 
     def gather(self, store: CallStore) -> Gathered:
@@ -242,19 +231,25 @@ class _Reading:
             self._sampled_buckets,
         )
 
-    def _read_run(self, store: CallStore, run: _Run) -> _RunResult:
+    def _read_run(self, store: CallStore, run: RowGroupRun) -> _RunResult:
         result = _RunResult()
-        for piece in in_pieces(self._blocks(run, result.records), run.first_position):
+        for piece in in_pieces(self._blocks(run, result), run.first_position):
             result.counts += self._add(store, piece)
             result.call_count += len(piece)
         return result
 
-    def _blocks(self, run: _Run, records: list[TraceRecord]) -> Iterator[CallColumns]:
-        """Yield the calls of a run; records that speak of payloads are added to a list."""
+    def _blocks(self, run: RowGroupRun, result: _RunResult) -> Iterator[CallColumns]:
+        """Yield the calls of a run; what else is read goes into its result."""
         for block in read_row_groups(
-            run.shape, run.groups, run.file.first_position, self._chosen, self._on_bad_line
+            run.shape,
+            run.groups,
+            run.file.first_position,
+            self._chosen,
+            self._on_bad_line,
+            self._drawn.is_drawn,
         ):
-            records += block.records
+            result.records += block.records
+            result.left_out += block.left_out
             yield block.calls
             self._progress.advance(block.row_count)
 
@@ -272,12 +267,17 @@ class _Reading:
         if counts:
             self._counted = [merge([*self._counted, *counts])]
 
-    def _census_of(self, runs: Sequence[_Run]) -> SessionCensus:
+    def _census_of(self, runs: Sequence[RowGroupRun]) -> SessionCensus:
         """Count the calls of every session in each piece: blocks of records, and pieces of row groups."""
         pieces = [session_counts([block.session]) for file in self._record_files() for block in file.blocks]
-        for found in self._pool.map(_session_counts, runs):
+        for found in self._pool.map(self._session_counts, runs):
             pieces += found
         return SessionCensus(pieces)
+
+    def _session_counts(self, run: RowGroupRun) -> list[tuple[HashArray, IntArray]]:
+        """Return what a census needs of each piece of a run."""
+        sessions = read_sessions(run.shape, run.groups, self._drawn.is_drawn)
+        return [session_counts(parts) for parts in sessions_in_pieces(sessions)]
 
     def _map_buckets(
         self, function: Callable[[range], BucketCounts], runs: Iterable[range]
@@ -293,7 +293,12 @@ class _Reading:
         self.payloads = PayloadBank()
         for file in self._record_files():
             self._progress.start(f"payloads of {file.path.name}", file.call_count)
-            for block, columns in in_blocks(file.format.read(file.path, _KEPT, _ignore), file.first_position):
+            records = (
+                record
+                for record in file.format.read(file.path, _KEPT, _ignore)
+                if self._drawn.is_drawn(record.mcp_method_name)
+            )
+            for block, columns in in_blocks(records, file.first_position):
                 chosen = self._chosen(columns)
                 self._add_payloads([block[i] for i in np.flatnonzero(chosen)])
                 self._progress.advance(len(block))
@@ -307,7 +312,7 @@ class _Reading:
         for record in records:
             self.payloads.add(record)
 
-    def _record_files(self) -> list[_File]:
+    def _record_files(self) -> list[GatheredFile]:
         return [file for file in self._files if file.shape is None]
 
     def _known_counts(self) -> tuple[int, int]:
@@ -344,51 +349,5 @@ def _pool() -> Iterator[ThreadPoolExecutor]:
         pool.shutdown(cancel_futures=True)
 
 
-def _session_counts(run: _Run) -> list[tuple[HashArray, IntArray]]:
-    """Return what a census needs of each piece of a run."""
-    return [session_counts(parts) for parts in sessions_in_pieces(read_sessions(run.shape, run.groups))]
-
-
-def _digests(files: Sequence[_File]) -> list[Future[str]]:
-    """Begin to hash files, in a thread of its own: nothing waits for it before the profile is written."""
-    pool = ThreadPoolExecutor(1, "earthwire-hashing")
-    digests = [pool.submit(sha256_of, file.path) for file in files]
-    pool.shutdown(wait=False)
-    return digests
-
-
 def _ignore(_: TraceFileError) -> None:
     """Leave out what was told or refused when it was read first."""
-
-
-def _provenance(
-    files: Sequence[_File],
-    digests: Sequence[Future[str]],
-    store: CallStore,
-    gathered: Gathered,
-    payload_share: float,
-) -> Provenance:
-    times_s = (store.first_start_ns / 1e9, store.last_start_ns / 1e9)
-    return Provenance(
-        sources=tuple(
-            Source(file.path.name, file.format.name, digest.result(), file.call_count)
-            for file, digest in zip(files, digests, strict=True)
-        ),
-        calls=gathered.counts.calls,
-        sessions=gathered.counts.session_count,
-        window=(iso_time(times_s[0]), iso_time(times_s[1])) if np.isfinite(times_s[0]) else None,
-        split=_split(gathered, payload_share),
-        latency_measure=store.measure,
-        cannot_tell=tuple(dict.fromkeys(text for file in files for text in file.format.cannot_tell)),
-    )
-
-
-def _split(gathered: Gathered, payload_share: float) -> str:
-    """Return which calls were used for what."""
-    if not gathered.is_sample:
-        return "all"
-    sessions, calls = gathered.calls.session_count, len(gathered.calls)
-    return (
-        f"counts of outcomes and latencies: all; how calls of a session hang together: {calls} calls of {sessions} "
-        f"sessions, chosen by hash; payloads: 1 in {1 / payload_share:.4g} calls, chosen by hash"
-    )

@@ -1,6 +1,6 @@
 """``earthwire stress panel``: do retry policies fare in a simulation as they do along recorded calls?"""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
@@ -16,6 +16,7 @@ from earthwire.cli.console import (
     messages,
     output,
 )
+from earthwire.cli.drawn_calls import left_out_sentences
 
 if TYPE_CHECKING:
     from earthwire.cli.loading import LoadedTraces
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from earthwire.fault_models.profile import Profile
     from earthwire.fault_models.simulation import Simulation
     from earthwire.grounding.stress import PolicyGap, Tolerance, World
+    from earthwire.traces.record import TraceRecord
 
     Rows = tuple[PolicyGap, ...]
 
@@ -85,6 +87,7 @@ def panel(
     little was recorded to tell.
     """
     from earthwire.cli.loading import refuse_same_files
+    from earthwire.grounding.never_drawn import DrawnCalls
     from earthwire.grounding.stress import PanelReport, Tolerance, panel_word
 
     if sim and recipe is not None:
@@ -92,9 +95,14 @@ def panel(
     refuse_same_files(traces, sim or ())
     read, tolerance = _read_recipe(recipe), Tolerance(times, share)
     with late_status() as status:
-        recorded = _load(traces, skip_bad_lines, status)
-        if sim:
-            rows, world = _beside(recorded, _load(sim, skip_bad_lines, status), tolerance)
+        drawn = DrawnCalls(() if read is None else _drawn_methods(read))
+        # The simulation first: it shows for which requests plans were drawn.
+        served = _load(sim, skip_bad_lines, status, drawn.in_simulation) if sim else None
+        recorded = _load(traces, skip_bad_lines, status, drawn.in_reality)
+        for sentence in left_out_sentences(drawn):
+            messages().print(sentence, markup=False, soft_wrap=True)
+        if served is not None:
+            rows, world = _beside(recorded, served, tolerance)
             runs = 1
         else:
             rows, world = _simulated(recorded, read, runs, tolerance, seed, status)
@@ -131,12 +139,19 @@ class _Recorded(NamedTuple):
     world: "World"
 
 
-def _load(paths: list[Path], skip_bad_lines: bool, status: LateStatus) -> _Recorded:
+def _drawn_methods(recipe: "RecipeFile") -> set[str]:
+    """Return the methods of MCP that a recipe lets fail."""
+    return {method for section in recipe.mcp.values() for method in section.methods}
+
+
+def _load(
+    paths: list[Path], skip_bad_lines: bool, status: LateStatus, chosen: "Callable[[TraceRecord], bool]"
+) -> _Recorded:
     from earthwire.cli.loading import load_traces
     from earthwire.grounding.stress import AskedWaits, World
 
     waits = AskedWaits()
-    loaded = load_traces(paths, skip_bad_lines, status, waits.add)
+    loaded = load_traces(paths, skip_bad_lines, status, waits.add, chosen)
     return _Recorded(", ".join(map(str, paths)), loaded, World.of(loaded.calls, waits.of(loaded.calls)))
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from earthwire.cli.console import EXIT_OF_VERDICT, fail, late_status, messages, milliseconds, output, percent
+from earthwire.cli.drawn_calls import LEFT_OUT
 from earthwire.cli.tables import FoldedName, first_of, plain_table
 from earthwire.cli.writing import check_target, write_page, write_whole
 
@@ -131,8 +132,7 @@ def _print(report: "VerifyReport", rows: int) -> None:
         named = first_of(report.left_out, _TOOLS_NAMED_MAX)
         console.print(f"left out, as only one side has them: {named}", markup=False, soft_wrap=True)
     if str(report.never_drawn):
-        text = f"left out, as no plan was drawn for them: {report.never_drawn}"
-        console.print(text, markup=False, soft_wrap=True)
+        console.print(f"{LEFT_OUT}: {report.never_drawn}", markup=False, soft_wrap=True)
     if report.auc is not None:
         console.print(
             f"AUC {report.auc:.3f} (floor {report.auc_real:.3f}, mock {report.auc_mock:.3f}), "

@@ -44,7 +44,7 @@ from earthwire.grounding.lag import (
     LagTally,
     lag_problems,
 )
-from earthwire.grounding.never_drawn import DrawnCalls, NeverDrawn
+from earthwire.grounding.never_drawn import DrawnCalls, NeverDrawn, never_drawn_text
 from earthwire.grounding.payloads import BODY_CHARACTERS_MAX, RESPONSES_MAX, PayloadBank, gather
 from earthwire.grounding.recency import TESTED_CALLS_MAX, measure_drift, recent
 from earthwire.grounding.simulated import simulate
@@ -104,6 +104,7 @@ __all__ = [
     "gather",
     "lag_problems",
     "measure_drift",
+    "never_drawn_text",
     "recent",
     "simulate",
     "state_intervals",

@@ -15,6 +15,7 @@ from earthwire.grounding.auc_excess import AucExcess
 from earthwire.grounding.calibrate import calibrate
 from earthwire.grounding.curves import Curves, draw_curves
 from earthwire.grounding.engine import thinned
+from earthwire.grounding.never_drawn import NeverDrawn
 from earthwire.grounding.outcome_mix import (
     Rate,
     fault_rate,
@@ -131,6 +132,7 @@ class FidelityReport(msgspec.Struct, frozen=True, kw_only=True):
         drift: how tools changed while they were recorded; halves are split by session, so that both hold all times.
         verdict: pass, fail or insufficient data.
         reasons: what the verdict rests on, one sentence each.
+        never_drawn: requests that whoever read the calls left out, since no plan is drawn for them.
     """
 
     source: str
@@ -156,6 +158,7 @@ class FidelityReport(msgspec.Struct, frozen=True, kw_only=True):
     drift: Drift
     verdict: Verdict
     reasons: list[str]
+    never_drawn: NeverDrawn = NeverDrawn()
 
 
 def fidelity(

@@ -4,6 +4,7 @@ import htpy
 
 from earthwire.grounding.auc_excess import AUC_EXCESS_MAX
 from earthwire.grounding.fidelity import FidelityReport
+from earthwire.grounding.never_drawn import never_drawn_text
 from earthwire.pages.document import page, section
 from earthwire.report.comparison import fault_section, latency_section, session_section, tool_section
 from earthwire.report.drift_section import drift_section
@@ -86,6 +87,7 @@ def _session_sentences(report: FidelityReport) -> list[str]:
 
 
 def _method(report: FidelityReport) -> htpy.Element:
+    left_out = never_drawn_text(report.never_drawn.real)
     return section(
         "How this was measured",
         htpy.p[
@@ -96,4 +98,5 @@ def _method(report: FidelityReport) -> htpy.Element:
         htpy.p[f"Calls of an episode hang together by the {report.engine} engine."]
         if report.engine
         else None,
+        htpy.p[f"Left out, as no plan is drawn for them: {left_out}."] if left_out else None,
     )

@@ -109,7 +109,7 @@ def _method(report: VerifyReport) -> htpy.Element:
         "that both sides have are compared."
     ]
     if str(report.never_drawn):
-        sentences.append(f"Left out, as no plan was drawn for them: {report.never_drawn}.")
+        sentences.append(f"Left out, as no plan is drawn for them: {report.never_drawn}.")
     if report.left_out:
         sentences.append(f"Only one side has: {', '.join(report.left_out)}.")
     if report.lag is not None:

@@ -4,8 +4,9 @@ Rows are checked like records: where a batch holds a value that no record may ha
 `read_parquet` does. Columns that are not read are not checked.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
@@ -55,6 +56,7 @@ RUN_ROWS = 1 << 20
 
 _STATUS = "http_response_status_code"
 _STATUS_MAX = 999
+_METHOD = "mcp_method_name"
 
 _NAMES = (
     "tool",
@@ -82,7 +84,7 @@ _PAYLOAD = (
     "url_full",
     "url_template",
 )
-_READ_AS_CODES = (*_NAMES, "content_type", "error_message", "response_body", "url_template")
+_READ_AS_CODES = (*_NAMES, _METHOD, "content_type", "error_message", "response_body", "url_template")
 _ALLOWED = {"latency_censoring": get_args(Censoring), "outcome": OUTCOMES, "body_class": BODY_CLASSES}
 _REFINED = ("http_error", "rpc_error", "malformed", "semantic_error")
 """Outcomes whose kind depends on other columns."""
@@ -91,6 +93,8 @@ _SPEAKING = ("response_body", "http_response_header", "error_type", "chunk_count
 
 ChooseRows = Callable[[CallColumns], BoolArray]
 """Tells which calls' records are wanted, shape (n_calls,)."""
+WantsMethod = Callable[[str], bool]
+"""Tells whether requests of a method of MCP are wanted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,11 +141,13 @@ class ParquetBlock:
         calls: its good rows, in columns.
         records: those of them that were chosen.
         row_count: rows that were read, good or bad.
+        left_out: good rows that were not wanted, by method of MCP.
     """
 
     calls: CallColumns
     records: list[TraceRecord]
     row_count: int
+    left_out: Counter[str]
 
 
 def parquet_shape(path: Path) -> ParquetShape:
@@ -169,6 +175,7 @@ def read_row_groups(
     first_position: int,
     choose: ChooseRows,
     on_bad_row: BadLineHandler | None = None,
+    wants_method: WantsMethod | None = None,
 ) -> Iterator[ParquetBlock]:
     """Yield the rows of some row groups in batches; several runs may be read at once, each in a thread of its own.
 
@@ -179,11 +186,12 @@ def read_row_groups(
         choose: tells which rows' records are wanted, with what payloads need; ``ok`` rows that hold nothing of that
             kind are never made records.
         on_bad_row: called with the error of each row that is left out.
+        wants_method: tells which requests of MCP are wanted; None for all.
 
     Raises:
         TraceFileError: without `on_bad_row`, at the first bad row.
     """
-    wanted = [name for name in (*_NAMES, *_NUMBERS, *_PAYLOAD) if name in shape.columns]
+    wanted = [name for name in (*_NAMES, _METHOD, *_NUMBERS, *_PAYLOAD) if name in shape.columns]
     first_row = sum(shape.row_counts[: groups.start])
     with open_parquet(shape.path, [name for name in _READ_AS_CODES if name in wanted]) as file:
         sessions = SessionColumn()
@@ -193,24 +201,62 @@ def read_row_groups(
             rows = np.arange(first_row, first_row + len(batch))
             first_row += len(batch)
             good = _good_rows(shape.path, batch, rows, on_bad_row)
-            if not good.all():
-                batch, rows = batch.filter(good), rows[good]
+            wanted_rows, left_out = _wanted_rows(batch, good, wants_method)
+            if not wanted_rows.all():
+                batch, rows = batch.filter(wanted_rows), rows[wanted_rows]
             calls = _columns(batch, sessions, (first_position + rows).astype(np.float64))
-            yield ParquetBlock(calls, _chosen_records(batch, calls, choose), len(good))
+            yield ParquetBlock(calls, _chosen_records(batch, calls, choose), len(good), left_out)
 
 
-def read_sessions(shape: ParquetShape, groups: range) -> Iterator[CodedSessions]:
-    """Yield the sessions alone of some row groups, in batches of rows, the bad ones included."""
+def read_sessions(
+    shape: ParquetShape, groups: range, wants_method: WantsMethod | None = None
+) -> Iterator[CodedSessions]:
+    """Yield the sessions alone of some row groups, in batches of rows, the bad ones included.
+
+    Rows whose method of MCP is not wanted have the code -1.
+    """
     if "session_id" not in shape.columns:
         rows = sum(shape.row_counts[groups.start : groups.stop])
         yield CodedSessions((NO_SESSION,), np.zeros(rows, dtype=np.int32), session_hashes((NO_SESSION,)))
         return
-    with open_parquet(shape.path, ["session_id"]) as file:
+    columns = _with_method(shape, wants_method, "session_id")
+    with open_parquet(shape.path, columns) as file:
         sessions = SessionColumn()
         for batch in file.iter_batches(
-            BATCH_ROWS, row_groups=list(groups), columns=["session_id"], use_threads=False
+            BATCH_ROWS, row_groups=list(groups), columns=columns, use_threads=False
         ):
-            yield sessions.read(batch)
+            found = sessions.read(batch)
+            is_wanted = _method_is_wanted(batch, wants_method)
+            if is_wanted is not None:
+                found = replace(found, codes=np.where(is_wanted, found.codes, -1))
+            yield found
+
+
+def unwanted_count(shape: ParquetShape, wants_method: WantsMethod) -> int:
+    """Return how many rows of a file are requests of MCP that are not wanted, the bad ones included."""
+    columns = _with_method(shape, wants_method)
+    if not columns:
+        return 0
+    with open_parquet(shape.path, columns) as file:
+        count = 0
+        for batch in file.iter_batches(BATCH_ROWS, columns=columns, use_threads=False):
+            is_wanted = _method_is_wanted(batch, wants_method)
+            count += 0 if is_wanted is None else int((~is_wanted).sum())
+        return count
+
+
+def _with_method(shape: ParquetShape, wants_method: WantsMethod | None, *columns: str) -> list[str]:
+    """Return columns, and that of methods where it tells rows that are wanted from others."""
+    return [*columns, *([_METHOD] if wants_method is not None and _METHOD in shape.columns else [])]
+
+
+def _method_is_wanted(batch: "pa.RecordBatch", wants_method: WantsMethod | None) -> BoolArray | None:
+    """Tell which rows are wanted by their method, shape (n_rows,); None where all are."""
+    if wants_method is None or _METHOD not in batch.schema.names:
+        return None
+    names, codes = names_and_codes(batch, _METHOD, "")
+    is_wanted = np.array([not name or wants_method(name) for name in names], dtype=bool)
+    return None if is_wanted.all() else is_wanted.take(codes)
 
 
 def _known_count(file: "pq.ParquetFile", name: str) -> int:
@@ -242,6 +288,21 @@ def _good_rows(
             report_bad_line(bad_row, on_bad_row)
             good[i] = False
     return good
+
+
+def _wanted_rows(
+    batch: "pa.RecordBatch", good: BoolArray, wants_method: WantsMethod | None
+) -> tuple[BoolArray, Counter[str]]:
+    """Return which good rows are wanted, and how many are not, by method of MCP."""
+    is_wanted = _method_is_wanted(batch, wants_method)
+    if is_wanted is None:
+        return good, Counter()
+    names, codes = names_and_codes(batch, _METHOD, "")
+    left_out = Counter[str]()
+    for code, count in enumerate(np.bincount(codes[good & ~is_wanted], minlength=len(names)).tolist()):
+        if count:
+            left_out[names[code]] += count
+    return good & is_wanted, left_out
 
 
 def _looks_bad(batch: "pa.RecordBatch") -> BoolArray:

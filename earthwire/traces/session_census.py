@@ -49,10 +49,14 @@ class SessionCensus:
 
 
 def session_counts(parts: Iterable[CodedSessions]) -> tuple[HashArray, IntArray]:
-    """Return what a census needs of a piece, given the sessions of its calls in at least one part."""
+    """Return what a census needs of a piece, given the sessions of its calls in at least one part.
+
+    Rows whose code is negative are no calls.
+    """
     hashes, counts = [], []
     for part in parts:
-        count = np.bincount(part.codes, minlength=len(part.hashes))
+        codes = part.codes if part.codes.min(initial=0) >= 0 else part.codes[part.codes >= 0]
+        count = np.bincount(codes, minlength=len(part.hashes))
         used = np.flatnonzero(count)
         hashes.append(part.hashes[used])
         counts.append(count[used])

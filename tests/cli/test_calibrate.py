@@ -59,6 +59,7 @@ def test_json_is_a_summary(few_traces: Path, tmp_path: Path, run: Run) -> None:
         "warnings": [],
         "drift": "n/a: 3 sessions, a test needs 40",
         "half_life_s": None,
+        "never_drawn": {},
     }
 
 

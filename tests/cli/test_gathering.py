@@ -10,6 +10,7 @@ from earthwire.cli.gathering import GatheredTraces, gather_traces
 from earthwire.cli.progress import late_progress
 from earthwire.fault_models.profile import Profile, Provenance
 from earthwire.grounding.calibrate import calibrate
+from earthwire.grounding.never_drawn import DrawnCalls
 from earthwire.grounding.pieces import CountedPiece, count_piece
 from earthwire.traces import (
     JsonlWriter,
@@ -102,6 +103,52 @@ def test_parquet_and_records_give_the_same_profile(tmp_path: Path, bounds: str) 
     assert sum(tool.calls for tool in profile.tools.values()) == len(records)
     assert any(tool.responses for tool in profile.tools.values())
     assert ("counts of" in read(tmp_path / "t.parquet").provenance.split) == (bounds == "sample")
+
+
+def with_openings(records: list[TraceRecord]) -> list[TraceRecord]:
+    """Return MCP calls of the same tools, a request that no plan is drawn for after each second one."""
+    found = []
+    for i, record in enumerate(records):
+        found.append(msgspec.structs.replace(record, mcp_method_name="tools/call"))
+        if i % 2:
+            method = ("initialize", "tools/list", "notifications/initialized")[i % 3]
+            opening = msgspec.structs.replace(
+                record, tool=f"server/{method}", mcp_method_name=method, duration_ns=1_000, outcome="ok"
+            )
+            found.append(opening)
+    return found
+
+
+def test_requests_of_mcp_that_no_plan_is_drawn_for_teach_nothing(tmp_path: Path, bounds: str) -> None:
+    records = made_records()
+    write_parquet(records, tmp_path / "calls.parquet")
+    expected = laws(tmp_path / "calls.parquet")
+    for write, name in ((write_jsonl, "t.jsonl"), (write_parquet, "t.parquet")):
+        drawn = DrawnCalls()
+        write(with_openings(records), tmp_path / name)
+        with late_progress() as progress:
+            found = gather_traces([tmp_path / name], False, progress, drawn=drawn)
+        assert sum(drawn.left_out().real.values()) == 750
+        assert drawn.left_out().real["tools/list"] == 250
+        assert found.provenance.calls == sum(source.calls for source in found.provenance.sources) == 1_500
+        assert laws(tmp_path / name) == expected
+
+
+def test_a_method_that_a_recipe_names_is_learned(tmp_path: Path) -> None:
+    write_parquet(with_openings(made_records(200)), tmp_path / "t.parquet")
+    drawn = DrawnCalls(["tools/list"])
+    with late_progress() as progress:
+        found = gather_traces([tmp_path / "t.parquet"], False, progress, drawn=drawn)
+    assert "server/tools/list" in found.gathered.calls.tool_names
+    assert set(drawn.left_out().real) == {"initialize", "notifications/initialized"}
+
+
+@pytest.mark.parametrize("name", ["t.jsonl", "t.parquet"])
+def test_traces_of_nothing_but_openings_hold_no_calls(tmp_path: Path, name: str) -> None:
+    write: Write = write_jsonl if name.endswith("l") else write_parquet
+    write([TraceRecord(tool="server/ping", mcp_method_name="ping", duration_ns=5)], tmp_path / name)
+    with pytest.raises(TraceFileError, match="holds no calls of tools"):
+        read(tmp_path / name)
 
 
 def test_a_profile_does_not_depend_on_how_calls_were_split_into_files(tmp_path: Path, bounds: str) -> None:

@@ -141,7 +141,7 @@ def test_what_no_plan_is_drawn_for_is_not_compared_and_said(
     same = ("auc", "auc_real", "p_value", "simulated_calls", "real_calls", "verdict", "run_length_real")
     assert {name: found[name] for name in same} == {name: report[name] for name in same}
     text = run("verify", "--real", real, "--sim", sim, "--repeats", "1").stdout
-    assert "no plan was drawn for them: 200 real, 200 simulated (initialize, tools/list)" in text
+    assert "no plan is drawn for them: 200 real, 200 simulated (initialize, tools/list)" in text
 
 
 def test_a_recording_of_nothing_but_sessions_that_open_is_an_error(

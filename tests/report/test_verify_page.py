@@ -49,7 +49,7 @@ def test_the_page_holds_verdict_scores_every_tool_and_the_lag() -> None:
     for told in ("Verdict: fail", "0.700", "p = 0.005", "AUC is above the floor", f"left {HOSTILE}", *TOOLS):
         assert told in text
     assert "Lag of the proxy itself: p50 0.1 ms, p99 2 ms, worst 30 ms; 0.1 % of 640 calls distorted." in text
-    assert "no plan was drawn for them: 8 real, 17 simulated (initialize, tools/list)." in text
+    assert "no plan is drawn for them: 8 real, 17 simulated (initialize, tools/list)." in text
     assert len(page.charts) == 6 + len(TOOLS)
 
 
