@@ -15,6 +15,7 @@ from earthwire.fault_models.regime import RegimeLaw, RunHistory
 from earthwire.grounding.cells import Cells
 from earthwire.grounding.censoring import limits_as_latencies
 from earthwire.grounding.clock_steps import clock_step_s
+from earthwire.grounding.dependence_fit import session_sums
 from earthwire.grounding.donor_sessions import Donors, donor_sessions
 from earthwire.grounding.engine import Engine, choose_engine, with_engine
 from earthwire.grounding.first_bytes import first_byte_laws
@@ -29,7 +30,7 @@ from earthwire.grounding.sequences import SequenceFit, fit_sequences
 from earthwire.grounding.sessions import SessionFit, fit_sessions, session_levels
 from earthwire.grounding.tables import Tables
 from earthwire.grounding.tally import Tally, tally
-from earthwire.traces.calls import Calls, IntArray
+from earthwire.traces.calls import Calls, FloatArray, IntArray
 from earthwire.traces.outcome_kind import is_client_error, is_fault
 
 BeginChoice = Callable[[Calls], Callable[[], Engine]]
@@ -71,8 +72,8 @@ def calibrate(
     if drift is not None and drift.half_life_s is not None:
         calls, counts = recent(calls, drift.half_life_s), None
     chosen = _begun(engine, calls, begin_choice)
-    profile = fit_laws(calls, payloads, counts)
-    intervals = state_intervals(calls, profile) if has_intervals else None
+    profile, together = _fitted(calls, payloads, counts)
+    intervals = state_intervals(calls, profile, together.shared) if has_intervals else None
     profile = with_engine(profile, chosen())
     return msgspec.structs.replace(
         profile,
@@ -95,13 +96,17 @@ def _begun(
 
 def fit_laws(calls: Calls, payloads: PayloadBank | None = None, counts: Tally | None = None) -> Profile:
     """Fit all laws, with what either engine needs; see `calibrate`."""
+    return _fitted(calls, payloads, counts)[0]
+
+
+def _fitted(calls: Calls, payloads: PayloadBank | None, counts: Tally | None) -> "tuple[Profile, _Together]":
     calls = limits_as_latencies(calls)
     timed = calls.select(calls.latency_s > 0)
     if timed.censored.all():
         timed = timed.select(~timed.censored)
     together = _together(timed) if len(timed) else _Together()
     builder = _Builder(counts or tally(calls), timed, together, _failing(calls), payloads or PayloadBank())
-    return Profile(
+    profile = Profile(
         tools=builder.tools(),
         overall=builder.overall(),
         dependence=together.sessions.dependence if together.sessions is not None else Dependence(),
@@ -109,21 +114,24 @@ def fit_laws(calls: Calls, payloads: PayloadBank | None = None, counts: Tally | 
         donor_spreads=together.donors.spreads,
         upstreams=upstream_regimes(calls),
     )
+    return profile, together
 
 
 class _Together(NamedTuple):
-    """What is known of how the calls of a session hang together."""
+    """What is known of how the calls of a session hang together; `shared` are sums that its shares are fitted to."""
 
     sessions: SessionFit | None = None
     sequences: SequenceFit = SequenceFit({}, None, np.zeros(0))
     donors: Donors = Donors()
+    shared: FloatArray | None = None
 
 
 def _together(timed: Calls) -> _Together:
     scores = cross_fitted_scores(timed)
     sequences = fit_sequences(timed, scores)
     sessions = fit_sessions(timed, sequences.free)
-    return _Together(sessions, sequences, donor_sessions(timed, scores, sequences.free, sessions))
+    donors = donor_sessions(timed, scores, sequences.free, sessions)
+    return _Together(sessions, sequences, donors, session_sums(timed, sequences.free))
 
 
 class _Failing(NamedTuple):
@@ -150,7 +158,7 @@ class _Builder:
     ) -> None:
         self._counts = counts
         self._payloads = payloads
-        self._sessions, self._sequences, self._donors = together
+        self._sessions, self._sequences, self._donors, _ = together
         self._failing = failing
         self._tables = Tables(counts) if len(timed) else None
         self._transitions = _nested(counts)

@@ -16,10 +16,8 @@ from earthwire.grounding.engine import thinned
 from earthwire.grounding.limit_intervals import limit_intervals
 from earthwire.grounding.outage_intervals import outage_intervals
 from earthwire.grounding.outages import calls_by_upstream
-from earthwire.grounding.ranks import cross_fitted_scores
 from earthwire.grounding.rate_limits import Evidence, limit_evidence
 from earthwire.grounding.scope import Scope
-from earthwire.grounding.sequences import fit_sequences
 from earthwire.grounding.tally import NOT_DRAWN
 from earthwire.traces.calls import Calls, FloatArray
 
@@ -42,12 +40,16 @@ _NO_PARAMETERS = {
 }
 
 
-def state_intervals(calls: Calls, profile: Profile, confidence: float = CONFIDENCE) -> Intervals:
+def state_intervals(
+    calls: Calls, profile: Profile, shared: FloatArray | None = None, confidence: float = CONFIDENCE
+) -> Intervals:
     """Return the intervals of all parameters of a profile.
 
     Args:
         calls: that the profile was fitted to.
         profile: the fitted one; only what it holds is stated.
+        shared: sums by session that the shares of the profile were fitted to, see `dependence_fit.session_sums`; None
+            where no latency is known.
         confidence: coverage of each interval.
     """
     calls = limits_as_latencies(calls)
@@ -57,21 +59,18 @@ def state_intervals(calls: Calls, profile: Profile, confidence: float = CONFIDEN
     return Intervals(
         confidence=confidence,
         calls=len(used),
-        overall=_overall(used, confidence),
+        overall=_overall(used, shared, confidence),
         tools=_tools(used, profile, limit_evidence(drawn), confidence),
         upstreams=_upstreams(drawn, profile, confidence),
     )
 
 
-def _overall(calls: Calls, confidence: float) -> ScopeIntervals:
+def _overall(calls: Calls, shared: FloatArray | None, confidence: float) -> ScopeIntervals:
     scope = Scope()
     tool_intervals.rates(scope, calls, confidence)
-    timed = calls.timed()
-    if len(timed):
-        free = fit_sequences(timed, cross_fitted_scores(timed)).free
-        sums = dependence_fit.session_sums(timed, free)
+    if shared is not None:
         for column, name in enumerate(_DEPENDENCE):
-            scope.state(name, _dependence, sums, column, confidence)
+            scope.state(name, _dependence, shared, column, confidence)
     for name, reason in _NO_PARAMETERS.items():
         scope.refuse(name, reason)
     return scope.result()

@@ -25,6 +25,21 @@ def test_a_profile_states_intervals_around_what_its_laws_say():
     assert dependence.covers(0.3**2 / (0.3**2 + 0.4**2))
 
 
+def test_shares_have_the_intervals_of_the_estimates_that_the_profile_holds():
+    """Also where calls were cut off by a limit or by agents: shares are fitted to these as well."""
+    calls = make_calls()
+    # A tool is slow or fast in a session as a whole: calls of one tool in one session share that.
+    effect = np.random.default_rng(1).normal(0, 0.5, (calls.session.max() + 1, len(calls.tool_names)))
+    latency_s = calls.latency_s * np.exp(effect[calls.session, calls.tool])
+    is_cut = latency_s > np.quantile(latency_s, 0.9)
+    kind = np.where(is_cut, len(calls.kind_names), calls.kind)
+    kinds = (*calls.kind_names, "timeout")
+    cut = replace(calls, latency_s=latency_s, kind=kind, kind_names=kinds, censored=is_cut)
+    profile = calibrate(cut, engine="compact")
+    share = profile.intervals.overall.stated["tool_share"]
+    assert share.estimate == pytest.approx(profile.dependence.tool_share, abs=1e-4)
+
+
 def test_what_has_no_interval_says_why():
     profile = calibrate(make_calls(), engine="compact")
     assert {"session_levels", "resolution_s", "payload"} <= set(profile.intervals.overall.not_stated)
