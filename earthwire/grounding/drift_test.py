@@ -58,12 +58,12 @@ def drift_p_value(calls: Calls, scores: FloatArray, sessions: TimedSessions) -> 
     names, excess = _excesses(calls, scores, sessions)
     if not names:
         return 1.0, "nothing"
-    found = _wandering(excess)
+    found = _sums_in_time(excess).max(axis=0)
     rng = np.random.default_rng(_SEED)
     as_far = 0
     for _ in range(PERMUTATIONS):
-        shuffled = excess[rng.permutation(len(excess))]
-        as_far += int(_wandering(shuffled).max() >= found.max())
+        shuffled = excess.take(rng.permutation(len(excess)), axis=0)
+        as_far += int(_sums_in_time(shuffled).max() >= found.max())
     return (1 + as_far) / (1 + PERMUTATIONS), names[int(np.argmax(found))]
 
 
@@ -97,7 +97,7 @@ def _excess(values: FloatArray, rows: BoolArray, sessions: TimedSessions) -> Flo
     return excess
 
 
-def _wandering(excess: FloatArray) -> FloatArray:
-    """Return how far cumulated sums get from 0, for excesses of shape (n_sessions, n_features): (n_features,)."""
-    farthest: FloatArray = np.abs(np.cumsum(excess, axis=0)).max(axis=0)
-    return farthest
+def _sums_in_time(excess: FloatArray) -> FloatArray:
+    """Return how far from 0 the cumulated sums are after each session, shape (n_sessions, n_features)."""
+    sums = np.cumsum(excess, axis=0)
+    return np.abs(sums, out=sums)

@@ -6,12 +6,13 @@ latencies lie among 20 equal shares of the tool's usual ones. Sessions are the u
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from scipy import special
 
 from earthwire.grounding.drift_test import TimedSessions
-from earthwire.traces.calls import Calls, FloatArray, IntArray
+from earthwire.traces.calls import BoolArray, Calls, FloatArray, IntArray
 
 KEPT_SESSIONS_MIN = 12.0
 """Weights that leave less than this many sessions are not tried."""
@@ -77,50 +78,68 @@ def _gain(half_life_s: float, difference: FloatArray) -> HalfLife:
     )
 
 
+class _Asked(NamedTuple):
+    """One table of the calls of one block, and what is known of it before.
+
+    Attributes:
+        size: cells of a tool.
+        past: session position of each earlier call, shape (n_past,).
+        seen: its tool and cell as one number, shape (n_past,).
+        position, tool, cell: of each call that is predicted, shape (n_asked,).
+    """
+
+    size: int
+    past: IntArray
+    seen: IntArray
+    position: IntArray
+    tool: IntArray
+    cell: IntArray
+
+
 class _HeldOut:
     """Calls as cells of a table: outcome kinds and shares of latency, by tool; and the blocks that are predicted."""
 
     def __init__(self, calls: Calls, scores: FloatArray, sessions: TimedSessions) -> None:
-        self._sessions = sessions
-        self._position = sessions.position
-        self._tool = calls.tool
+        self._start_s = sessions.start_s
         self._tools = len(calls.tool_names)
         known = np.isfinite(scores)
         share = np.where(known, special.ndtr(np.where(known, scores, 0.0)), 0.0)
         cell = np.minimum((share * _LATENCY_CELLS).astype(np.int64), _LATENCY_CELLS - 1)
         every = np.ones(len(calls), dtype=bool)
-        self._tables = ((calls.kind, len(calls.kind_names), every), (cell, _LATENCY_CELLS, known))
+        tables = ((calls.kind, len(calls.kind_names), every), (cell, _LATENCY_CELLS, known))
         self._block = np.arange(len(sessions.start_s)) * _BLOCKS // len(sessions.start_s)
+        block = self._block[sessions.position]
+        self._asked = [
+            (k, _asked(calls.tool, of_table, size, sessions.position, block, k, is_known))
+            for k in range(_FIRST_PREDICTED, _BLOCKS)
+            for of_table, size, is_known in tables
+        ]
 
     def log_likelihood(self, half_life_s: float | None) -> FloatArray:
         """Return the log likelihood of each predicted session, with weights by age or, for None, equal ones."""
-        total = np.zeros(len(self._sessions.start_s))
-        block = self._block[self._position]
-        for k in range(_FIRST_PREDICTED, _BLOCKS):
-            now_s = self._sessions.start_s[self._block == k].min(initial=np.inf)
-            past = block < k
-            weight = np.ones(int(past.sum()))
+        total = np.zeros(len(self._start_s))
+        for k, asked in self._asked:
+            now_s = self._start_s[self._block == k].min(initial=np.inf)
+            weight = np.ones(len(self._start_s))
             if half_life_s is not None:
-                weight = np.exp2((self._sessions.start_s[self._position[past]] - now_s) / half_life_s)
-            for cell, size, known in self._tables:
-                seen, asked = past & known, (block == k) & known
-                log_p = self._log_probabilities(cell, size, seen, weight[known[past]])
-                values = log_p[self._tool[asked], cell[asked]]
-                total += np.bincount(self._position[asked], weights=values, minlength=len(total))
+                weight = np.exp2((self._start_s - now_s) / half_life_s)
+            log_p = self._log_probabilities(asked, weight.take(asked.past))
+            total += np.bincount(asked.position, log_p[asked.tool, asked.cell], len(total))
         predicted: FloatArray = total[self._block >= _FIRST_PREDICTED]
         return predicted
 
-    def _log_probabilities(
-        self,
-        cell: IntArray,
-        size: int,
-        rows: "np.ndarray[tuple[int], np.dtype[np.bool_]]",
-        weight: FloatArray,
-    ) -> FloatArray:
+    def _log_probabilities(self, asked: _Asked, weight: FloatArray) -> FloatArray:
         """Return log probabilities of the cells of each tool, smoothed by those of all tools, (n_tools, size)."""
-        code = self._tool[rows] * size + cell[rows]
-        count = np.bincount(code, weights=weight, minlength=self._tools * size).reshape(self._tools, size)
-        of_all = (count.sum(axis=0) + 1.0) / (count.sum() + size)
+        count = np.bincount(asked.seen, weight, self._tools * asked.size).reshape(self._tools, asked.size)
+        of_all = (count.sum(axis=0) + 1.0) / (count.sum() + asked.size)
         of_tool = count.sum(axis=1, keepdims=True)
         log_p: FloatArray = np.log((count + _PRIOR_CALLS * of_all) / (of_tool + _PRIOR_CALLS))
         return log_p
+
+
+def _asked(
+    tool: IntArray, cell: IntArray, size: int, position: IntArray, block: IntArray, k: int, known: BoolArray
+) -> _Asked:
+    past, now = np.flatnonzero((block < k) & known), np.flatnonzero((block == k) & known)
+    seen = tool.take(past) * size + cell.take(past)
+    return _Asked(size, position.take(past), seen, position.take(now), tool.take(now), cell.take(now))
