@@ -14,7 +14,7 @@ import msgspec
 from earthwire.cli._policy_agent import SPEED_VARIABLE
 from earthwire.cli.recipe_channels import with_channels
 from earthwire.cli.recipe_planner import planner_of
-from earthwire.cli.serve import serve_config
+from earthwire.cli.served_recipe import serve_config
 from earthwire.config.agent_command import check_places, filled_command
 from earthwire.config.agent_environment import PLACEHOLDER_KEYS, UnknownPlaceError, agent_environment
 from earthwire.config.channel_models import expectations_of, has_ledger, open_ledger

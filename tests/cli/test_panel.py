@@ -192,7 +192,9 @@ def test_recordings_without_a_tool_in_common_are_no_two_worlds(traces: Path, tmp
 
 def test_no_figure_is_cut_at_80_columns(traces: Path) -> None:
     """Most figures ended in an ellipsis."""
-    outcome = CliRunner().invoke(command_line(), ["stress", "panel", str(traces), "--runs=1"], env={"COLUMNS": "80"})
+    outcome = CliRunner().invoke(
+        command_line(), ["stress", "panel", str(traces), "--runs=1"], env={"COLUMNS": "80"}
+    )
     table = outcome.stdout[: outcome.stdout.index("exhausted: calls that")]
     assert "…" not in table
     assert table.count("INCONCLUSIVE") + table.count("PASS") + table.count("n/a") >= 10, "two tables"
