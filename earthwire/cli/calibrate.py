@@ -2,7 +2,8 @@
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,7 +17,10 @@ from earthwire.cli.drift_table import drift_sentences
 from earthwire.cli.writing import check_target, write_whole
 
 if TYPE_CHECKING:
+    from earthwire.cli.choice_process import ChoiceProcess
     from earthwire.fault_models.profile import Profile
+    from earthwire.grounding.engine import Engine
+    from earthwire.traces.calls import Calls
 
 
 def calibrate(
@@ -53,7 +57,6 @@ def calibrate(
         # These take a while to load; the other process loads what it needs meanwhile.
         from earthwire.cli.gathering import gather_traces
         from earthwire.cli.progress import late_progress
-        from earthwire.config.profile_file import profile_text
         from earthwire.grounding.calibrate import calibrate as fit
 
         drawn = drawn_calls(mcp_methods)
@@ -66,8 +69,10 @@ def calibrate(
                 payloads=read.payloads,
                 counts=read.gathered.counts,
                 weighs_age=not all_ages_alike,
-                begin_choice=choice.begin,
+                begin_choice=partial(_begin_choice, choice),
             )
+            from earthwire.config.profile_file import profile_text
+
             status("writing the profile")
             provenance = msgspec.structs.replace(read.provenance, licence=licence)
             fitted = msgspec.structs.replace(fitted, provenance=provenance)
@@ -77,6 +82,18 @@ def calibrate(
         print(json.dumps({**summary, "never_drawn": drawn.left_out().real}))
     else:
         _print(fitted, profile, client_timeout, left_out_sentences(drawn))
+
+
+def _begin_choice(choice: "ChoiceProcess", timed: "Calls") -> "Callable[[], Engine]":
+    """Begin to choose; what waits for the engine loads what writes profiles first, since it would be idle else."""
+    answer = choice.begin(timed)
+
+    def chosen() -> "Engine":
+        import earthwire.config.profile_file  # noqa: F401
+
+        return answer()
+
+    return chosen
 
 
 def _summary(fitted: "Profile", path: Path, client_timeout_s: float | None) -> dict[str, object]:

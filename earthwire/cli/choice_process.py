@@ -136,6 +136,8 @@ def main() -> None:
     """Load what the choice needs, wait for calls, and write which engine was chosen."""
     # Nothing lives long enough here to be worth collecting, and looking for it takes a tenth of the time of loading.
     gc.disable()
+    import scipy.sparse.csgraph  # noqa: F401  Fitting loads it late; here there is time before there are calls.
+
     import earthwire.grounding  # noqa: F401
 
     content = sys.stdin.buffer.read()
