@@ -11,7 +11,6 @@ import typer
 
 from earthwire.cli.console import fail
 from earthwire.cli.help_text import CommandGroup
-from earthwire.cli.main import EXIT_INTERRUPTED
 from earthwire.traces.errors import TraceFileError
 
 
@@ -118,9 +117,6 @@ def run_app(app: CommandGroup) -> None:
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(0)
-    except KeyboardInterrupt:
-        # While commands run typer does the same; before that it looks at the parameters of all of them.
-        sys.exit(EXIT_INTERRUPTED)
     finally:
         # The process ends: looking once more for what refers to itself would take a tenth of a short command.
         gc.freeze()

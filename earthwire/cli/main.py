@@ -19,4 +19,8 @@ def main() -> None:
     app = asked_for(sys.argv[1:])
     if is_usual:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-    run_app(app)
+    try:
+        run_app(app)
+    except KeyboardInterrupt:
+        # While commands run typer does the same; before that it looks at the parameters of all of them.
+        sys.exit(EXIT_INTERRUPTED)
