@@ -30,6 +30,7 @@ def record(
     """Record real tools: forward every call unchanged and write what happened, ready for `earthwire calibrate`.
 
     Calls with the path prefix /e/RUN/ are told apart by agent run: what the calls of a run share is learned, too.
+    Of several upstreams, tools are told apart by host, and by port where hosts are the same.
     Ctrl-C ends it, and says how many calls were recorded.
     """
     before_bytes = output.stat().st_size if output.exists() else 0

@@ -87,7 +87,7 @@ class GauntletPlanner:
             return Drawn(index, PASS_THROUGH)
         return Drawn(index, fault.plan)
 
-    def tool_of(self, method: str, path: str) -> str:
+    def tool_of(self, method: str, path: str, _: str | None = None) -> str:
         """Return ``METHOD gauntlet/template``."""
         return tool_key(method, "gauntlet", self._templater.template(path))
 

@@ -86,9 +86,9 @@ class GroundedSimulation:
         other.profile_hash = laws.profile_hash
         return other
 
-    def tool_of(self, method: str, path: str) -> str:
+    def tool_of(self, method: str, path: str, at: str | None = None) -> str:
         """Return the tool key of an HTTP request; `path` has no query."""
-        return self.simulation.tool_of(method, path)
+        return self.simulation.tool_of(method, path, at)
 
     def draw(self, call: Call) -> Drawn:
         """Return the plan of the next call of this tool in this episode; see `Simulation.draw`."""

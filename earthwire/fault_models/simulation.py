@@ -223,9 +223,9 @@ class Simulation:
         other.randomize = self.randomize if randomize is None else randomize
         return other
 
-    def tool_of(self, method: str, path: str) -> str:
-        """Return the tool key of an HTTP request; `path` has no query."""
-        return self._matcher.tool(method, path)
+    def tool_of(self, method: str, path: str, at: str | None = None) -> str:
+        """Return the tool key of an HTTP request; `path` has no query, `at` is which of several servers it asks."""
+        return self._matcher.tool(method, path, at)
 
     def forget(self, episode: str) -> None:
         """Drop what an episode's tools remember; its next calls start at index 0 again."""

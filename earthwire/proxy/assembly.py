@@ -16,7 +16,7 @@ from earthwire.proxy.serve_config import ServeConfig, ServeError
 from earthwire.proxy.timed_source import TimedSource
 from earthwire.proxy.tls import client_context
 from earthwire.proxy.upstream import LiveSource
-from earthwire.proxy.upstream_url import parse_upstream
+from earthwire.proxy.upstream_url import distinct_servers, parse_upstream
 from earthwire.proxy.watchdog import Watchdog
 
 
@@ -55,7 +55,10 @@ class Assembly:
     def routes(self) -> Routes:
         """Return where targets lead."""
         config = self._config
-        routes = {name: Route(name, self.sources[name], self._planner_of(name)) for name in config.upstreams}
+        routes = {
+            name: Route(name, self.sources[name], self._planner_of(name), at=at)
+            for name, at in self._servers().items()
+        }
         mcp_routes = {
             name: Route(_mcp_name(name), self.sources[_mcp_name(name)], self._planner, server)
             for name, server in self._mcp_servers.items()
@@ -76,6 +79,11 @@ class Assembly:
         """Release all connections."""
         for source in self.sources.values():
             source.close()
+
+    def _servers(self) -> dict[str, str | None]:
+        """Return what tells upstreams apart in tool keys: their hosts, and ports where hosts are equal."""
+        urls = {name: url for name, url in self._config.upstreams.items() if isinstance(url, str)}
+        return {**dict.fromkeys(self._config.upstreams), **distinct_servers(urls)}
 
     def _make_sources(self) -> dict[str, Source]:
         sources = {

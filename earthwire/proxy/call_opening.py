@@ -171,7 +171,7 @@ class CallOpening:
 
     def _lead(self, method: str, target: str) -> tuple[Destination, str]:
         destination = self._routes.destination(target)
-        tool = self._tool_of(method, destination.path)
+        tool = self._tool_of(method, destination.path, destination.route.at)
         if destination.route.mcp is None and destination.route.planner is self._planner:
             self.unknown_tools.meet(tool)
         return destination, tool

@@ -23,6 +23,6 @@ class PassThrough:
         """Return the plan that forwards."""
         return Drawn(0, PASS_THROUGH)
 
-    def tool_of(self, method: str, path: str) -> str:
-        """Return ``METHOD host/template``."""
-        return tool_key(method, self._host, self._templater.template(path))
+    def tool_of(self, method: str, path: str, at: str | None = None) -> str:
+        """Return ``METHOD host/template``; of several upstreams, each has its own name for host."""
+        return tool_key(method, at or self._host, self._templater.template(path))

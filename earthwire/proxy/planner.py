@@ -19,5 +19,11 @@ class Planner(Protocol):
     def draw(self, call: Call) -> Drawn:
         """Return the plan of the next call of this tool in this episode."""
 
-    def tool_of(self, method: str, path: str) -> str:
-        """Return the key that a request belongs to; `path` has no query."""
+    def tool_of(self, method: str, path: str, at: str | None = None, /) -> str:
+        """Return the key that a request belongs to.
+
+        Args:
+            method: of HTTP.
+            path: without query.
+            at: which of several servers it goes to, as ``host`` or ``host:port``; None where there is one.
+        """

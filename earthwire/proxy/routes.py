@@ -33,6 +33,7 @@ class Route(msgspec.Struct, frozen=True):
         planner: what draws their plans.
         mcp: the MCP server that it is, or None.
         earlier: its earlier answers, for those that are to be stale.
+        at: where it is, as ``host`` or ``host:port``, where that tells it from others; None where it is the only one.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Route(msgspec.Struct, frozen=True):
     planner: Planner
     mcp: McpServer | None = None
     earlier: EarlierAnswers = msgspec.field(default_factory=EarlierAnswers)
+    at: str | None = None
 
 
 class Destination(msgspec.Struct, frozen=True):

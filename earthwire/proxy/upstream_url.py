@@ -1,5 +1,7 @@
 """Where an upstream is: its URL, read."""
 
+from collections import Counter
+from collections.abc import Mapping
 from typing import Literal
 from urllib.parse import unquote, urlsplit
 
@@ -28,8 +30,14 @@ class Upstream(msgspec.Struct, frozen=True):
     @property
     def authority(self) -> str:
         """Value of the Host header."""
+        is_default = self.port == _DEFAULT_PORTS[self.scheme]
+        return self.host_and_port.rpartition(":")[0] if is_default else self.host_and_port
+
+    @property
+    def host_and_port(self) -> str:
+        """``host:port``, an IPv6 address in brackets."""
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return host if self.port == _DEFAULT_PORTS[self.scheme] else f"{host}:{self.port}"
+        return f"{host}:{self.port}"
 
 
 def parse_upstream(url: str) -> Upstream:
@@ -60,3 +68,27 @@ def parse_upstream(url: str) -> Upstream:
         raise ValueError(f"upstream {url!r}: {error}") from error
     host = parts.hostname if parts.hostname.isascii() else parts.hostname.encode("idna").decode("ascii")
     return Upstream(scheme, host, port, parts.path.rstrip("/"))
+
+
+def distinct_servers(urls: Mapping[str, str]) -> dict[str, str | None]:
+    """Return what tells upstreams apart, by name: their hosts, with ports where hosts are equal; None for one alone.
+
+    Upstreams that share host and port, such as two paths of one server, stay one server.
+
+    Raises:
+        ValueError: as `parse_upstream` does.
+
+    >>> distinct_servers({"a": "http://127.0.0.1:8000", "b": "http://127.0.0.1:8100", "c": "https://api.example.com"})
+    {'a': '127.0.0.1:8000', 'b': '127.0.0.1:8100', 'c': 'api.example.com'}
+    >>> distinct_servers({"a": "http://127.0.0.1:8000/one", "b": "http://127.0.0.1:8000/two"})
+    {'a': None, 'b': None}
+    """
+    upstreams = {name: parse_upstream(url) for name, url in urls.items()}
+    places = {(upstream.host, upstream.port) for upstream in upstreams.values()}
+    if len(places) < 2:
+        return dict.fromkeys(urls)
+    ports = Counter(host for host, _ in places)
+    return {
+        name: upstream.host if ports[upstream.host] == 1 else upstream.host_and_port
+        for name, upstream in upstreams.items()
+    }

@@ -42,7 +42,7 @@ class FixedPlanner:
         self.calls.append(call)
         return Drawn(index, self.plans[index % len(self.plans)])
 
-    def tool_of(self, method: str, path: str) -> str:
+    def tool_of(self, method: str, path: str, at: str | None = None) -> str:
         return f"{method} tool{path}"
 
 

@@ -96,7 +96,7 @@ class FixedPlanner:
         conditions = '{"given":true}' if index % 2 else None
         return Drawn(index, self.plans[index % len(self.plans)], conditions)
 
-    def tool_of(self, method, path):
+    def tool_of(self, method, path, at=None):
         return f"{method} tool{path}"
 
 

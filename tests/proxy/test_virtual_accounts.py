@@ -45,7 +45,7 @@ class BusyPlanner:
             len(self.times_s) - 1, Plan(outcome, latency_s, latency_s, (head, Body(b"hi")), "assumed")
         )
 
-    def tool_of(self, method: str, path: str) -> str:
+    def tool_of(self, method: str, path: str, at: str | None = None) -> str:
         return f"{method} tool{path}"
 
 

@@ -257,7 +257,7 @@ def test_retries_are_recognised_from_the_calls_alone(harness) -> None:
 
             return Drawn(0, plan)
 
-        def tool_of(self, method, path):
+        def tool_of(self, method, path, at=None):
             return f"{method} tool{path}"
 
     async def scenario(admin):
