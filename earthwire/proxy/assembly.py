@@ -15,6 +15,7 @@ from earthwire.proxy.routes import Route, Routes
 from earthwire.proxy.serve_config import ServeConfig, ServeError
 from earthwire.proxy.timed_source import TimedSource
 from earthwire.proxy.tls import client_context
+from earthwire.proxy.turns import Turns
 from earthwire.proxy.upstream import LiveSource
 from earthwire.proxy.upstream_url import distinct_servers, parse_upstream
 from earthwire.proxy.watchdog import Watchdog
@@ -30,6 +31,7 @@ class Assembly:
         config: what is served.
         planner: decides what happens to each call.
         watchdog: enforces the coarse timeouts.
+        turns: of the running loop.
         warn: takes warnings.
 
     Raises:
@@ -37,11 +39,17 @@ class Assembly:
     """
 
     def __init__(
-        self, config: ServeConfig, planner: Planner, watchdog: Watchdog, warn: Callable[[str], None]
+        self,
+        config: ServeConfig,
+        planner: Planner,
+        watchdog: Watchdog,
+        turns: Turns,
+        warn: Callable[[str], None],
     ) -> None:
         self._config = config
         self._planner = planner
         self._watchdog = watchdog
+        self._turns = turns
         self._warn = warn
         self._live_sources: list[LiveSource] = []
         if not config.upstreams and not config.mcp:
@@ -92,7 +100,7 @@ class Assembly:
         limits, watchdog = self._config.limits, self._watchdog
         for name, server in self._mcp_servers.items():
             upstream = parse_upstream(server.base_url)
-            live = LiveSource(upstream, limits, watchdog, self._tls())
+            live = LiveSource(upstream, limits, watchdog, self._turns, self._tls())
             self._live_sources.append(live)
             sources[_mcp_name(name)] = live
         return sources if self._config.channels is None else self._behind_channels(sources)
@@ -118,9 +126,9 @@ class Assembly:
     def _live_source(self, url: str) -> LiveSource:
         upstream, limits, tls = parse_upstream(url), self._config.limits, self._tls()
         if isinstance(self._planner, GroundedSimulation):
-            live: LiveSource = TimedSource(upstream, limits, self._watchdog, tls, self._planner)
+            live: LiveSource = TimedSource(upstream, limits, self._watchdog, self._turns, tls, self._planner)
         else:
-            live = LiveSource(upstream, limits, self._watchdog, tls)
+            live = LiveSource(upstream, limits, self._watchdog, self._turns, tls)
         self._live_sources.append(live)
         return live
 

@@ -15,6 +15,7 @@ from earthwire.proxy.refusal import RequestRefusedError
 from earthwire.proxy.request import Request
 from earthwire.proxy.request_head import RequestHeadReader
 from earthwire.proxy.request_parser import RequestParser
+from earthwire.proxy.turns import Turns
 from earthwire.proxy.watchdog import Watchdog
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -55,7 +56,7 @@ class ClientConnection(Connection):
         begun: what a call has come to that was taken and now needs the fiber after all, or the error that it met.
 
     Args:
-        loop: the running loop.
+        turns: of the running loop.
         limits: bounds.
         watchdog: enforces the coarse timeouts.
         heads: reads request heads.
@@ -87,13 +88,13 @@ class ClientConnection(Connection):
 
     def __init__(
         self,
-        loop: asyncio.AbstractEventLoop,
+        turns: Turns,
         limits: Limits,
         watchdog: Watchdog,
         heads: RequestHeadReader,
         serve: Callable[["ClientConnection"], Coroutine[None, None, None]],
     ) -> None:
-        super().__init__(loop)
+        super().__init__(turns)
         self.left = False
         self.draining = False
         self.reused = False
@@ -122,10 +123,10 @@ class ClientConnection(Connection):
         """Start the fiber that serves this connection."""
         super().connection_made(transport)
         self._watchdog.watch(self)
-        fiber = self._fiber = Fiber(self.loop, self._serve(self))
+        fiber = self._fiber = Fiber(self.turns.loop, self._serve(self))
         fiber.step()
 
-    def data_received(self, data: bytes) -> None:
+    def take_in(self, data: bytes) -> None:
         """Take bytes: of the body under way, of the next head, or of a request that has to wait for its turn."""
         if self._lingering:
             return
@@ -147,6 +148,7 @@ class ClientConnection(Connection):
 
     def eof_received(self) -> bool:
         """Tell whether the connection stays open for an answer, though the client will send no more."""
+        self.turns.work_off()
         is_tls = self.transport.get_extra_info("ssl_object") is not None
         if is_tls or not self._busy or self._parser.open_body is not None or self.answer_begun:
             return False
@@ -166,10 +168,11 @@ class ClientConnection(Connection):
         if raw is None or raw.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
             self.abort()
         elif looks_left:
-            self.loop.call_later(after_s, self._look_for_reset, 2 * after_s, looks_left - 1)
+            self.turns.loop.call_later(after_s, self._look_for_reset, 2 * after_s, looks_left - 1)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop serving (called by the loop)."""
+        self.turns.work_off()
         self.left = True
         if self.taken is not None:
             self.taken.hand_over()

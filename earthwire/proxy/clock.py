@@ -16,6 +16,7 @@ from typing import Protocol
 
 from earthwire.proxy.fiber import Signal
 from earthwire.proxy.timerfd import NANOSECONDS_PER_SECOND, Timerfd, open_timerfd
+from earthwire.proxy.turns import Turns
 
 _COMPACTION_COUNT_MIN = 64
 
@@ -48,11 +49,14 @@ class RealClock:
 
     Attributes:
         lag_s: how late the deadline was served that was served last: our own doing, since nothing else was waited for.
+
+    Args:
+        turns: of the running loop.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
-        self._alarm = _new_alarm(loop, self._ring)
+    def __init__(self, turns: Turns) -> None:
+        self._turns = turns
+        self._alarm = _new_alarm(turns.loop, self._ring)
         self._waits: list[tuple[float, int, Waiting]] = []
         self._numbers = count()
         self._compaction_count = _COMPACTION_COUNT_MIN
@@ -102,11 +106,15 @@ class RealClock:
         if waits:
             self._arm(waits[0][0])
         # Last, since a fiber that goes on may wait for its next deadline.
-        for deadline_s, _, signal in due:
-            if not signal.fired:
-                # Anew for each: the last of many that are due together is late by what the others take.
-                self.lag_s = time.monotonic() - deadline_s
-                signal.fire()
+        self._turns.begin_row()
+        try:
+            for deadline_s, _, signal in due:
+                if not signal.fired:
+                    # Anew for each: the last of many that are due together is late by what the others take.
+                    self.lag_s = time.monotonic() - deadline_s
+                    signal.fire()
+        finally:
+            self._turns.end_row()
 
     def _drop_cancelled(self) -> None:
         """Drop waits that were cancelled; done whenever the heap has doubled, so that it costs little per wait."""

@@ -7,6 +7,7 @@ import sys
 
 from earthwire.proxy.fiber import Signal
 from earthwire.proxy.tcp_reset import reset_on_close
+from earthwire.proxy.turns import Turns
 
 
 class Connection(asyncio.Protocol):
@@ -17,6 +18,10 @@ class Connection(asyncio.Protocol):
         write_full: the transport holds more than it should; await `drain` before writing more.
         reading_paused: bytes of the peer wait in the kernel.
         overdue_at_s: when `overdue` is to be called, by the watchdog (loop time); infinity for never.
+        turns: of the loop that it lives on.
+
+    Args:
+        turns: of the running loop.
     """
 
     __slots__ = (
@@ -24,17 +29,17 @@ class Connection(asyncio.Protocol):
         "_descriptor",
         "_drain_waiter",
         "closed",
-        "loop",
         "overdue_at_s",
         "reading_paused",
         "transport",
+        "turns",
         "write_full",
     )
 
     transport: asyncio.Transport
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self.loop = loop
+    def __init__(self, turns: Turns) -> None:
+        self.turns = turns
         self.closed = False
         self.write_full = False
         self.overdue_at_s = math.inf
@@ -47,6 +52,19 @@ class Connection(asyncio.Protocol):
         assert isinstance(transport, asyncio.Transport) or hasattr(transport, "write")
         self.transport = transport  # type: ignore[assignment]  # uvloop's transports are structural.
         self._descriptor = _plain_descriptor(transport)
+
+    def data_received(self, data: bytes) -> None:
+        """Have what the peer has sent taken in (called by the loop)."""
+        turns = self.turns
+        if turns.single_count:
+            turns.single_count -= 1
+            self.take_in(data)
+        else:
+            turns.bring(self, data)
+
+    def take_in(self, data: bytes) -> None:
+        """Work on what the peer has sent."""
+        raise NotImplementedError
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Wake whoever waits to write (called by the loop)."""
@@ -99,7 +117,7 @@ class Connection(asyncio.Protocol):
         """Wait until all that was written is with the operating system, or the connection is gone."""
         # uvloop hands writes over at the end of the loop's turn.
         turn = Signal()
-        self.loop.call_soon(turn.fire)
+        self.turns.loop.call_soon(turn.fire)
         await turn
         if self.transport.get_write_buffer_size():
             self.transport.set_write_buffer_limits(0)

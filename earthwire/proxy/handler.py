@@ -23,6 +23,7 @@ from earthwire.proxy.request import Request
 from earthwire.proxy.response_writer import response_writer
 from earthwire.proxy.simulated_way import SimulatedWay
 from earthwire.proxy.spending import Spending
+from earthwire.proxy.turns import Turns
 from earthwire.proxy.upstream import LiveSource
 from earthwire.proxy.usual_way import UsualWay
 
@@ -39,6 +40,7 @@ class Handler:
     Args:
         opening: makes calls of requests.
         clock: what deadlines count on.
+        turns: of the running loop.
         limits: bounds.
         recorder: takes the trace records, or None to make none.
         keep_bodies: records hold URL, headers and bodies, redacted.
@@ -49,6 +51,7 @@ class Handler:
         self,
         opening: CallOpening,
         clock: RealClock,
+        turns: Turns,
         limits: Limits,
         recorder: Recorder | None,
         keep_bodies: bool,
@@ -58,7 +61,7 @@ class Handler:
         self._clock = clock
         self._limits = limits
         self._epoch_ns = time.time_ns() - time.monotonic_ns()
-        self._usual = UsualWay(opening, clock, self._epoch_ns, self._performance)
+        self._usual = UsualWay(opening, clock, turns, self._epoch_ns, self._performance)
         self._simulated = SimulatedWay(opening, limits, self._epoch_ns, self._performance)
         self._recorder: Recorder | ObservedCalls | None = None
         self._record_to(recorder)

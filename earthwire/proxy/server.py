@@ -26,6 +26,7 @@ from earthwire.proxy.refusal import UpstreamError, error_body, error_response
 from earthwire.proxy.request_head import RequestHeadReader
 from earthwire.proxy.serve_config import ServeConfig, ServeError
 from earthwire.proxy.tls import server_context
+from earthwire.proxy.turns import Turns
 from earthwire.proxy.unknown_tools import UnknownTools
 from earthwire.proxy.watchdog import Watchdog
 from earthwire.proxy.workers import Handover, PlacedClientConnection, Worker
@@ -71,11 +72,12 @@ class Proxy:
         self._warn = warn
         self._loop = asyncio.get_running_loop()
         self._watchdog = Watchdog(self._loop)
-        self._clock = RealClock(self._loop)
+        self._turns = Turns(self._loop)
+        self._clock = RealClock(self._turns)
         self._heartbeat: Heartbeat | None = None
         self._heads = RequestHeadReader(config.limits)
         self._tls = _listener_tls(config)
-        self._assembly = Assembly(config, planner, self._watchdog, warn)
+        self._assembly = Assembly(config, planner, self._watchdog, self._turns, warn)
         self._retired: list[Assembly] = []
         self._recorder: Recorder | None = None
         self.admin: AdminSide | None = None
@@ -154,7 +156,7 @@ class Proxy:
             ServeError: if it cannot be served; nothing has changed then.
         """
         assert self._handler is not None, "a proxy is reloaded after it was started"
-        assembly = Assembly(config, planner, self._watchdog, self._warn)
+        assembly = Assembly(config, planner, self._watchdog, self._turns, self._warn)
         changed = [name for name in _FIXED if getattr(config, name) != getattr(self.config, name)]
         if changed:
             self._warn(
@@ -264,9 +266,9 @@ class Proxy:
     def _new_client(self, received: bytes = b"") -> ClientConnection:
         limits, worker, handover = self.config.limits, self._worker, self._handover
         if worker is None or handover is None:
-            return ClientConnection(self._loop, limits, self._watchdog, self._heads, self._serve)
+            return ClientConnection(self._turns, limits, self._watchdog, self._heads, self._serve)
         return PlacedClientConnection(
-            self._loop,
+            self._turns,
             limits,
             self._watchdog,
             self._heads,
@@ -332,7 +334,9 @@ class Proxy:
         )
         if worker is not None:
             opening.episodes.outlive(worker.declared)
-        return Handler(opening, self._clock, config.limits, self._recorder, config.keep_bodies, spending)
+        return Handler(
+            opening, self._clock, self._turns, config.limits, self._recorder, config.keep_bodies, spending
+        )
 
     def _release(self) -> None:
         for assembly in (*self._retired, self._assembly):

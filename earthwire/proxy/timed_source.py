@@ -6,6 +6,7 @@ import time
 from earthwire.fault_models.grounded import GroundedSimulation
 from earthwire.proxy.limits import Limits
 from earthwire.proxy.request import Request
+from earthwire.proxy.turns import Turns
 from earthwire.proxy.upstream import LiveExchange, LiveSource
 from earthwire.proxy.upstream_side import UpstreamConnection
 from earthwire.proxy.upstream_url import Upstream
@@ -19,6 +20,7 @@ class TimedSource(LiveSource):
         upstream: where calls go.
         limits: bounds.
         watchdog: enforces the bound on silence.
+        turns: of the running loop.
         tls: what https upstreams are verified against.
         observer: learns the times.
     """
@@ -28,10 +30,11 @@ class TimedSource(LiveSource):
         upstream: Upstream,
         limits: Limits,
         watchdog: Watchdog,
+        turns: Turns,
         tls: ssl.SSLContext | None,
         observer: GroundedSimulation,
     ) -> None:
-        super().__init__(upstream, limits, watchdog, tls)
+        super().__init__(upstream, limits, watchdog, turns, tls)
         self._observer = observer
         self._asked: dict[UpstreamConnection, tuple[str, float]] = {}
 

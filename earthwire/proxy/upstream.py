@@ -17,6 +17,7 @@ from earthwire.proxy.fiber import Fiber
 from earthwire.proxy.limits import Limits
 from earthwire.proxy.refusal import UpstreamError
 from earthwire.proxy.request import Request
+from earthwire.proxy.turns import Turns
 from earthwire.proxy.upstream_side import UpstreamConnection
 from earthwire.proxy.upstream_url import Upstream
 from earthwire.proxy.watchdog import Watchdog
@@ -37,16 +38,23 @@ class LiveSource:
         upstream: where to connect.
         limits: bounds.
         watchdog: enforces the bound on silence.
+        turns: of the running loop.
         tls: context for an https upstream; None for one that verifies against the system's authorities.
     """
 
     def __init__(
-        self, upstream: Upstream, limits: Limits, watchdog: Watchdog, tls: ssl.SSLContext | None = None
+        self,
+        upstream: Upstream,
+        limits: Limits,
+        watchdog: Watchdog,
+        turns: Turns,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self.upstream = upstream
         self.server_address = upstream.host
         self._limits = limits
         self._watchdog = watchdog
+        self._turns = turns
         self._tls = (tls or ssl.create_default_context()) if upstream.scheme == "https" else None
         self._addresses: list[str] = []
         self._forbidden: frozenset[tuple[str, int]] = frozenset()
@@ -200,10 +208,15 @@ class LiveSource:
         assert failure is not None
         raise failure
 
+    def _new_connection(self) -> UpstreamConnection:
+        return UpstreamConnection(
+            self._turns, self._limits, self._watchdog, self._connections.add, self._gone
+        )
+
     async def _connect_to_file(self, path: str) -> UpstreamConnection:
         loop = asyncio.get_running_loop()
         _, connection = await loop.create_unix_connection(
-            lambda: UpstreamConnection(loop, self._limits, self._watchdog, self._connections.add, self._gone),
+            self._new_connection,
             path,
         )
         return connection
@@ -213,7 +226,7 @@ class LiveSource:
         if is_among(address, self.upstream.port, self._forbidden):
             raise OSError("the upstream is this proxy itself, which is never connected to")
         _, connection = await loop.create_connection(
-            lambda: UpstreamConnection(loop, self._limits, self._watchdog, self._connections.add, self._gone),
+            self._new_connection,
             address,
             self.upstream.port,
             ssl=self._tls,
@@ -314,7 +327,7 @@ class LiveExchange(msgspec.Struct, eq=False):
     def pass_up(self, body: Body) -> None:
         """Send on what the client says from now on, since the upstream has switched to another protocol."""
         if self._connection is not None:
-            self._uplink = Fiber(self._connection.loop, _pass_up(body, self._connection))
+            self._uplink = Fiber(self._connection.turns.loop, _pass_up(body, self._connection))
             self._uplink.step()
 
     def finish(self) -> None:

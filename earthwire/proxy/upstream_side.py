@@ -12,6 +12,7 @@ from earthwire.proxy.fiber import Signal
 from earthwire.proxy.limits import Limits
 from earthwire.proxy.refusal import UpstreamError
 from earthwire.proxy.response_parser import ResponseParser
+from earthwire.proxy.turns import Turns
 from earthwire.proxy.watchdog import Watchdog
 
 
@@ -38,7 +39,7 @@ class UpstreamConnection(Connection):
         stale_at_s: when a connection that has been idle is too old to be used again (loop time).
 
     Args:
-        loop: the running loop.
+        turns: of the running loop.
         limits: bounds.
         watchdog: enforces the bound on silence.
         made: called when the connection is made, which may be lost again before whoever asked for it runs on.
@@ -62,13 +63,13 @@ class UpstreamConnection(Connection):
 
     def __init__(
         self,
-        loop: asyncio.AbstractEventLoop,
+        turns: Turns,
         limits: Limits,
         watchdog: Watchdog,
         made: Callable[["UpstreamConnection"], None],
         gone: Callable[["UpstreamConnection"], None],
     ) -> None:
-        super().__init__(loop)
+        super().__init__(turns)
         self.exchange_count = 0
         self.answered = False
         self._limits = limits
@@ -83,13 +84,16 @@ class UpstreamConnection(Connection):
         self._expectant: Expectant | None = None
 
     def send(self, data: bytes, expectant: Expectant) -> None:
-        """Write a whole request, by a method that is not HEAD, on a connection that is open and idle."""
+        """Write a whole request, by a method that is not HEAD, on a connection that is open and idle.
+
+        It leaves with all others of the present row.
+        """
         self.request_sent = True
         self.exchange_count += 1
         self.answered = False
         self._expectant = expectant
         self.overdue_at_s = self._watchdog.horizon_s + self._limits.upstream_silence_s_max
-        self.write(data)
+        self.turns.write(self, data)
 
     def begin(
         self, data: bytes, *, whole: bool, head_request: bool, ended: Callable[["UpstreamConnection"], None]
@@ -155,7 +159,7 @@ class UpstreamConnection(Connection):
         self._watchdog.watch(self)
         self._made(self)
 
-    def data_received(self, data: bytes) -> None:
+    def take_in(self, data: bytes) -> None:
         """Parse what the upstream sends; what nobody asked for ends the connection."""
         parser, expectant = self.parser, self._expectant
         if expectant is not None:
@@ -185,6 +189,7 @@ class UpstreamConnection(Connection):
 
     def eof_received(self) -> None:
         """End a response that has no other end; the transport then closes itself."""
+        self.turns.work_off()
         self.closed = True
         if self._ended is not None and self.parser.end_of_input():
             body = self.parser.body
@@ -193,6 +198,7 @@ class UpstreamConnection(Connection):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Fail what is under way (called by the loop)."""
+        self.turns.work_off()
         self._watchdog.unwatch(self)
         self._gone(self)
         self.parser.close()

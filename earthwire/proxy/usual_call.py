@@ -18,6 +18,7 @@ from earthwire.proxy.call_context import CallContext
 from earthwire.proxy.client_side import ClientConnection
 from earthwire.proxy.clock import RealClock
 from earthwire.proxy.exchange import ResponseHead
+from earthwire.proxy.turns import Turns
 from earthwire.proxy.upstream import LiveExchange, LiveSource
 from earthwire.proxy.upstream_side import UpstreamConnection
 
@@ -27,9 +28,11 @@ class Way(Protocol):
 
     Attributes:
         clock: tells when the time of an answer has come.
+        turns: of the loop: answers leave in rows.
     """
 
     clock: RealClock
+    turns: Turns
 
     def finish(self, call: "UsualCall", head: ResponseHead, body: bytes, ended_s: float) -> None:
         """Take note of a call that was answered, of head and body of its response and of the time it was written."""
@@ -63,7 +66,7 @@ class UsualCall(msgspec.Struct, eq=False):
         way: what is told of its end.
         head: of the response, once it is there, with its body.
         begun_s: when all but the last byte was written, if not all at once (monotonic).
-        fired: it is over, or was handed over.
+        fired: its answer is written, or it was handed over.
     """
 
     client: ClientConnection
@@ -106,25 +109,34 @@ class UsualCall(msgspec.Struct, eq=False):
             # This is a callback of the upstream's connection or of the clock, which have nothing to do with it.
             self.fired = True
             self.way.hand_over(self, error)
-            return
-        if self.fired:
-            self.client.answered()
 
     def _begin(self, head: ResponseHead) -> None:
         """Write all but the last byte, which is not due yet."""
         client = self.client
-        client.write(b"%b\r\n%b" % (head.start, self.body[:-1]))
         client.answer_begun = True
-        self.begun_s = time.monotonic()
+        self.way.turns.write(client, b"%b\r\n%b" % (head.start, self.body[:-1]), self._begun)
+
+    def _begun(self, begun_s: float) -> None:
+        """Wait for the last byte."""
+        self.begun_s = begun_s
         self._wait_until(self.due.last_s)
 
     def _finish(self, head: ResponseHead) -> None:
         """Write what is left."""
         body = self.body
         left = b"%b\r\n%b" % (head.start, body) if self.begun_s is None else body[-1:]
-        self.client.write(left)
         self.fired = True
-        self.way.finish(self, head, body, time.monotonic())
+        self.way.turns.write(self.client, left, self._finished)
+
+    def _finished(self, ended_s: float) -> None:
+        """Take note of the end."""
+        assert self.head is not None, "a call ends with its response"
+        try:
+            self.way.finish(self, self.head, self.body, ended_s)
+        except Exception as error:
+            self.way.hand_over(self, error)
+            return
+        self.client.answered()
 
     def _wait_until(self, due_s: float) -> None:
         self.way.clock.fire_at(self.context.request.arrival_s + due_s, self)

@@ -11,6 +11,7 @@ from earthwire.proxy.exchange import ResponseHead
 from earthwire.proxy.observed_calls import ObservedCalls
 from earthwire.proxy.perform import Performance
 from earthwire.proxy.recorder import Recorder
+from earthwire.proxy.turns import Turns
 from earthwire.proxy.upstream import LiveSource
 from earthwire.proxy.usual_call import UsualCall, due_if_relayed
 
@@ -20,10 +21,12 @@ class UsualWay:
 
     Attributes:
         clock: tells when the time of an answer has come.
+        turns: of the running loop.
 
     Args:
         opening: opens calls, and counts those that are under way.
         clock: what deadlines count on.
+        turns: of the running loop.
         epoch_ns: nanoseconds since 1970 at monotonic time 0.
         performance: begins to perform the plan of a call that is not a usual one after all.
     """
@@ -32,10 +35,12 @@ class UsualWay:
         self,
         opening: CallOpening,
         clock: RealClock,
+        turns: Turns,
         epoch_ns: int,
         performance: Callable[[ClientConnection, CallContext], Performance],
     ) -> None:
         self.clock = clock
+        self.turns = turns
         self._opening = opening
         self._performance = performance
         self._recorder: Recorder | ObservedCalls | None = None

@@ -7,6 +7,7 @@ import pytest
 
 from earthwire.proxy import clock as clock_module
 from earthwire.proxy.clock import RealClock
+from earthwire.proxy.turns import Turns
 
 
 @pytest.fixture(params=["timerfd", "ctypes or none", "loop"])
@@ -23,7 +24,7 @@ def test_wait_is_never_early_and_in_order(kind, harness, play):
     delays_s = [0.0501 + 0.00137 * number for number in range(100)]
 
     async def scenario():
-        clock = RealClock(asyncio.get_running_loop())
+        clock = RealClock(Turns(asyncio.get_running_loop()))
         start_s = clock.now()
         order = []
 
@@ -44,7 +45,7 @@ def test_wait_is_never_early_and_in_order(kind, harness, play):
 
 def test_deadline_that_has_passed_does_not_wait(kind, harness, play):
     async def scenario():
-        clock = RealClock(asyncio.get_running_loop())
+        clock = RealClock(Turns(asyncio.get_running_loop()))
         _, waited = harness.in_fiber(clock.wait_until(clock.now() - 1))
         assert waited.done()
         assert clock.waiting_count == 0
@@ -55,7 +56,7 @@ def test_deadline_that_has_passed_does_not_wait(kind, harness, play):
 
 def test_earlier_deadline_overtakes_a_later_one(kind, harness, play):
     async def scenario():
-        clock = RealClock(asyncio.get_running_loop())
+        clock = RealClock(Turns(asyncio.get_running_loop()))
         start_s = clock.now()
         late, _ = harness.in_fiber(clock.wait_until(start_s + 600))
         _, early = harness.in_fiber(clock.wait_until(start_s + 0.02))
@@ -70,7 +71,7 @@ def test_earlier_deadline_overtakes_a_later_one(kind, harness, play):
 
 def test_cancelled_waits_do_not_pile_up(kind, harness, play):
     async def scenario():
-        clock = RealClock(asyncio.get_running_loop())
+        clock = RealClock(Turns(asyncio.get_running_loop()))
         for _ in range(20):
             for fiber, _ in [harness.in_fiber(clock.wait_until(clock.now() + 600)) for _ in range(100)]:
                 fiber.cancel()

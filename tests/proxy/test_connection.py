@@ -5,6 +5,7 @@ import contextlib
 import math
 
 from earthwire.proxy.connection import Connection
+from earthwire.proxy.turns import Turns
 
 
 @contextlib.asynccontextmanager
@@ -14,7 +15,7 @@ async def connected(harness):
     made = loop.create_future()
 
     def accept():
-        connection = Connection(loop)
+        connection = Connection(Turns(loop))
         made.set_result(connection)
         return connection
 

@@ -8,6 +8,7 @@ import pytest
 import uvloop
 
 from earthwire.proxy.connection import Connection
+from earthwire.proxy.turns import Turns
 
 FAR_TOO_MUCH = b"".join(b"%07d\n" % number for number in range(1 << 19))
 LOOPS = {"uvloop": uvloop.new_event_loop, "asyncio": asyncio.new_event_loop}
@@ -22,7 +23,7 @@ def run(request):
             loop = asyncio.get_running_loop()
             made = []
             server = await loop.create_server(
-                lambda: made.append(Connection(loop)) or made[0], "127.0.0.1", 0
+                lambda: made.append(Connection(Turns(loop))) or made[0], "127.0.0.1", 0
             )
             far = socket.create_connection(server.sockets[0].getsockname())
             far.setblocking(False)

@@ -8,6 +8,7 @@ from earthwire.fault_models.plan import Forward, RelayBody, RelayHead, Wait
 from earthwire.grounding.lag import LagTally, lag_problems
 from earthwire.proxy.clock import RealClock
 from earthwire.proxy.heartbeat import PERIOD_S, Heartbeat
+from earthwire.proxy.turns import Turns
 
 CALL_COUNT = 12
 BLOCK_S = 0.1
@@ -58,7 +59,7 @@ def test_a_blocked_loop_lags_far_more_than_a_free_one(harness, play):
 
 def test_the_lag_is_known_without_any_call(harness, play):
     async def scenario():
-        clock = RealClock(asyncio.get_running_loop())
+        clock = RealClock(Turns(asyncio.get_running_loop()))
         heartbeat = Heartbeat(asyncio.get_running_loop(), clock)
         time.sleep(BLOCK_S)
         while clock.lag_s == 0.0:
@@ -76,7 +77,7 @@ def test_the_lag_is_known_without_any_call(harness, play):
 
 def test_the_last_of_many_deadlines_that_are_due_together_is_late_by_what_the_others_take(harness, play):
     async def scenario():
-        clock = RealClock(asyncio.get_running_loop())
+        clock = RealClock(Turns(asyncio.get_running_loop()))
         due_s = clock.now() + 0.01
         lags_s = []
 

@@ -10,6 +10,7 @@ from earthwire.proxy.refusal import RequestRefusedError
 from earthwire.proxy.request import Request
 from earthwire.proxy.request_head import RequestHeadReader
 from earthwire.proxy.request_parser import RequestParser
+from earthwire.proxy.turns import Turns
 from earthwire.proxy.watchdog import Watchdog
 from earthwire.proxy.workers.placement import Placement
 
@@ -67,7 +68,7 @@ class PlacedClientConnection(ClientConnection):
     """A connection that is passed on when a request on it belongs to another worker.
 
     Args:
-        loop, limits, watchdog, heads, serve: as `ClientConnection` has them.
+        turns, limits, watchdog, heads, serve: as `ClientConnection` has them.
         placement: of this worker.
         pass_on: takes the connection when it is another worker's.
         received: what a worker had read that passed it on to this one.
@@ -77,7 +78,7 @@ class PlacedClientConnection(ClientConnection):
 
     def __init__(
         self,
-        loop: asyncio.AbstractEventLoop,
+        turns: Turns,
         limits: Limits,
         watchdog: Watchdog,
         heads: RequestHeadReader,
@@ -86,7 +87,7 @@ class PlacedClientConnection(ClientConnection):
         pass_on: PassOn,
         received: bytes = b"",
     ) -> None:
-        super().__init__(loop, limits, watchdog, heads, serve)
+        super().__init__(turns, limits, watchdog, heads, serve)
         self._parser = PlacedRequestParser(self, heads, limits, placement)
         self._placement = placement
         self._pass_on = pass_on
@@ -97,7 +98,7 @@ class PlacedClientConnection(ClientConnection):
         super().connection_made(transport)
         received, self._received = self._received, b""
         if received:
-            self.data_received(received)
+            self.take_in(received)
 
     async def next_request(self) -> Request | None:
         """Return the next request; None if the client has no more, or none for this worker.
