@@ -22,12 +22,12 @@ from earthwire.fault_models.call import Call
 from earthwire.fault_models.simulation import Simulation
 
 RELEASED = {
-    ("all-channels", 1): "abe86dab35bd55fd",
+    ("all-channels", 2): "56d4fde2ff1119cb",
     ("crowded-tools", 1): "deddb885399ddbbc",
     ("noisy-texts", 1): "ab4637cfe21872e4",
-    ("outages", 1): "4c6eabd03fbdcbf0",
-    ("recorded-cloud", 1): "faacabead85b8648",
-    ("recorded-llm", 1): "4172337ba6db5882",
+    ("outages", 2): "afdcc0df3e946346",
+    ("recorded-cloud", 2): "7949806559528d2b",
+    ("recorded-llm", 2): "7b431343323d2ea6",
     ("six-faults", 1): "464b2731643a2125",
 }
 """Hash of each released version. A change to a recipe, or to the profile that it names, needs a new version here."""
