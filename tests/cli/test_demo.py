@@ -3,6 +3,10 @@ from collections.abc import Callable
 
 import pytest
 
+from earthwire.cli.demo import _print_verdict
+from earthwire.traces import TraceRecord
+from earthwire.traces.calls import Calls, calls_from_records
+
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -23,3 +27,21 @@ def test_the_demo_runs_offline_shows_the_match_and_says_what_to_do_next(run_proc
         ["earthwire", "fidelity"],
         ["earthwire", "serve"],
     ]
+
+
+def calls(latencies_s: list[float]) -> Calls:
+    return calls_from_records(
+        TraceRecord(tool="a", session_id=f"s{i // 5}", seq=i, duration_ns=round(s * 1e9), outcome="ok")
+        for i, s in enumerate(latencies_s)
+    )
+
+
+@pytest.mark.parametrize(("late_count", "is_invalid"), [(40, True), (10, False)])
+def test_a_busy_machine_is_told_from_a_wrong_simulation(
+    late_count: int, is_invalid: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of 200 answers of the mock some are late, not half of them: a fifth shows in what earthwire serves, too."""
+    recorded = calls([0.05 + 0.001 * (i % 20) for i in range(200)])
+    mock = calls([0.006 if i < late_count else 0.001 for i in range(200)])
+    _print_verdict({"recorded": recorded, "naive mock": mock, "earthwire": recorded}, 1)
+    assert ("too busy to tell" in " ".join(capsys.readouterr().out.split())) == is_invalid
