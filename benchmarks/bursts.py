@@ -19,17 +19,17 @@ import msgspec
 import numpy as np
 
 from earthwire.cli.console import late_status
-from earthwire.cli.loading import load_traces
+from earthwire.cli.reading.loading import load_traces
 from earthwire.fault_models.call import Call
-from earthwire.fault_models.outcome import OutcomeCounts
+from earthwire.fault_models.laws.outcome import OutcomeCounts
 from earthwire.fault_models.profile import Profile
 from earthwire.fault_models.simulation import Simulation
 from earthwire.grounding.calibrate import calibrate
-from earthwire.grounding.distances import ks
-from earthwire.grounding.outcome_mix import BURST_WINDOW_CALLS, burst_dispersion, faults
-from earthwire.grounding.regimes import run_lengths
-from earthwire.traces.calls import BoolArray, Calls, FloatArray
-from earthwire.traces.outcome_kind import is_fault
+from earthwire.grounding.fits.regimes import run_lengths
+from earthwire.grounding.samples.distances import ks
+from earthwire.grounding.samples.outcome_mix import BURST_WINDOW_CALLS, burst_dispersion, faults
+from earthwire.traces.columns.calls import BoolArray, Calls, FloatArray
+from earthwire.traces.labels.outcome_kind import is_fault
 
 MODELS = ("independent", "chain", "earthwire")
 

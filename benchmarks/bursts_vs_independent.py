@@ -16,9 +16,9 @@ import json
 from pathlib import Path
 
 from earthwire.cli.console import late_status
-from earthwire.cli.loading import load_traces
-from earthwire.fault_models.retry_policy import POLICIES, RetryPolicy
-from earthwire.grounding.clusters import NotStatedError
+from earthwire.cli.reading.loading import load_traces
+from earthwire.fault_models.runs.retry_policy import POLICIES, RetryPolicy
+from earthwire.grounding.certainty.clusters import NotStatedError
 from earthwire.grounding.stress import (
     PolicyCounts,
     Rates,
@@ -28,7 +28,7 @@ from earthwire.grounding.stress import (
     replayed,
     replayed_independent,
 )
-from earthwire.traces.calls import Calls
+from earthwire.traces.columns.calls import Calls
 
 COMPARED = ("none", "immediate", "back-off")
 RATES: tuple[Rates, ...] = ("one rate", "own rates")

@@ -27,7 +27,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from earthwire.traces.parquet import parquet_schema
+from earthwire.traces.files.parquet import parquet_schema
 
 SESSION_CALLS = 50
 TOOLS = 40
@@ -216,12 +216,12 @@ def print_parts(folder: Path, rows: int) -> None:
     """Print what each part of the command takes, one after the other in this process."""
     print("parts, one after the other, in a process that has loaded numpy and pyarrow:", flush=True)
     with part("load the rest"):
-        from earthwire.cli.choice_process import choice_process
-        from earthwire.cli.gathering import gather_traces
         from earthwire.cli.progress import late_progress
+        from earthwire.cli.reading.choice_process import choice_process
+        from earthwire.cli.reading.gathering import gather_traces
         from earthwire.config.profile_file import profile_text
         from earthwire.grounding.calibrate import calibrate
-        from earthwire.traces.parquet_columns import parquet_shape, read_row_groups
+        from earthwire.traces.columns.parquet_columns import parquet_shape, read_row_groups
     paths = sorted(folder.glob("*.parquet"))
     with part("read alone, on one core", rows):
         for shape in map(parquet_shape, paths):

@@ -15,10 +15,10 @@ from pathlib import Path
 
 import numpy as np
 
-from earthwire.grounding.tables import Tables
-from earthwire.grounding.tally import tally
-from earthwire.traces.calls import Calls, FloatArray, calls_from_records, split_sessions
-from earthwire.traces.formats import read_all
+from earthwire.grounding.counts.tally import tally
+from earthwire.grounding.fits.tables import Tables
+from earthwire.traces.columns.calls import Calls, FloatArray, calls_from_records, split_sessions
+from earthwire.traces.files.formats import read_all
 from earthwire.traces.options import ReadOptions
 
 QUANTILE = 0.9

@@ -12,9 +12,9 @@ from functools import partial
 from pathlib import Path
 
 from earthwire.grounding.fidelity import FidelityReport, fidelity
-from earthwire.grounding.rivals import ALL_RIVALS
+from earthwire.grounding.gap.rivals import ALL_RIVALS
 from earthwire.traces import read_all
-from earthwire.traces.calls import calls_from_records
+from earthwire.traces.columns.calls import calls_from_records
 
 MODELS = (*ALL_RIVALS, "earthwire")
 HEAD = """# Fidelity

@@ -19,8 +19,8 @@ import numpy as np
 
 from earthwire.cli.console import late_status
 from earthwire.grounding.fidelity import FidelityReport, fidelity
-from earthwire.grounding.rivals import RIVALS
-from earthwire.traces.calls import Calls, assemble, encode
+from earthwire.grounding.gap.rivals import RIVALS
+from earthwire.traces.columns.calls import Calls, assemble, encode
 
 SESSIONS, CALLS_FROM, CALLS_TO = 240, 10, 50
 TOOL_LATENCIES_S = (0.03, 0.05, 0.08, 0.12, 0.2, 0.3, 0.5, 0.9)

@@ -19,7 +19,7 @@ from framing_witness import PATIENCE_S, Case, Trial, Witness, attempt, listening
 from process import stop
 
 from earthwire.proxy import ServeConfig, running_proxy
-from earthwire.proxy.pass_through import PassThrough
+from earthwire.proxy.calls.pass_through import PassThrough
 
 _SEVERITY = {"refused": 0, "cut": 1, "forwarded": 2}
 

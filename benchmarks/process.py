@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from earthwire.cli.children import listens
+from earthwire.cli.agents.children import listens
 
 REPOSITORY = Path(__file__).parents[1]
 STOP_TIMEOUT_S = 20.0

@@ -13,13 +13,13 @@ from pathlib import Path
 import numpy as np
 
 from earthwire.fault_models.call import Call
+from earthwire.fault_models.laws.rate_limit import REFUSED
 from earthwire.fault_models.profile import Profile
-from earthwire.fault_models.rate_limit import REFUSED
 from earthwire.fault_models.simulation import Simulation
 from earthwire.grounding.calibrate import calibrate
-from earthwire.grounding.regimes import run_lengths
-from earthwire.traces.calls import BoolArray, Calls, calls_from_records
-from earthwire.traces.formats import read_all
+from earthwire.grounding.fits.regimes import run_lengths
+from earthwire.traces.columns.calls import BoolArray, Calls, calls_from_records
+from earthwire.traces.files.formats import read_all
 
 SHOWN_RUNS = 8
 

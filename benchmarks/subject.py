@@ -47,11 +47,11 @@ class CalibratedPlanner:
     profile_hash = "benchmark"
 
     def __init__(self, latency_s: float) -> None:
-        from earthwire.fault_models.latency import LEVELS, LatencyTable
-        from earthwire.fault_models.outcome import START, OutcomeCounts
+        from earthwire.fault_models.laws.latency import LEVELS, LatencyTable
+        from earthwire.fault_models.laws.outcome import START, OutcomeCounts
         from earthwire.fault_models.profile import Profile, ToolLaws
         from earthwire.fault_models.simulation import Simulation
-        from earthwire.proxy.pass_through import PassThrough
+        from earthwire.proxy.calls.pass_through import PassThrough
 
         kinds = {"ok": 1000, "unknown": 1}
         outcomes = OutcomeCounts({START: kinds, "ok": kinds, "unknown": kinds})

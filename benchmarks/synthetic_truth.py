@@ -22,11 +22,11 @@ from scipy import special, stats
 
 from earthwire.cli.console import late_status
 from earthwire.fault_models.intervals import CONFIDENCE, Intervals, ScopeIntervals
-from earthwire.fault_models.rate_limit import REFUSED
-from earthwire.fault_models.regime import age_bin
+from earthwire.fault_models.laws.rate_limit import REFUSED
+from earthwire.fault_models.laws.regime import age_bin
 from earthwire.grounding.calibrate import calibrate
-from earthwire.grounding.outcome_mix import wilson
-from earthwire.traces.calls import Calls, FloatArray, IntArray, assemble, encode
+from earthwire.grounding.samples.outcome_mix import wilson
+from earthwire.traces.columns.calls import Calls, FloatArray, IntArray, assemble, encode
 
 FAILED = "http_5xx:503"
 NOT_FOUND = "http_4xx:404"

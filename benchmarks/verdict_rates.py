@@ -15,14 +15,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from earthwire.grounding import yardstick
-from earthwire.grounding.auc_excess import AucExcess
 from earthwire.grounding.calibrate import fit_laws
 from earthwire.grounding.engine import thinned, with_engine
 from earthwire.grounding.fidelity import REPEATS_MIN
+from earthwire.grounding.gap import yardstick
+from earthwire.grounding.gap.auc_excess import AucExcess
 from earthwire.grounding.simulated import simulate
 from earthwire.traces import read_all
-from earthwire.traces.calls import Calls, calls_from_records, split_sessions
+from earthwire.traces.columns.calls import Calls, calls_from_records, split_sessions
 
 CALLS_MAX = 15_000
 SLOWER = 1.2

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
-    from earthwire.fault_models.virtual_time import EpisodeClock
+    from earthwire.fault_models.conditions.virtual_time import EpisodeClock
     from earthwire.in_process import Laws, SimulatedEpisode
 
 Tool = TypeVar("Tool", bound=Callable[..., Any])

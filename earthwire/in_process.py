@@ -19,11 +19,11 @@ from typing import Any, TypeVar, cast
 from earthwire.config.profile_file import read_profile
 from earthwire.config.shipped import profile_path
 from earthwire.fault_models.call import Call
-from earthwire.fault_models.delivery import RELAYED_KINDS
+from earthwire.fault_models.conditions.virtual_time import EpisodeClock, Patience
 from earthwire.fault_models.plan import Plan
 from earthwire.fault_models.profile import Profile
 from earthwire.fault_models.simulation import Simulation
-from earthwire.fault_models.virtual_time import EpisodeClock, Patience
+from earthwire.fault_models.steps.delivery import RELAYED_KINDS
 from earthwire.next_calls import NextCalls
 from earthwire.plan_result import PlannedCall
 from earthwire.tool_errors import ToolTimeoutError

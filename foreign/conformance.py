@@ -19,7 +19,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory, TemporaryFile
 from typing import NamedTuple
 
-from earthwire.cli.children import listens
+from earthwire.cli.agents.children import listens
 from foreign.environments import EnvironmentUnavailableError, node_environment, python_environment
 
 

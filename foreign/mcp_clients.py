@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 
 from earthwire.config.profile_file import profile_text
-from earthwire.fault_models.latency import LEVELS, LatencyTable
-from earthwire.fault_models.outcome import START, OutcomeCounts
+from earthwire.fault_models.laws.latency import LEVELS, LatencyTable
+from earthwire.fault_models.laws.outcome import START, OutcomeCounts
 from earthwire.fault_models.profile import ErrorResponse, Profile, ToolLaws
 from foreign.conformance import free_port, running, running_proxy
 from foreign.environments import python_environment

@@ -20,7 +20,7 @@ from earthwire.config.profile_file import profile_text
 from earthwire.fault_models.profile import Provenance, Source
 from earthwire.grounding.calibrate import calibrate
 from earthwire.traces import JsonlWriter, TraceRecord, read_parquet
-from earthwire.traces.calls import calls_from_records
+from earthwire.traces.columns.calls import calls_from_records
 
 FOLDER = Path(__file__).parents[1] / "earthwire" / "config" / "profiles"
 PROBES_A_SESSION = 10

@@ -20,11 +20,11 @@ import msgspec
 from earthwire.config.profile_file import profile_text
 from earthwire.fault_models.grouping import upstream
 from earthwire.fault_models.intervals import Intervals
-from earthwire.fault_models.outcome import OutcomeCounts
+from earthwire.fault_models.laws.outcome import OutcomeCounts
 from earthwire.fault_models.profile import Profile, Provenance, Source, ToolLaws
 from earthwire.grounding.calibrate import calibrate
 from earthwire.traces import TraceRecord, read_parquet
-from earthwire.traces.calls import calls_from_records
+from earthwire.traces.columns.calls import calls_from_records
 
 FOLDER = Path(__file__).parents[1] / "earthwire" / "config" / "profiles"
 TOOLS_MAX = 30

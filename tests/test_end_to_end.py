@@ -13,9 +13,9 @@ from aiohttp import web
 
 from earthwire.fault_models import Call, Profile, Simulation
 from earthwire.grounding import calibrate
-from earthwire.grounding.distances import ks_critical
-from earthwire.grounding.lag import LagTally, lag_problems
-from earthwire.grounding.outcome_mix import wilson
+from earthwire.grounding.gap.lag import LagTally, lag_problems
+from earthwire.grounding.samples.distances import ks_critical
+from earthwire.grounding.samples.outcome_mix import wilson
 from earthwire.proxy.server import ServeConfig, running_proxy
 from earthwire.traces import TraceRecord, read_traces
 from tests.grounding.synthetic import make_calls

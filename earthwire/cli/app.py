@@ -18,7 +18,7 @@ class _Entry(NamedTuple):
     """A command, or a group of them.
 
     Attributes:
-        place: module in `earthwire.cli` and, for a command, its function there; a group is the module's `app`.
+        place: module in `earthwire.cli.commands` and, for a command, its function there; a group is the module's `app`.
         summary: what the list of commands says of it.
         settings: of typer.
     """
@@ -72,7 +72,7 @@ def command_line(names: Iterable[str] = COMMANDS) -> CommandGroup:
 
 def _add(app: CommandGroup, name: str, entry: _Entry) -> None:
     module, _, function = entry.place.partition(":")
-    loaded = import_module(f"earthwire.cli.{module}")
+    loaded = import_module(f"earthwire.cli.commands.{module}")
     if function:
         app.command(name, short_help=entry.summary, **entry.settings)(getattr(loaded, function))
     else:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from earthwire.cli.console import fail, messages
 from earthwire.traces.errors import TraceFileError
-from earthwire.traces.formats import sniff
-from earthwire.traces.whole_file import whole_file
+from earthwire.traces.files.formats import sniff
+from earthwire.traces.files.whole_file import whole_file
 
 
 def check_target(target: Path | None, inputs: Iterable[Path] = ()) -> None:
@@ -44,7 +44,7 @@ def _reads(source: Path, target: Path) -> bool:
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Write a file that appears whole or not at all; see `earthwire.traces.whole_file`."""
+    """Write a file that appears whole or not at all; see `earthwire.traces.files.whole_file`."""
     try:
         with whole_file(path) as partial:
             partial.write_text(text, "utf-8")

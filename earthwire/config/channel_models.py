@@ -23,7 +23,7 @@ from earthwire.fault_models.observation.wording import CodeSwitch, Paraphrase
 from earthwire.fault_models.reward.ledger import Budget, Ledger
 from earthwire.fault_models.reward.prices import Penalties, Price, PriceTable
 from earthwire.fault_models.reward.shaping import Potential
-from earthwire.fault_models.run_check import Expectations, ExpectedFault
+from earthwire.fault_models.runs.run_check import Expectations, ExpectedFault
 
 OBSERVATION_STEPS = ("paraphrase", "language", "typos", "casing", "whitespace", "truncation", "distraction")
 """Steps of the observation channel, in the order in which they are applied."""

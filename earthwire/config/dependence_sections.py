@@ -8,9 +8,9 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from earthwire.config.located_yaml import Section
-from earthwire.fault_models.dependence import Dependence, SessionLevels
-from earthwire.fault_models.donors import DonorRanks
-from earthwire.fault_models.sequence import SequenceLaw
+from earthwire.fault_models.laws.dependence import Dependence, SessionLevels
+from earthwire.fault_models.laws.donors import DonorRanks
+from earthwire.fault_models.laws.sequence import SequenceLaw
 
 Count = Annotated[int, Field(ge=0, le=2**63 - 1)]
 Share = Annotated[float, Field(ge=0.0, lt=1.0)]

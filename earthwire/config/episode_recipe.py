@@ -18,7 +18,7 @@ from earthwire.config.recipe import ClockSection, FaultsSection, RecipeFile, See
 from earthwire.config.shipped import is_shipped_name, shipped_profile_path, shipped_recipe_path
 from earthwire.config.validation_text import problem_texts, shown
 from earthwire.fault_models.channels import Channels
-from earthwire.fault_models.outcome_path import FaultRules, RegimeClock
+from earthwire.fault_models.laws.outcome_path import FaultRules, RegimeClock
 from earthwire.fault_models.simulation import Simulation
 
 _LAWS_REMEMBERED = 64

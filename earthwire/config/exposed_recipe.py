@@ -10,8 +10,8 @@ from typing import TypeVar
 from earthwire.config.channel_sections import CHANNEL_SEVERITY_MAX, ChannelsSection
 from earthwire.config.cost_sections import BudgetSection, CostsSection, PriceSection
 from earthwire.config.recipe import RecipeFile
-from earthwire.fault_models.exposure import CHANNELS, Channel, Exposure
-from earthwire.fault_models.severity import SEVERITY_MAX
+from earthwire.fault_models.conditions.exposure import CHANNELS, Channel, Exposure
+from earthwire.fault_models.conditions.severity import SEVERITY_MAX
 
 _Prices = TypeVar("_Prices", bound=PriceSection)
 _PRICES = tuple(PriceSection.model_fields)

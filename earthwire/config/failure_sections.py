@@ -6,9 +6,8 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from earthwire.config.located_yaml import Section
-from earthwire.fault_models.plan import Support
-from earthwire.fault_models.rate_limit import RateLimit
-from earthwire.fault_models.regime import (
+from earthwire.fault_models.laws.rate_limit import RateLimit
+from earthwire.fault_models.laws.regime import (
     AGE_BINS,
     AgeHazards,
     HazardCounts,
@@ -16,6 +15,7 @@ from earthwire.fault_models.regime import (
     RunHistory,
     UpstreamRegime,
 )
+from earthwire.fault_models.plan import Support
 
 Calls = Annotated[int, Field(ge=0, le=2**63 - 1)]
 ByAge = Annotated[list[Calls], Field(min_length=AGE_BINS, max_length=AGE_BINS)]

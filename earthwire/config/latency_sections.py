@@ -6,8 +6,8 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from earthwire.config.located_yaml import Section
-from earthwire.fault_models.first_byte import SHARE_LEVELS, FirstByteLaw
-from earthwire.fault_models.latency import LEVELS, Extrapolation, LatencyTable
+from earthwire.fault_models.laws.first_byte import SHARE_LEVELS, FirstByteLaw
+from earthwire.fault_models.laws.latency import LEVELS, Extrapolation, LatencyTable
 from earthwire.fault_models.plan import Support
 
 Calls = Annotated[int, Field(ge=0, le=2**63 - 1)]
@@ -26,7 +26,7 @@ class ExtrapolationSection(Section):
 
 
 class LatencySection(Section):
-    """Latency quantiles in milliseconds at the 63 levels of `earthwire.fault_models.latency.LEVELS`."""
+    """Latency quantiles in milliseconds at the 63 levels of `earthwire.fault_models.laws.latency.LEVELS`."""
 
     count: Calls
     censored_count: Calls = 0
@@ -46,7 +46,7 @@ class LatencySection(Section):
 
 
 class FirstByteSection(Section):
-    """Share of the latency until the first byte: quantiles at `earthwire.fault_models.first_byte.SHARE_LEVELS`."""
+    """Share of the latency until the first byte: quantiles at `earthwire.fault_models.laws.first_byte.SHARE_LEVELS`."""
 
     count: Calls
     shares: Annotated[list[PositiveShare], Field(min_length=len(SHARE_LEVELS), max_length=len(SHARE_LEVELS))]

@@ -6,9 +6,9 @@ from pydantic import Field, model_validator
 
 from earthwire.config.located_yaml import Section
 from earthwire.fault_models.damage import OPERATORS
-from earthwire.fault_models.payload import CUT_BINS, PayloadLaw, shape_of_counts
+from earthwire.fault_models.laws.payload import CUT_BINS, PayloadLaw, shape_of_counts
+from earthwire.fault_models.laws.slots import Slot, is_mask
 from earthwire.fault_models.profile import ErrorResponse
-from earthwire.fault_models.slots import Slot, is_mask
 
 Responses = Annotated[int, Field(ge=0, le=2**63 - 1)]
 

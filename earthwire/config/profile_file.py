@@ -55,8 +55,8 @@ from earthwire.config.payload_sections import (
     response_section,
 )
 from earthwire.config.stream_section import StreamSection, stream_law, stream_section
-from earthwire.fault_models.outcome import OutcomeCounts
-from earthwire.fault_models.payload import NO_PAYLOAD_LAW
+from earthwire.fault_models.laws.outcome import OutcomeCounts
+from earthwire.fault_models.laws.payload import NO_PAYLOAD_LAW
 from earthwire.fault_models.profile import Profile, Provenance, Source, ToolLaws
 
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ from earthwire.config.cost_sections import BudgetSection, CostsSection, Expectat
 from earthwire.config.located_yaml import Section, read_yaml
 from earthwire.config.run_section import RunSection
 from earthwire.config.shipped import is_shipped_name, shipped_profile_path
-from earthwire.fault_models.layer import MCP_LAYERS, Layer, may_fail
-from earthwire.fault_models.outcome_path import RegimeClock
-from earthwire.fault_models.severity import SEVERITY_MAX
+from earthwire.fault_models.conditions.severity import SEVERITY_MAX
+from earthwire.fault_models.laws.outcome_path import RegimeClock
+from earthwire.fault_models.steps.layer import MCP_LAYERS, Layer, may_fail
 
 MissPolicy = Literal["error", "forward", "nearest"]
 Timing = Literal["recorded", "calibrated"]

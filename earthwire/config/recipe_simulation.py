@@ -3,7 +3,7 @@
 from earthwire.config.profile_file import read_profile
 from earthwire.config.recipe import RecipeFile
 from earthwire.config.shipped import profile_path
-from earthwire.fault_models.outcome_path import FaultRules
+from earthwire.fault_models.laws.outcome_path import FaultRules
 from earthwire.fault_models.profile import Profile
 from earthwire.fault_models.simulation import Simulation
 

@@ -6,7 +6,7 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from earthwire.config.located_yaml import Section
-from earthwire.fault_models.stream import CHUNK_LEVELS, GAP_LEVELS, StreamLaw
+from earthwire.fault_models.laws.stream import CHUNK_LEVELS, GAP_LEVELS, StreamLaw
 
 Streams = Annotated[int, Field(ge=0, le=2**63 - 1)]
 Chunks = Annotated[float, Field(ge=1.0, le=1e9)]
@@ -16,7 +16,7 @@ Gap = Annotated[float, Field(ge=0.0, le=1e9)]
 class StreamSection(Section):
     """Numbers of chunks, and gaps over the mean gap of their stream, as quantiles.
 
-    Their levels are `CHUNK_LEVELS` and `GAP_LEVELS` of `earthwire.fault_models.stream`.
+    Their levels are `CHUNK_LEVELS` and `GAP_LEVELS` of `earthwire.fault_models.laws.stream`.
     """
 
     count: Streams

@@ -1,9 +1,29 @@
 """How tools fail and how slow they are: laws, profiles, and the draw of one call's plan from them."""
 
 from earthwire.fault_models.call import Call, Drawn
-from earthwire.fault_models.client_timeout import TimeoutShare, timeout_share
-from earthwire.fault_models.delivery import deliver, plain_response
-from earthwire.fault_models.dependence import (
+from earthwire.fault_models.conditions.client_timeout import TimeoutShare, timeout_share
+from earthwire.fault_models.conditions.posterior import PRIOR_CALLS, DrawnLaws, dirichlet, effective_share
+from earthwire.fault_models.conditions.severity import (
+    SEVERITY_MAX,
+    Overlay,
+    SevereOutcomes,
+    open_severe,
+    overlay_count,
+    severe_latency_s,
+)
+from earthwire.fault_models.conditions.virtual_time import (
+    UNBOUNDED_PATIENCE_S,
+    EpisodeClock,
+    Patience,
+    TimeoutShape,
+    given_up,
+    never_ends,
+)
+from earthwire.fault_models.drift import Drift, DriftWindow
+from earthwire.fault_models.grounded import GroundedSimulation, UpstreamFit
+from earthwire.fault_models.grouping import ancestors
+from earthwire.fault_models.intervals import Interval, Intervals, ScopeIntervals
+from earthwire.fault_models.laws.dependence import (
     EXACT_SESSIONS_MIN,
     NO_SESSIONS,
     CompactRanks,
@@ -13,7 +33,7 @@ from earthwire.fault_models.dependence import (
     normal_probability,
     normal_quantile,
 )
-from earthwire.fault_models.donors import (
+from earthwire.fault_models.laws.donors import (
     DONORS_MIN,
     RANK_STEPS,
     DonorPool,
@@ -22,16 +42,9 @@ from earthwire.fault_models.donors import (
     DonorSessions,
     join,
 )
-from earthwire.fault_models.drift import Drift, DriftWindow
-from earthwire.fault_models.family import SIBLINGS_MIN, Family, RankSource, ToolModel
-from earthwire.fault_models.first_byte import SHARE_LEVELS, FirstByteLaw
-from earthwire.fault_models.grounded import GroundedSimulation, UpstreamFit
-from earthwire.fault_models.grouping import ancestors
-from earthwire.fault_models.intervals import Interval, Intervals, ScopeIntervals
-from earthwire.fault_models.latency import LEVELS, Extrapolation, LatencyTable
-from earthwire.fault_models.layer import LAYERS, MCP_LAYERS, Layer, layer_of, may_fail
-from earthwire.fault_models.matching import ToolMatcher
-from earthwire.fault_models.outcome import (
+from earthwire.fault_models.laws.first_byte import SHARE_LEVELS, FirstByteLaw
+from earthwire.fault_models.laws.latency import LEVELS, Extrapolation, LatencyTable
+from earthwire.fault_models.laws.outcome import (
     KAPPA,
     START,
     Counts,
@@ -40,7 +53,28 @@ from earthwire.fault_models.outcome import (
     add_counts,
     back_off,
 )
-from earthwire.fault_models.payload import CLASS_OF_KIND, NO_PAYLOAD_LAW, PayloadLaw
+from earthwire.fault_models.laws.payload import CLASS_OF_KIND, NO_PAYLOAD_LAW, PayloadLaw
+from earthwire.fault_models.laws.rate_limit import (
+    REFUSED,
+    CallMeter,
+    Meter,
+    RateLimit,
+    TimeMeter,
+    open_meter,
+    with_retry_after,
+    without_refusals,
+)
+from earthwire.fault_models.laws.sequence import SequenceLaw, SequenceScores
+from earthwire.fault_models.laws.slots import Slot
+from earthwire.fault_models.laws.stream import (
+    CHUNK_LEVELS,
+    CHUNKS_MAX,
+    GAP_LEVELS,
+    StreamLaw,
+    piece_due_s,
+    streamed,
+)
+from earthwire.fault_models.laws.upstream_law import CALLS_MIN, INFEASIBLE_MAX, LogHistogram, WaitLaw
 from earthwire.fault_models.plan import (
     PASS_THROUGH,
     Abort,
@@ -66,48 +100,14 @@ from earthwire.fault_models.plan import (
     plan_digest,
     steps_on,
 )
-from earthwire.fault_models.posterior import PRIOR_CALLS, DrawnLaws, dirichlet, effective_share
 from earthwire.fault_models.profile import ErrorResponse, Profile, Provenance, Source, ToolLaws, profile_hash
-from earthwire.fault_models.rate_limit import (
-    REFUSED,
-    CallMeter,
-    Meter,
-    RateLimit,
-    TimeMeter,
-    open_meter,
-    with_retry_after,
-    without_refusals,
-)
-from earthwire.fault_models.sequence import SequenceLaw, SequenceScores
-from earthwire.fault_models.severity import (
-    SEVERITY_MAX,
-    Overlay,
-    SevereOutcomes,
-    open_severe,
-    overlay_count,
-    severe_latency_s,
-)
+from earthwire.fault_models.siblings.family import SIBLINGS_MIN, Family, RankSource, ToolModel
+from earthwire.fault_models.siblings.matching import ToolMatcher
 from earthwire.fault_models.simulation import STREAMS_MAX, Simulation, TooManyStreamsError
-from earthwire.fault_models.slots import Slot
-from earthwire.fault_models.stream import (
-    CHUNK_LEVELS,
-    CHUNKS_MAX,
-    GAP_LEVELS,
-    StreamLaw,
-    piece_due_s,
-    streamed,
-)
+from earthwire.fault_models.steps.delivery import deliver, plain_response
+from earthwire.fault_models.steps.layer import LAYERS, MCP_LAYERS, Layer, layer_of, may_fail
+from earthwire.fault_models.steps.wire_kinds import WIRE_KINDS, wire_steps
 from earthwire.fault_models.uniforms import Purpose, UniformStream
-from earthwire.fault_models.upstream_law import CALLS_MIN, INFEASIBLE_MAX, LogHistogram, WaitLaw
-from earthwire.fault_models.virtual_time import (
-    UNBOUNDED_PATIENCE_S,
-    EpisodeClock,
-    Patience,
-    TimeoutShape,
-    given_up,
-    never_ends,
-)
-from earthwire.fault_models.wire_kinds import WIRE_KINDS, wire_steps
 
 __all__ = [
     "CALLS_MIN",

@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from earthwire.fault_models.call import Foreseen
-from earthwire.fault_models.dependence import CompactRanks, normal_quantile
-from earthwire.fault_models.latency import LEVELS, LatencyTable
-from earthwire.fault_models.outcome_path import OutcomePath
+from earthwire.fault_models.laws.dependence import CompactRanks, normal_quantile
+from earthwire.fault_models.laws.latency import LEVELS, LatencyTable
+from earthwire.fault_models.laws.outcome_path import OutcomePath
 from earthwire.fault_models.uniforms import CELL, Purpose, UniformStream
 
 Floats = npt.NDArray[np.float64]

@@ -12,9 +12,9 @@ from typing import Self
 import msgspec
 
 from earthwire.fault_models.call import Call, Drawn
+from earthwire.fault_models.laws.upstream_law import CALLS_MIN, INFEASIBLE_MAX, LogHistogram, WaitLaw
 from earthwire.fault_models.plan import Plan, RelayBody, RelayPieces, Step, Wait
 from earthwire.fault_models.simulation import Simulation
-from earthwire.fault_models.upstream_law import CALLS_MIN, INFEASIBLE_MAX, LogHistogram, WaitLaw
 
 _GROWTH = 1.25
 """Wait laws are made anew whenever the number of observed calls has grown by this factor."""

@@ -199,7 +199,7 @@ class Plan(msgspec.Struct, frozen=True, array_like=True):
     """One concrete decision for one call.
 
     Attributes:
-        outcome: the outcome kind that was drawn (`earthwire.traces.outcome_kind`).
+        outcome: the outcome kind that was drawn (`earthwire.traces.labels.outcome_kind`).
         first_byte_s: when the first byte of the response is due, seconds after arrival.
         last_byte_s: when the last byte is due, seconds after arrival; at least `first_byte_s`.
         steps: what to perform.

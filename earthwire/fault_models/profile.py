@@ -5,20 +5,20 @@ from functools import cache
 
 import msgspec
 
-from earthwire.fault_models.dependence import Dependence, SessionLevels
-from earthwire.fault_models.donors import DonorRanks
 from earthwire.fault_models.drift import Drift
-from earthwire.fault_models.first_byte import FirstByteLaw
 from earthwire.fault_models.intervals import Intervals
-from earthwire.fault_models.latency import LatencyTable
-from earthwire.fault_models.outcome import OutcomeCounts
-from earthwire.fault_models.payload import NO_PAYLOAD_LAW, PayloadLaw
-from earthwire.fault_models.rate_limit import RateLimit
-from earthwire.fault_models.regime import RegimeLaw, UpstreamRegime
-from earthwire.fault_models.sequence import SequenceLaw
-from earthwire.fault_models.slots import Slot
-from earthwire.fault_models.stream import StreamLaw
-from earthwire.traces.outcome_kind import is_fault
+from earthwire.fault_models.laws.dependence import Dependence, SessionLevels
+from earthwire.fault_models.laws.donors import DonorRanks
+from earthwire.fault_models.laws.first_byte import FirstByteLaw
+from earthwire.fault_models.laws.latency import LatencyTable
+from earthwire.fault_models.laws.outcome import OutcomeCounts
+from earthwire.fault_models.laws.payload import NO_PAYLOAD_LAW, PayloadLaw
+from earthwire.fault_models.laws.rate_limit import RateLimit
+from earthwire.fault_models.laws.regime import RegimeLaw, UpstreamRegime
+from earthwire.fault_models.laws.sequence import SequenceLaw
+from earthwire.fault_models.laws.slots import Slot
+from earthwire.fault_models.laws.stream import StreamLaw
+from earthwire.traces.labels.outcome_kind import is_fault
 
 
 class ErrorResponse(msgspec.Struct, frozen=True):
@@ -31,7 +31,7 @@ class ErrorResponse(msgspec.Struct, frozen=True):
         body: text of the body, redacted, with ``{{name}}`` in the place of each slot.
         headers: further headers by name, without Content-Type and Content-Length, with slots as in the body. An
             empty ``date`` is sent as the time of sending.
-        slots: by name; see `earthwire.fault_models.slots`.
+        slots: by name; see `earthwire.fault_models.laws.slots`.
     """
 
     count: int

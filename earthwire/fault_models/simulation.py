@@ -12,12 +12,16 @@ from typing import Self
 import msgspec
 
 from earthwire.fault_models.call import Call, Drawn, Foreseen
-from earthwire.fault_models.delivery import RELAYED_KINDS, deliver, relay
-from earthwire.fault_models.dependence import CompactRanks
-from earthwire.fault_models.family import Family, RankSource, ToolModel
-from earthwire.fault_models.latency import LatencyTable
-from earthwire.fault_models.matching import ToolMatcher
-from earthwire.fault_models.outcome_path import (
+from earthwire.fault_models.conditions.posterior import DrawnLaws
+from earthwire.fault_models.conditions.severity import (
+    SEVERITY_MAX,
+    SevereOutcomes,
+    open_severe,
+    severe_latency_s,
+)
+from earthwire.fault_models.laws.dependence import CompactRanks
+from earthwire.fault_models.laws.latency import LatencyTable
+from earthwire.fault_models.laws.outcome_path import (
     AS_RECORDED,
     SCHEMA_DRIFT,
     AgedPath,
@@ -27,13 +31,14 @@ from earthwire.fault_models.outcome_path import (
     OutcomePath,
     RegimeClock,
 )
-from earthwire.fault_models.pace import SLOW_DRIP, drip_first_byte_s
+from earthwire.fault_models.laws.rate_limit import with_retry_after
+from earthwire.fault_models.laws.stream import streamed
 from earthwire.fault_models.plan import Plan, Support
-from earthwire.fault_models.posterior import DrawnLaws
 from earthwire.fault_models.profile import Profile, profile_hash
-from earthwire.fault_models.rate_limit import with_retry_after
-from earthwire.fault_models.severity import SEVERITY_MAX, SevereOutcomes, open_severe, severe_latency_s
-from earthwire.fault_models.stream import streamed
+from earthwire.fault_models.siblings.family import Family, RankSource, ToolModel
+from earthwire.fault_models.siblings.matching import ToolMatcher
+from earthwire.fault_models.steps.delivery import RELAYED_KINDS, deliver, relay
+from earthwire.fault_models.steps.pace import SLOW_DRIP, drip_first_byte_s
 from earthwire.fault_models.uniforms import Purpose, UniformStream
 
 STREAMS_MAX = 200_000
@@ -120,10 +125,11 @@ class Simulation:
         server: host of the recorded tools that requests stand for, where the profile knows several.
         regime_clock: what outages and rate limits advance by. With ``time`` a plan also depends on the time of its call
             in the episode: calls at the same times get the same plans.
-        severity: 0 clean, 1 as recorded, higher harsher, up to `SEVERITY_MAX`; see `earthwire.fault_models.severity`.
+        severity: 0 clean, 1 as recorded, higher harsher, up to `SEVERITY_MAX`; see
+            `earthwire.fault_models.conditions.severity`.
         randomize: every episode has laws of its own, as far as the recorded calls leave them open; see
-            `earthwire.fault_models.posterior`.
-        rules: what is made of the profile's faults; see `earthwire.fault_models.outcome_path.FaultRules`.
+            `earthwire.fault_models.conditions.posterior`.
+        rules: what is made of the profile's faults; see `earthwire.fault_models.laws.outcome_path.FaultRules`.
     """
 
     def __init__(

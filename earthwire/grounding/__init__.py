@@ -1,17 +1,9 @@
 """Making the simulated transition match the recorded one: fit it, measure the gap, say whether it is closed."""
 
-from earthwire.grounding.auc_excess import AUC_EXCESS_MAX
 from earthwire.grounding.calibrate import calibrate, fit_laws
+from earthwire.grounding.certainty.intervals import INTERVAL_CALLS_MAX, state_intervals
 from earthwire.grounding.correct import DAMPING, ROUNDS_MAX, Correction, correct
-from earthwire.grounding.curves import (
-    QUANTILE_LEVELS,
-    RUN_LENGTHS,
-    Curves,
-    Distribution,
-    KindRates,
-    ToolCurve,
-    draw_curves,
-)
+from earthwire.grounding.drift.recency import TESTED_CALLS_MAX, measure_drift, recent
 from earthwire.grounding.engine import (
     CHOICE_CALLS_MAX,
     SESSIONS_MIN,
@@ -35,8 +27,18 @@ from earthwire.grounding.fidelity import (
     Progress,
     fidelity,
 )
-from earthwire.grounding.intervals import INTERVAL_CALLS_MAX, state_intervals
-from earthwire.grounding.lag import (
+from earthwire.grounding.fits.payloads import BODY_CHARACTERS_MAX, RESPONSES_MAX, PayloadBank, gather
+from earthwire.grounding.gap.auc_excess import AUC_EXCESS_MAX
+from earthwire.grounding.gap.curves import (
+    QUANTILE_LEVELS,
+    RUN_LENGTHS,
+    Curves,
+    Distribution,
+    KindRates,
+    ToolCurve,
+    draw_curves,
+)
+from earthwire.grounding.gap.lag import (
     DISTORTED_SHARE_MAX,
     LAG_S_MAX,
     LAG_SHARE_MAX,
@@ -44,13 +46,11 @@ from earthwire.grounding.lag import (
     LagTally,
     lag_problems,
 )
-from earthwire.grounding.never_drawn import DrawnCalls, NeverDrawn, never_drawn_text
-from earthwire.grounding.payloads import BODY_CHARACTERS_MAX, RESPONSES_MAX, PayloadBank, gather
-from earthwire.grounding.recency import TESTED_CALLS_MAX, measure_drift, recent
+from earthwire.grounding.gap.never_drawn import DrawnCalls, NeverDrawn, never_drawn_text
+from earthwire.grounding.gap.tool_comparison import ToolComparison
+from earthwire.grounding.gap.upstream_times import upstream_times
+from earthwire.grounding.gap.verdict import TAIL_RANGE, Verdict
 from earthwire.grounding.simulated import simulate
-from earthwire.grounding.tool_comparison import ToolComparison
-from earthwire.grounding.upstream_times import upstream_times
-from earthwire.grounding.verdict import TAIL_RANGE, Verdict
 from earthwire.grounding.verify import VerifyReport, verify
 
 __all__ = [

@@ -6,32 +6,32 @@ from typing import Literal, NamedTuple
 import msgspec
 import numpy as np
 
-from earthwire.fault_models.dependence import Dependence, SessionLevels
-from earthwire.fault_models.latency import LatencyTable
-from earthwire.fault_models.outcome import OutcomeCounts, OutcomeLaw, add_counts
+from earthwire.fault_models.laws.dependence import Dependence, SessionLevels
+from earthwire.fault_models.laws.latency import LatencyTable
+from earthwire.fault_models.laws.outcome import OutcomeCounts, OutcomeLaw, add_counts
+from earthwire.fault_models.laws.rate_limit import RateLimit
+from earthwire.fault_models.laws.regime import RegimeLaw, RunHistory
 from earthwire.fault_models.profile import Profile, Provenance, ToolLaws
-from earthwire.fault_models.rate_limit import RateLimit
-from earthwire.fault_models.regime import RegimeLaw, RunHistory
-from earthwire.grounding.cells import Cells
-from earthwire.grounding.censoring import limits_as_latencies
-from earthwire.grounding.clock_steps import clock_step_s
-from earthwire.grounding.dependence_fit import session_sums
-from earthwire.grounding.donor_sessions import Donors, donor_sessions
+from earthwire.grounding.certainty.intervals import state_intervals
+from earthwire.grounding.counts.cells import Cells
+from earthwire.grounding.counts.censoring import limits_as_latencies
+from earthwire.grounding.counts.tally import Tally, tally
+from earthwire.grounding.drift.recency import measure_drift, recent
 from earthwire.grounding.engine import Engine, choose_engine, with_engine
-from earthwire.grounding.first_bytes import first_byte_laws
-from earthwire.grounding.intervals import state_intervals
-from earthwire.grounding.outages import upstream_regimes
-from earthwire.grounding.payloads import PayloadBank
-from earthwire.grounding.ranks import cross_fitted_scores
-from earthwire.grounding.rate_limits import rate_limits
-from earthwire.grounding.recency import measure_drift, recent
-from earthwire.grounding.regimes import age_hazards, histories
-from earthwire.grounding.sequences import SequenceFit, fit_sequences
-from earthwire.grounding.sessions import SessionFit, fit_sessions, session_levels
-from earthwire.grounding.tables import Tables
-from earthwire.grounding.tally import Tally, tally
-from earthwire.traces.calls import Calls, FloatArray, IntArray
-from earthwire.traces.outcome_kind import is_client_error, is_fault
+from earthwire.grounding.fits.clock_steps import clock_step_s
+from earthwire.grounding.fits.dependence_fit import session_sums
+from earthwire.grounding.fits.donor_sessions import Donors, donor_sessions
+from earthwire.grounding.fits.first_bytes import first_byte_laws
+from earthwire.grounding.fits.outages import upstream_regimes
+from earthwire.grounding.fits.payloads import PayloadBank
+from earthwire.grounding.fits.ranks import cross_fitted_scores
+from earthwire.grounding.fits.rate_limits import rate_limits
+from earthwire.grounding.fits.regimes import age_hazards, histories
+from earthwire.grounding.fits.sequences import SequenceFit, fit_sequences
+from earthwire.grounding.fits.sessions import SessionFit, fit_sessions, session_levels
+from earthwire.grounding.fits.tables import Tables
+from earthwire.traces.columns.calls import Calls, FloatArray, IntArray
+from earthwire.traces.labels.outcome_kind import is_client_error, is_fault
 
 BeginChoice = Callable[[Calls], Callable[[], Engine]]
 """Begins to choose an engine from calls with known latencies, and returns what waits for it."""

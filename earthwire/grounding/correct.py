@@ -12,12 +12,12 @@ from dataclasses import replace
 import msgspec
 import numpy as np
 
-from earthwire.fault_models.latency import LEVELS, LatencyTable
+from earthwire.fault_models.laws.latency import LEVELS, LatencyTable
 from earthwire.fault_models.profile import Profile
-from earthwire.grounding import distances
-from earthwire.grounding.moments import moments
-from earthwire.grounding.tally import tally
-from earthwire.traces.calls import Calls, FloatArray
+from earthwire.grounding.counts.moments import moments
+from earthwire.grounding.counts.tally import tally
+from earthwire.grounding.samples import distances
+from earthwire.traces.columns.calls import Calls, FloatArray
 
 DAMPING = 0.8
 """Part of the difference that one round takes away."""

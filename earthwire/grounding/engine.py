@@ -20,11 +20,11 @@ import msgspec
 import numpy as np
 
 from earthwire.fault_models.profile import Profile
-from earthwire.grounding import yardstick
-from earthwire.grounding.distances import ks
+from earthwire.grounding.gap import yardstick
+from earthwire.grounding.gap.small_trees import two_sample_auc
+from earthwire.grounding.samples.distances import ks
 from earthwire.grounding.simulated import simulate
-from earthwire.grounding.small_trees import two_sample_auc
-from earthwire.traces.calls import Calls, FloatArray, split_sessions
+from earthwire.traces.columns.calls import Calls, FloatArray, split_sessions
 
 Engine = Literal["compact", "replay"]
 ENGINES: tuple[Engine, ...] = get_args(Engine)

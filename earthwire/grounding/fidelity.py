@@ -10,13 +10,18 @@ import msgspec
 import numpy as np
 
 from earthwire.fault_models.drift import Drift
-from earthwire.grounding import distances, yardstick
-from earthwire.grounding.auc_excess import AucExcess
 from earthwire.grounding.calibrate import calibrate
-from earthwire.grounding.curves import Curves, draw_curves
+from earthwire.grounding.drift.recency import measure_drift
 from earthwire.grounding.engine import thinned
-from earthwire.grounding.never_drawn import NeverDrawn
-from earthwire.grounding.outcome_mix import (
+from earthwire.grounding.gap import yardstick
+from earthwire.grounding.gap.auc_excess import AucExcess
+from earthwire.grounding.gap.curves import Curves, draw_curves
+from earthwire.grounding.gap.never_drawn import NeverDrawn
+from earthwire.grounding.gap.rivals import RIVALS, Rival
+from earthwire.grounding.gap.tool_comparison import ToolComparison, compare_tools
+from earthwire.grounding.gap.verdict import Verdict, rate_failures, tail_failures, verdict
+from earthwire.grounding.samples import distances
+from earthwire.grounding.samples.outcome_mix import (
     Rate,
     fault_rate,
     kind_shares,
@@ -27,12 +32,8 @@ from earthwire.grounding.outcome_mix import (
     session_totals_ks,
     with_fitting_error,
 )
-from earthwire.grounding.recency import measure_drift
-from earthwire.grounding.rivals import RIVALS, Rival
 from earthwire.grounding.simulated import simulate
-from earthwire.grounding.tool_comparison import ToolComparison, compare_tools
-from earthwire.grounding.verdict import Verdict, rate_failures, tail_failures, verdict
-from earthwire.traces.calls import Calls, split_sessions
+from earthwire.traces.columns.calls import Calls, split_sessions
 
 Progress = Callable[[str], None]
 

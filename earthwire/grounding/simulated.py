@@ -9,7 +9,7 @@ from earthwire.fault_models.call import Call
 from earthwire.fault_models.plan import Plan
 from earthwire.fault_models.profile import Profile
 from earthwire.fault_models.simulation import Simulation
-from earthwire.traces.calls import Calls
+from earthwire.traces.columns.calls import Calls
 
 
 def simulate(profile: Profile, requests: Calls, seed: int) -> Calls:

@@ -10,22 +10,23 @@ from dataclasses import replace
 import msgspec
 import numpy as np
 
-from earthwire.grounding import distances, yardstick
-from earthwire.grounding.auc_excess import AUC_EXCESS_MAX
-from earthwire.grounding.curves import Curves, draw_curves
 from earthwire.grounding.fidelity import (
     CONFIDENCE,
     ENERGY_CALLS,
     SIDE_CALLS_MIN,
     SIDE_SESSIONS_MIN,
 )
-from earthwire.grounding.lag import LagReport, lag_problems
-from earthwire.grounding.never_drawn import NeverDrawn
-from earthwire.grounding.outcome_mix import Rate, fault_rate, kind_shares, mean_run_length
-from earthwire.grounding.rivals import mock
-from earthwire.grounding.tool_comparison import ToolComparison, compare_tools
-from earthwire.grounding.verdict import Verdict, rate_failures, tail_failures, verdict
-from earthwire.traces.calls import Calls, FloatArray, split_sessions
+from earthwire.grounding.gap import yardstick
+from earthwire.grounding.gap.auc_excess import AUC_EXCESS_MAX
+from earthwire.grounding.gap.curves import Curves, draw_curves
+from earthwire.grounding.gap.lag import LagReport, lag_problems
+from earthwire.grounding.gap.never_drawn import NeverDrawn
+from earthwire.grounding.gap.rivals import mock
+from earthwire.grounding.gap.tool_comparison import ToolComparison, compare_tools
+from earthwire.grounding.gap.verdict import Verdict, rate_failures, tail_failures, verdict
+from earthwire.grounding.samples import distances
+from earthwire.grounding.samples.outcome_mix import Rate, fault_rate, kind_shares, mean_run_length
+from earthwire.traces.columns.calls import Calls, FloatArray, split_sessions
 
 _PERMUTATIONS = 200
 _ALPHA = 0.01
@@ -94,7 +95,7 @@ def verify(
         repeats: splits of the real sessions for the floor.
         seed: of splits and classifiers.
         progress: is told what is being done.
-        lag: of the simulated calls; beyond the bounds of `earthwire.grounding.lag` the run is not judged.
+        lag: of the simulated calls; beyond the bounds of `earthwire.grounding.gap.lag` the run is not judged.
     """
     real, simulated, left_out = _common(real, simulated)
     timed_real, timed_simulated = real.timed(), simulated.timed()

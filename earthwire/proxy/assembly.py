@@ -4,21 +4,21 @@ import ssl
 from collections.abc import Callable, Iterable
 
 from earthwire.fault_models.grounded import GroundedSimulation
-from earthwire.proxy.channel_source import ChannelSource
-from earthwire.proxy.exchange import Source
+from earthwire.proxy.calls.pass_through import PassThrough
+from earthwire.proxy.calls.planner import Planner
+from earthwire.proxy.calls.routes import Route, Routes
+from earthwire.proxy.exchanges.channel_source import ChannelSource
+from earthwire.proxy.exchanges.rewriter import Rewriter
 from earthwire.proxy.mcp.server import McpServer
-from earthwire.proxy.pass_through import PassThrough
-from earthwire.proxy.planner import Planner
-from earthwire.proxy.replay_upstream import ReplayConfig, ReplaySource
-from earthwire.proxy.rewriter import Rewriter
-from earthwire.proxy.routes import Route, Routes
 from earthwire.proxy.serve_config import ServeConfig, ServeError
-from earthwire.proxy.timed_source import TimedSource
-from earthwire.proxy.tls import client_context
-from earthwire.proxy.turns import Turns
-from earthwire.proxy.upstream import LiveSource
-from earthwire.proxy.upstream_url import distinct_servers, parse_upstream
-from earthwire.proxy.watchdog import Watchdog
+from earthwire.proxy.upstreams.replay_upstream import ReplayConfig, ReplaySource
+from earthwire.proxy.upstreams.timed_source import TimedSource
+from earthwire.proxy.upstreams.upstream import LiveSource
+from earthwire.proxy.upstreams.upstream_url import distinct_servers, parse_upstream
+from earthwire.proxy.wire.exchange import Source
+from earthwire.proxy.wire.tls import client_context
+from earthwire.proxy.wire.turns import Turns
+from earthwire.proxy.wire.watchdog import Watchdog
 
 
 class Assembly:

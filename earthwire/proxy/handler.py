@@ -5,27 +5,27 @@ import time
 
 import msgspec
 
-from earthwire.proxy.call_context import CallContext
-from earthwire.proxy.call_failure import ending_of_failure, refused_record, send_error
-from earthwire.proxy.call_opening import CallOpening
-from earthwire.proxy.call_record import CLASSIFIED_BYTES_MAX, Ending, finished_call
-from earthwire.proxy.client_side import CONTINUE, ClientConnection, ClientLeftError
-from earthwire.proxy.clock import Clock, RealClock
-from earthwire.proxy.kept_bodies import with_bodies
+from earthwire.proxy.calls.call_context import CallContext
+from earthwire.proxy.calls.call_failure import ending_of_failure, refused_record, send_error
+from earthwire.proxy.calls.call_opening import CallOpening
+from earthwire.proxy.calls.simulated_way import SimulatedWay
+from earthwire.proxy.calls.spending import Spending
+from earthwire.proxy.calls.usual_way import UsualWay
 from earthwire.proxy.limits import Limits
 from earthwire.proxy.mcp.record import mcp_record
-from earthwire.proxy.observed_calls import ObservedCalls, ObservedMcpCall
-from earthwire.proxy.perform import Performance
-from earthwire.proxy.recorder import Recorder
-from earthwire.proxy.refusal import RequestRefusedError, UpstreamError
-from earthwire.proxy.replay_upstream import ReplaySource
-from earthwire.proxy.request import Request
-from earthwire.proxy.response_writer import response_writer
-from earthwire.proxy.simulated_way import SimulatedWay
-from earthwire.proxy.spending import Spending
-from earthwire.proxy.turns import Turns
-from earthwire.proxy.upstream import LiveSource
-from earthwire.proxy.usual_way import UsualWay
+from earthwire.proxy.performing.perform import Performance
+from earthwire.proxy.recording.call_record import CLASSIFIED_BYTES_MAX, Ending, finished_call
+from earthwire.proxy.recording.kept_bodies import with_bodies
+from earthwire.proxy.recording.observed_calls import ObservedCalls, ObservedMcpCall
+from earthwire.proxy.recording.recorder import Recorder
+from earthwire.proxy.timing.clock import Clock, RealClock
+from earthwire.proxy.upstreams.replay_upstream import ReplaySource
+from earthwire.proxy.upstreams.upstream import LiveSource
+from earthwire.proxy.wire.client_side import CONTINUE, ClientConnection, ClientLeftError
+from earthwire.proxy.wire.refusal import RequestRefusedError, UpstreamError
+from earthwire.proxy.wire.request import Request
+from earthwire.proxy.wire.response_writer import response_writer
+from earthwire.proxy.wire.turns import Turns
 
 
 class Handler:

@@ -7,8 +7,8 @@ import os
 import signal
 from collections.abc import Callable, Iterator
 
+from earthwire.proxy.calls.planner import Planner
 from earthwire.proxy.listening import warn_on_stderr
-from earthwire.proxy.planner import Planner
 from earthwire.proxy.serve_config import ServeConfig, ServeError
 from earthwire.proxy.server import Proxy, running_proxy
 from earthwire.proxy.workers import Worker

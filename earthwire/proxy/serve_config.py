@@ -7,12 +7,12 @@ import msgspec
 
 from earthwire.fault_models.channels import Channels
 from earthwire.proxy.admin_config import AdminConfig
-from earthwire.proxy.episodes import EpisodeSettings
+from earthwire.proxy.calls.spending import Spending
+from earthwire.proxy.episodes.episodes import EpisodeSettings
 from earthwire.proxy.limits import Limits
 from earthwire.proxy.mcp.server import McpConfig
-from earthwire.proxy.replay_upstream import ReplayConfig
-from earthwire.proxy.spending import Spending
-from earthwire.proxy.tls import Certificate
+from earthwire.proxy.upstreams.replay_upstream import ReplayConfig
+from earthwire.proxy.wire.tls import Certificate
 
 DEFAULT_PORT = 8900
 

@@ -12,23 +12,23 @@ import msgspec
 from earthwire.proxy.addresses import base_url, upstream_at
 from earthwire.proxy.admin_config import AdminConfig
 from earthwire.proxy.assembly import Assembly
-from earthwire.proxy.call_opening import CallOpening
-from earthwire.proxy.client_side import ClientConnection
-from earthwire.proxy.clock import RealClock
-from earthwire.proxy.episodes import Episodes
-from earthwire.proxy.exchange import Source
+from earthwire.proxy.calls.call_opening import CallOpening
+from earthwire.proxy.calls.planner import Planner
+from earthwire.proxy.calls.unknown_tools import UnknownTools
+from earthwire.proxy.episodes.episodes import Episodes
 from earthwire.proxy.handler import Handler
-from earthwire.proxy.heartbeat import Heartbeat
 from earthwire.proxy.listening import check_host, listen_on_file, listen_problem, warn_on_stderr
-from earthwire.proxy.planner import Planner
-from earthwire.proxy.recorder import Recorder
-from earthwire.proxy.refusal import UpstreamError, error_body, error_response
-from earthwire.proxy.request_head import RequestHeadReader
+from earthwire.proxy.recording.recorder import Recorder
 from earthwire.proxy.serve_config import ServeConfig, ServeError
-from earthwire.proxy.tls import server_context
-from earthwire.proxy.turns import Turns
-from earthwire.proxy.unknown_tools import UnknownTools
-from earthwire.proxy.watchdog import Watchdog
+from earthwire.proxy.timing.clock import RealClock
+from earthwire.proxy.timing.heartbeat import Heartbeat
+from earthwire.proxy.wire.client_side import ClientConnection
+from earthwire.proxy.wire.exchange import Source
+from earthwire.proxy.wire.refusal import UpstreamError, error_body, error_response
+from earthwire.proxy.wire.request_head import RequestHeadReader
+from earthwire.proxy.wire.tls import server_context
+from earthwire.proxy.wire.turns import Turns
+from earthwire.proxy.wire.watchdog import Watchdog
 from earthwire.proxy.workers import Handover, PlacedClientConnection, Worker
 
 if TYPE_CHECKING:

@@ -21,13 +21,13 @@ import msgspec
 from earthwire.config.recipe import WORKERS_MAX
 from earthwire.fault_models.grounded import GroundedSimulation
 from earthwire.proxy.admin_config import AdminConfig
+from earthwire.proxy.calls.pass_through import PassThrough
+from earthwire.proxy.calls.planner import Planner
 from earthwire.proxy.listening import check_host, listen_problem, warn_on_stderr
-from earthwire.proxy.pass_through import PassThrough
-from earthwire.proxy.planner import Planner
-from earthwire.proxy.replay_upstream import ReplayConfig
 from earthwire.proxy.running import Reread, run, said_of
 from earthwire.proxy.serve_config import ServeConfig, ServeError
 from earthwire.proxy.server import Proxy
+from earthwire.proxy.upstreams.replay_upstream import ReplayConfig
 from earthwire.proxy.workers import (
     DeclaredTable,
     Mailboxes,

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 import htpy
 
-from earthwire.grounding.curves import RUN_LENGTHS, TOOLS_DRAWN_MAX, Curves, Distribution
-from earthwire.grounding.outcome_mix import Rate
-from earthwire.grounding.tool_comparison import ToolComparison
-from earthwire.grounding.verdict import TAIL_RANGE
+from earthwire.grounding.gap.curves import RUN_LENGTHS, TOOLS_DRAWN_MAX, Curves, Distribution
+from earthwire.grounding.gap.tool_comparison import ToolComparison
+from earthwire.grounding.gap.verdict import TAIL_RANGE
+from earthwire.grounding.samples.outcome_mix import Rate
 from earthwire.pages.document import chart_grid, figure, section, table
 from earthwire.pages.drawing import Series, legend
 from earthwire.pages.scale import linear_scale, percent_tick, ratio_scale

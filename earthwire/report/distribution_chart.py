@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING
 
 import htpy
 
-from earthwire.fault_models.latency import LEVELS, LatencyTable
+from earthwire.fault_models.laws.latency import LEVELS, LatencyTable
 from earthwire.pages.drawing import LEFT, RIGHT, Series, canvas, horizontal_axis, polyline, vertical_axis
 from earthwire.pages.scale import log_scale, logit_scale, spaced
 from earthwire.traces.quantity_text import milliseconds
 
 if TYPE_CHECKING:
-    from earthwire.grounding.curves import Distribution
+    from earthwire.grounding.gap.curves import Distribution
 
 _TOP, _BOTTOM, _HEIGHT = 8, 178, 200
 _TICK_DISTANCE = 46

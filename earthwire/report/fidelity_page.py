@@ -2,9 +2,9 @@
 
 import htpy
 
-from earthwire.grounding.auc_excess import AUC_EXCESS_MAX
 from earthwire.grounding.fidelity import FidelityReport
-from earthwire.grounding.never_drawn import never_drawn_text
+from earthwire.grounding.gap.auc_excess import AUC_EXCESS_MAX
+from earthwire.grounding.gap.never_drawn import never_drawn_text
 from earthwire.pages.document import page, section
 from earthwire.report.comparison import fault_section, latency_section, session_section, tool_section
 from earthwire.report.drift_section import drift_section

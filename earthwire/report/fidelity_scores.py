@@ -4,8 +4,8 @@ import math
 
 import htpy
 
-from earthwire.grounding.auc_excess import AUC_EXCESS_MAX
 from earthwire.grounding.fidelity import FidelityReport, ModelScore
+from earthwire.grounding.gap.auc_excess import AUC_EXCESS_MAX
 from earthwire.pages.document import chart_grid, figure, section, table
 from earthwire.pages.drawing import Series
 from earthwire.pages.scale import linear_scale

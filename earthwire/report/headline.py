@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import htpy
 
-from earthwire.grounding.verdict import Verdict
+from earthwire.grounding.gap.verdict import Verdict
 from earthwire.pages.document import key_figures
 
 _LOOK = {"pass": "good", "fail": "bad", "INVALID": "bad", "insufficient data": "unsure"}

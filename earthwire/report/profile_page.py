@@ -10,7 +10,7 @@ from earthwire.pages.scale import linear_scale, percent_tick
 from earthwire.report.distribution_chart import law_chart
 from earthwire.report.drift_section import drift_section
 from earthwire.report.row_charts import ROW_LEFT, ROW_RIGHT, Mark, Row, bar_rows
-from earthwire.traces.outcome_kind import is_fault
+from earthwire.traces.labels.outcome_kind import is_fault
 from earthwire.traces.quantity_text import milliseconds, percent
 
 TOOLS_PICTURED_MAX = 24

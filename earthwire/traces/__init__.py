@@ -1,7 +1,7 @@
 """Traces: the record of a tool call, readers of every format, writers, redaction, tool keys and replay."""
 
 from earthwire.traces._secrets import redact_text
-from earthwire.traces.attempts import (
+from earthwire.traces.clients.attempts import (
     RETRY_GAP_S_MAX,
     Attempt,
     AttemptCounts,
@@ -10,11 +10,9 @@ from earthwire.traces.attempts import (
     attempt_of,
     effect_of,
 )
-from earthwire.traces.body_class import classify_body
-from earthwire.traces.episode_times import EpisodeTimes
+from earthwire.traces.clients.episode_times import EpisodeTimes
 from earthwire.traces.errors import BadLineHandler, TraceFileError
-from earthwire.traces.fault_class import NOT_VISIBLE, Observation, Usual, label_response
-from earthwire.traces.formats import (
+from earthwire.traces.files.formats import (
     FORMATS,
     Format,
     Sources,
@@ -24,21 +22,23 @@ from earthwire.traces.formats import (
     read_traces,
     sniff,
 )
-from earthwire.traces.http_outcome import failure_outcome, http_outcome
-from earthwire.traces.jsonl import read_jsonl
-from earthwire.traces.jsonl_writer import JsonlWriter, write_jsonl
-from earthwire.traces.label import FAULT_CLASSES, FaultClass, FaultLabel, Surface
+from earthwire.traces.files.jsonl import read_jsonl
+from earthwire.traces.files.jsonl_writer import JsonlWriter, write_jsonl
+from earthwire.traces.files.otlp_writer import write_otlp
+from earthwire.traces.files.parquet import read_parquet, write_parquet
+from earthwire.traces.files.shards import shard_path, with_shards
+from earthwire.traces.labels.body_class import classify_body
+from earthwire.traces.labels.fault_class import NOT_VISIBLE, Observation, Usual, label_response
+from earthwire.traces.labels.http_outcome import failure_outcome, http_outcome
+from earthwire.traces.labels.label import FAULT_CLASSES, FaultClass, FaultLabel, Surface
+from earthwire.traces.labels.outcome_kind import FaultLayer, is_fault, layer_of, outcome_kind, status_of_kind
+from earthwire.traces.labels.record_label import label_record
 from earthwire.traces.options import ReadOptions
-from earthwire.traces.otlp_writer import write_otlp
-from earthwire.traces.outcome_kind import FaultLayer, is_fault, layer_of, outcome_kind, status_of_kind
-from earthwire.traces.parquet import read_parquet, write_parquet
 from earthwire.traces.record import RecordError, TraceRecord, record_from_dict, record_to_dict
-from earthwire.traces.record_label import label_record
 from earthwire.traces.redaction import redact_body, redact_headers, redact_url
 from earthwire.traces.relabel import learn_templates, relabel
 from earthwire.traces.replay import Hit, Miss, ReplayCursor, ReplayIndex, recorded_body
 from earthwire.traces.request_key import request_key
-from earthwire.traces.shards import shard_path, with_shards
 from earthwire.traces.tool_key import PathTemplater, tool_key
 
 __all__ = [

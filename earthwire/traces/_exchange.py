@@ -15,9 +15,9 @@ from email.utils import parsedate_to_datetime
 from urllib.parse import SplitResult, urlsplit
 
 from earthwire.traces._secrets import redact_text
-from earthwire.traces.body_class import classify_body, is_event_stream
-from earthwire.traces.http_outcome import failure_outcome, http_outcome
-from earthwire.traces.in_band import in_band_error
+from earthwire.traces.labels.body_class import classify_body, is_event_stream
+from earthwire.traces.labels.http_outcome import failure_outcome, http_outcome
+from earthwire.traces.labels.in_band import in_band_error
 from earthwire.traces.options import ReadOptions
 from earthwire.traces.record import BodyClass, Outcome
 from earthwire.traces.redaction import (

@@ -15,7 +15,7 @@ from urllib.parse import quote_plus, unquote_plus
 
 from earthwire.traces._json_redaction import redact_json
 from earthwire.traces._secrets import REDACTED, is_secret_name, redact_text
-from earthwire.traces.body_class import is_json_type
+from earthwire.traces.labels.body_class import is_json_type
 
 BODY_CHARACTERS_MAX = 1 << 20
 

@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
 
-from earthwire.traces.body_class import is_json_type
+from earthwire.traces.labels.body_class import is_json_type
 
 _PARAMETERS_MAX = 10_000
 _KEYS_REMEMBERED = 4096

@@ -10,14 +10,14 @@ import pytest
 pa = pytest.importorskip("pyarrow")
 pq = pytest.importorskip("pyarrow.parquet")
 
-from earthwire.traces.parquet import parquet_schema  # noqa: E402
+from earthwire.traces.files.parquet import parquet_schema  # noqa: E402
 
 ROWS = 500_000
 SESSION_CALLS = 50
 GATHER = """
 import re, sys
 from pathlib import Path
-from earthwire.cli.gathering import gather_traces
+from earthwire.cli.reading.gathering import gather_traces
 from earthwire.cli.progress import late_progress
 with late_progress() as progress:
     read = gather_traces([Path(name) for name in sys.argv[1:]], False, progress)

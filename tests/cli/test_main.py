@@ -36,7 +36,9 @@ def started(code: str, *arguments: str, heeds_ctrl_c: bool = True) -> subprocess
     return subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S)
 
 
-@pytest.mark.parametrize("module", ["earthwire.cli.app", "typer", "pydantic", "earthwire.cli.profiles"])
+@pytest.mark.parametrize(
+    "module", ["earthwire.cli.app", "typer", "pydantic", "earthwire.cli.commands.profiles"]
+)
 def test_ctrl_c_while_modules_load_ends_quietly(module: str) -> None:
     result = started(INTERRUPTED_WHILE_LOADING, module)
     assert (result.returncode, result.stdout, result.stderr) == (130, "", "")

@@ -7,8 +7,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from earthwire.cli._policy_agent import place
-from earthwire.fault_models.retry_policy import POLICIES
+from earthwire.cli.agents._policy_agent import place
+from earthwire.fault_models.runs.retry_policy import POLICIES
 
 FAST = 1000.0
 

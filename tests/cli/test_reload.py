@@ -19,8 +19,8 @@ import pytest
 
 from earthwire.config.profile_file import profile_text
 from earthwire.fault_models import Profile, ToolLaws
-from earthwire.fault_models.latency import LEVELS, LatencyTable
-from earthwire.fault_models.outcome import START, OutcomeCounts
+from earthwire.fault_models.laws.latency import LEVELS, LatencyTable
+from earthwire.fault_models.laws.outcome import START, OutcomeCounts
 from earthwire.traces import TraceRecord, read_all
 
 END_TIMEOUT_S = 30.0

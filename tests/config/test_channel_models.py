@@ -17,7 +17,7 @@ from earthwire.config.recipe import RecipeFile
 from earthwire.fault_models.action.shield import ShieldPolicy
 from earthwire.fault_models.observation import RewriteNeededError
 from earthwire.fault_models.reward import CallFacts
-from earthwire.fault_models.run_check import Expectations, ExpectedFault
+from earthwire.fault_models.runs.run_check import Expectations, ExpectedFault
 
 PROSE = "Please find the purchase of water for the people of the city and tell me the price."
 STEPS: dict[str, dict[str, Any]] = {

@@ -2,7 +2,7 @@ import pytest
 
 from earthwire.config.exposed_recipe import declared_channels, exposed
 from earthwire.config.recipe import RecipeFile
-from earthwire.fault_models.exposure import CHANNELS, CLEAN, Exposure, exposed_to
+from earthwire.fault_models.conditions.exposure import CHANNELS, CLEAN, Exposure, exposed_to
 
 FULL = RecipeFile.model_validate(
     {

@@ -5,10 +5,10 @@ import pytest
 
 from earthwire.config.located_yaml import FileError
 from earthwire.config.profile_file import profile_text, read_profile
-from earthwire.fault_models.outcome import OutcomeCounts
+from earthwire.fault_models.laws.outcome import OutcomeCounts
+from earthwire.fault_models.laws.rate_limit import RateLimit
+from earthwire.fault_models.laws.regime import AgeHazards, HazardCounts, RunHistory, UpstreamRegime
 from earthwire.fault_models.profile import Profile, ToolLaws
-from earthwire.fault_models.rate_limit import RateLimit
-from earthwire.fault_models.regime import AgeHazards, HazardCounts, RunHistory, UpstreamRegime
 
 LAWS = ToolLaws(9, 1, OutcomeCounts({"start": {"ok": 9}}), {})
 HAZARDS = AgeHazards({"timeout": HazardCounts((8, 7, 6, 5, 4, 3, 2, 1), (1, 0, 6, 5, 0, 0, 2, 1))})

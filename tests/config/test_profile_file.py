@@ -7,14 +7,14 @@ from hypothesis import strategies as st
 
 from earthwire.config.located_yaml import FileError
 from earthwire.config.profile_file import profile_text, read_profile
-from earthwire.fault_models.dependence import Dependence, SessionLevels
-from earthwire.fault_models.latency import LEVELS, LatencyTable
-from earthwire.fault_models.outcome import OutcomeCounts
-from earthwire.fault_models.payload import CUT_BINS, PayloadLaw
+from earthwire.fault_models.laws.dependence import Dependence, SessionLevels
+from earthwire.fault_models.laws.latency import LEVELS, LatencyTable
+from earthwire.fault_models.laws.outcome import OutcomeCounts
+from earthwire.fault_models.laws.payload import CUT_BINS, PayloadLaw
+from earthwire.fault_models.laws.sequence import SequenceLaw
+from earthwire.fault_models.laws.slots import Slot
 from earthwire.fault_models.profile import ErrorResponse, Profile, Provenance, Source, ToolLaws
-from earthwire.fault_models.sequence import SequenceLaw
-from earthwire.fault_models.slots import Slot
-from earthwire.traces.json_shape import PathCounts, Shape
+from earthwire.traces.labels.json_shape import PathCounts, Shape
 
 # 6 significant digits survive in milliseconds.
 QUANTILES_S = tuple(float(f"{10 * 1.1**i:.6g}") / 1e3 for i in range(len(LEVELS)))

@@ -4,10 +4,10 @@ from pydantic import ValidationError
 
 from earthwire.config.profile_file import profile_text, read_profile
 from earthwire.config.stream_section import StreamSection
-from earthwire.fault_models.latency import LEVELS, LatencyTable
-from earthwire.fault_models.outcome import START, OutcomeCounts
+from earthwire.fault_models.laws.latency import LEVELS, LatencyTable
+from earthwire.fault_models.laws.outcome import START, OutcomeCounts
+from earthwire.fault_models.laws.stream import CHUNK_LEVELS, GAP_LEVELS, StreamLaw
 from earthwire.fault_models.profile import Profile, ToolLaws
-from earthwire.fault_models.stream import CHUNK_LEVELS, GAP_LEVELS, StreamLaw
 
 LAW = StreamLaw(
     12,

@@ -8,8 +8,8 @@ import pytest
 from earthwire.config import read_profile, shipped_profiles
 from earthwire.fault_models import Call, Simulation, plan_digest
 from earthwire.fault_models.ahead import AHEAD_COUNT_MAX, Curve, uniform_columns
-from earthwire.fault_models.dependence import NO_SESSIONS, Dependence, RankLaw
-from earthwire.fault_models.latency import LEVELS, LatencyTable
+from earthwire.fault_models.laws.dependence import NO_SESSIONS, Dependence, RankLaw
+from earthwire.fault_models.laws.latency import LEVELS, LatencyTable
 from earthwire.fault_models.uniforms import Purpose, UniformStream
 
 CALLS = 3 * AHEAD_COUNT_MAX

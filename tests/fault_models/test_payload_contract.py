@@ -10,9 +10,9 @@ from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
 from earthwire.fault_models.damage import OPERATORS, Numbers, Payload, damaged
-from earthwire.traces.fault_class import NOT_VISIBLE, Observation, Usual, label_response
-from earthwire.traces.json_shape import BODIES_MIN, add_shapes, shape_of
-from earthwire.traces.label import FAULT_CLASSES, HiddenClass
+from earthwire.traces.labels.fault_class import NOT_VISIBLE, Observation, Usual, label_response
+from earthwire.traces.labels.json_shape import BODIES_MIN, add_shapes, shape_of
+from earthwire.traces.labels.label import FAULT_CLASSES, HiddenClass
 
 JSON = "application/json"
 

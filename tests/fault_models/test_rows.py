@@ -4,7 +4,7 @@ import pytest
 
 from earthwire.config import read_profile, shipped_profiles
 from earthwire.fault_models import Call, Simulation, plan_digest, simulation
-from earthwire.fault_models.outcome_path import RegimeClock
+from earthwire.fault_models.laws.outcome_path import RegimeClock
 
 PROFILES = {name: read_profile(path) for name, path in shipped_profiles().items()}
 CALLS = simulation.SINGLE_COUNT + 10 * simulation.ROW_COUNT + 3

@@ -11,8 +11,8 @@ from earthwire.config.channel_models import channels_of
 from earthwire.config.recipe import RecipeFile
 from earthwire.fault_models.channels import changes_in
 from earthwire.fault_models.reward import decoy_rounds_of
+from earthwire.proxy.calls.pass_through import PassThrough
 from earthwire.proxy.limits import Limits
-from earthwire.proxy.pass_through import PassThrough
 from earthwire.proxy.server import ServeConfig, running_proxy
 from earthwire.traces import read_traces
 from foreign.environments import ROOT, EnvironmentUnavailableError, python_environment

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from earthwire.traces.calls import Calls, assemble, encode
+from earthwire.traces.columns.calls import Calls, assemble, encode
 
 
 def make_calls(

@@ -7,7 +7,7 @@ from earthwire.grounding import calibrate
 from earthwire.grounding.calibrate import fit_laws
 from earthwire.grounding.engine import choose_engine, thinned, with_engine
 from earthwire.grounding.simulated import simulate
-from earthwire.traces.calls import Calls
+from earthwire.traces.columns.calls import Calls
 from tests.grounding.synthetic import calls_of, make_calls
 
 

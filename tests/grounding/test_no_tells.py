@@ -12,12 +12,12 @@ from sklearn.model_selection import GroupKFold
 
 from earthwire.fault_models import Body, Call, Head, OutcomeCounts, Profile, Simulation, ToolLaws
 from earthwire.fault_models.damage import OPERATORS, Payload, damaged
-from earthwire.fault_models.delivery import deliver
-from earthwire.fault_models.family import filled
-from earthwire.fault_models.payload import CLASS_OF_KIND
+from earthwire.fault_models.laws.payload import CLASS_OF_KIND
 from earthwire.fault_models.plan import RelayDamaged
+from earthwire.fault_models.siblings.family import filled
+from earthwire.fault_models.steps.delivery import deliver
 from earthwire.fault_models.uniforms import UniformStream
-from earthwire.grounding.payloads import gather
+from earthwire.grounding.fits.payloads import gather
 from earthwire.traces import TraceRecord, read_parquet
 
 DATA = Path(__file__).parents[2].parent / "shared" / "data"

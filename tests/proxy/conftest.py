@@ -12,10 +12,10 @@ import uvloop
 
 from earthwire.fault_models.call import Call, Drawn
 from earthwire.fault_models.plan import PASS_THROUGH, Plan, Step
-from earthwire.proxy.fiber import Fiber
 from earthwire.proxy.limits import Limits
 from earthwire.proxy.server import Proxy, ServeConfig, running_proxy
-from earthwire.traces.jsonl import read_jsonl
+from earthwire.proxy.wire.fiber import Fiber
+from earthwire.traces.files.jsonl import read_jsonl
 from earthwire.traces.record import TraceRecord
 
 SCENARIO_TIMEOUT_S = 60.0

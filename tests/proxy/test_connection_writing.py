@@ -7,8 +7,8 @@ import socket
 import pytest
 import uvloop
 
-from earthwire.proxy.connection import Connection
-from earthwire.proxy.turns import Turns
+from earthwire.proxy.wire.connection import Connection
+from earthwire.proxy.wire.turns import Turns
 
 FAR_TOO_MUCH = b"".join(b"%07d\n" % number for number in range(1 << 19))
 LOOPS = {"uvloop": uvloop.new_event_loop, "asyncio": asyncio.new_event_loop}

@@ -14,8 +14,8 @@ from earthwire.client import EarthwireClient
 from earthwire.config.channel_models import channels_of
 from earthwire.config.recipe import RecipeFile
 from earthwire.proxy.admin_config import AdminConfig
+from earthwire.proxy.calls.pass_through import PassThrough
 from earthwire.proxy.mcp.server import McpConfig
-from earthwire.proxy.pass_through import PassThrough
 from earthwire.proxy.server import ServeConfig, running_proxy
 from tests.tool_servers import ToolHandler, serving
 

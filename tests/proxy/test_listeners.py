@@ -10,10 +10,10 @@ import subprocess
 import pytest
 
 from earthwire.fault_models.plan import Abort, Forward, RelayHead, RelayPart
-from earthwire.proxy.address_rules import is_among, is_link_local
 from earthwire.proxy.admin_config import AdminConfig
 from earthwire.proxy.serve_config import ServeError
-from earthwire.proxy.tls import Certificate, client_context, server_context
+from earthwire.proxy.upstreams.address_rules import is_among, is_link_local
+from earthwire.proxy.wire.tls import Certificate, client_context, server_context
 
 
 @pytest.fixture(scope="module")

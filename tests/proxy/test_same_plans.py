@@ -14,15 +14,15 @@ from pathlib import Path
 
 import pytest
 
-from earthwire.cli.children import listens
+from earthwire.cli.agents.children import listens
 from earthwire.config import profile_text, read_profile
 from earthwire.fault_models import Call, Profile, Simulation, ToolLaws, plan_digest
-from earthwire.fault_models.latency import LEVELS, LatencyTable
-from earthwire.fault_models.outcome import START, OutcomeCounts
+from earthwire.fault_models.laws.latency import LEVELS, LatencyTable
+from earthwire.fault_models.laws.outcome import START, OutcomeCounts
 from earthwire.in_process import SimulatedEpisode
 from earthwire.proxy.mcp import McpConfig
 from earthwire.proxy.server import ServeConfig, running_proxy
-from earthwire.traces.jsonl import read_jsonl
+from earthwire.traces.files.jsonl import read_jsonl
 from foreign.conformance import free_port
 from foreign.forward_environment import forward_python
 

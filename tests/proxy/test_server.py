@@ -14,12 +14,12 @@ import pytest
 from earthwire.fault_models.plan import Forward, RelayBody, RelayHead, Wait
 from earthwire.proxy.limits import Limits
 from earthwire.proxy.serve_config import ServeError
-from earthwire.traces.jsonl import read_jsonl
+from earthwire.traces.files.jsonl import read_jsonl
 
 SCRIPT = """
 import sys
 from pathlib import Path
-from earthwire.proxy.pass_through import PassThrough
+from earthwire.proxy.calls.pass_through import PassThrough
 from earthwire.proxy import ServeConfig, run
 config = ServeConfig(upstreams={"tool": sys.argv[1]}, port=0, record_path=Path(sys.argv[2]))
 run(config, PassThrough(), started=lambda proxy: print(proxy.port, flush=True))

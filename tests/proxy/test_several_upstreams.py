@@ -4,7 +4,7 @@ import pytest
 
 from earthwire.proxy import PassThrough, ServeConfig
 from earthwire.proxy.server import running_proxy
-from earthwire.proxy.upstream_url import distinct_servers
+from earthwire.proxy.upstreams.upstream_url import distinct_servers
 from earthwire.traces import read_all
 
 

@@ -12,11 +12,11 @@ from earthwire.fault_models import Patience, Simulation
 from earthwire.fault_models.call import Call, Drawn
 from earthwire.fault_models.plan import Body, Head, Plan
 from earthwire.fault_models.reward import Ledger, Ledgers, Penalties, Price, PriceTable
-from earthwire.proxy.call_counters import CallCounters
-from earthwire.proxy.episodes import EpisodeSettings
-from earthwire.proxy.observed_calls import ObservedCalls
+from earthwire.proxy.calls.spending import Spending
+from earthwire.proxy.episodes.episodes import EpisodeSettings
+from earthwire.proxy.recording.call_counters import CallCounters
+from earthwire.proxy.recording.observed_calls import ObservedCalls
 from earthwire.proxy.server import ServeConfig, running_proxy
-from earthwire.proxy.spending import Spending
 from earthwire.traces import AttemptTally, read_jsonl
 
 LAWS = Simulation(read_profile(shipped_profile_path("six-faults")), 11)

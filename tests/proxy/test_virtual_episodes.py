@@ -9,7 +9,7 @@ from earthwire.config import read_profile, shipped_profile_path
 from earthwire.fault_models import Call, Patience, Plan, Simulation, plan_digest
 from earthwire.fault_models.plan import Abort, Forward, RelayBody, RelayHead, Wait
 from earthwire.next_calls import NextCalls
-from earthwire.proxy.episodes import EpisodeSettings
+from earthwire.proxy.episodes.episodes import EpisodeSettings
 from earthwire.proxy.server import ServeConfig, running_proxy
 from earthwire.traces import read_jsonl
 

@@ -4,10 +4,10 @@ import base64
 import hashlib
 from html.parser import HTMLParser
 
-from earthwire.grounding.curves import Curves, draw_curves
-from earthwire.grounding.tool_comparison import ToolComparison, compare_tools
+from earthwire.grounding.gap.curves import Curves, draw_curves
+from earthwire.grounding.gap.tool_comparison import ToolComparison, compare_tools
 from earthwire.traces import TraceRecord
-from earthwire.traces.calls import Calls, calls_from_records
+from earthwire.traces.columns.calls import Calls, calls_from_records
 
 HOSTILE = '<script src="http://evil.example/x.js">alert(1)</script>'
 BREAKOUT = '"></title></svg><img src=x onerror=alert(1)>'

@@ -5,7 +5,7 @@ import pytest
 
 from earthwire.fault_models.drift import Drift
 from earthwire.grounding.fidelity import FidelityReport, ModelScore, OutcomeComparison
-from earthwire.grounding.outcome_mix import fault_rate
+from earthwire.grounding.samples.outcome_mix import fault_rate
 from earthwire.report import MODEL_LABELS, fidelity_page
 from tests.report.pages import HOSTILE, TOOLS, calls_of, check, curves_of
 

@@ -1,8 +1,8 @@
 import msgspec
 
-from earthwire.grounding.lag import LagReport
-from earthwire.grounding.never_drawn import NeverDrawn
-from earthwire.grounding.outcome_mix import fault_rate
+from earthwire.grounding.gap.lag import LagReport
+from earthwire.grounding.gap.never_drawn import NeverDrawn
+from earthwire.grounding.samples.outcome_mix import fault_rate
 from earthwire.grounding.verify import VerifyReport
 from earthwire.report import verify_page
 from tests.report.pages import BREAKOUT, HOSTILE, TOOLS, calls_of, check, curves_of

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from earthwire.traces.parquet import read_parquet
+from earthwire.traces.files.parquet import read_parquet
 from earthwire.traces.tool_key import PathTemplater, tool_key
 
 DATA = Path(__file__).parents[2].parent / "shared" / "data"

@@ -7,7 +7,7 @@ import msgspec
 
 from earthwire.fault_models.action.model_answer import JsonObject, ModelForm
 from earthwire.fault_models.observation.json_text import read_json, write_json
-from earthwire.traces.stream_damage import events_of
+from earthwire.traces.labels.stream_damage import events_of
 
 RESPONSE_ENDS = ("response.completed", "response.incomplete")
 """Events that hold a whole response."""

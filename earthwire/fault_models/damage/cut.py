@@ -4,7 +4,7 @@ import math
 
 from earthwire.fault_models.damage.members import json_text
 from earthwire.fault_models.damage.payload import Numbers, Operator, Payload
-from earthwire.traces.body_class import is_event_stream
+from earthwire.traces.labels.body_class import is_event_stream
 
 
 def _truncate(payload: Payload, numbers: Numbers, aim: str | None) -> Payload | None:

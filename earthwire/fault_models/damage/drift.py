@@ -8,7 +8,7 @@ import msgspec
 
 from earthwire.fault_models.damage.members import Member, json_text, members, shallow
 from earthwire.fault_models.damage.payload import Numbers, Operator, Payload
-from earthwire.traces.json_shape import ROOT, Shape, shape_of
+from earthwire.traces.labels.json_shape import ROOT, Shape, shape_of
 
 _NEW_KEYS = ("schema_version", "updated_by", "links", "deprecated_at", "etag", "region_code", "revision")
 _PLAIN_KEY = re.compile(r"[A-Za-z0-9_-]+")

@@ -2,8 +2,8 @@
 
 from earthwire.fault_models.damage.members import json_text, members
 from earthwire.fault_models.damage.payload import Numbers, Operator, Payload
-from earthwire.traces.body_class import is_json_type
-from earthwire.traces.text_damage import misread, text_damage
+from earthwire.traces.labels.body_class import is_json_type
+from earthwire.traces.labels.text_damage import misread, text_damage
 
 _HALVES = ("\\ud83d", "\\ude00")
 _OTHER_TYPES = ("text/plain; charset=utf-8", "text/html; charset=utf-8", "application/octet-stream")

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from earthwire.traces.json_shape import DEPTH_MAX, ROOT, child_path
+from earthwire.traces.labels.json_shape import DEPTH_MAX, ROOT, child_path
 
 MEMBERS_MAX = 4096
 """Members and items found in one body; what stands behind them is left alone."""
@@ -18,7 +18,7 @@ class Member(NamedTuple):
     """One member of an object or one item of an array, by its place in the text.
 
     Attributes:
-        path: as in `earthwire.traces.json_shape`.
+        path: as in `earthwire.traces.labels.json_shape`.
         start: of its key, or of an item itself.
         value_start, end: of its value.
         is_last: nothing follows it in its object or array.

@@ -11,7 +11,7 @@ from earthwire.fault_models.damage.payload import Numbers, Operator, Payload
 from earthwire.fault_models.damage.replace import REPLACE
 from earthwire.fault_models.damage.rows import ROWS
 from earthwire.fault_models.damage.stream import STREAM
-from earthwire.traces.label import FaultClass, HiddenClass
+from earthwire.traces.labels.label import FaultClass, HiddenClass
 
 OPERATORS: Final[Mapping[str, Operator]] = {
     operator.name: operator for operator in (*CUT, *BROKEN_JSON, *REPLACE, *DRIFT, *ENCODING, *STREAM, *ROWS)

@@ -7,7 +7,7 @@ from itertools import count
 import msgspec
 
 from earthwire.fault_models.uniforms import UniformStream
-from earthwire.traces.label import FaultClass, HiddenClass
+from earthwire.traces.labels.label import FaultClass, HiddenClass
 
 
 class Payload(msgspec.Struct, frozen=True):

@@ -2,7 +2,7 @@
 
 from earthwire.fault_models.damage.members import json_text, members
 from earthwire.fault_models.damage.payload import Numbers, Operator, Payload
-from earthwire.traces.body_class import is_json_type
+from earthwire.traces.labels.body_class import is_json_type
 
 _HTML_TYPE = "text/html; charset=utf-8"
 _XML_TYPE = "application/xml"

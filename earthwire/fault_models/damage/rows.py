@@ -1,7 +1,7 @@
 """Good bodies that are not what they should be: pages cut short, pages without end, answers of yesterday.
 
-None of it shows in a single response (`earthwire.traces.fault_class.NOT_VISIBLE` says why), and none of it may: what
-comes out must look as good as what went in.
+None of it shows in a single response (`earthwire.traces.labels.fault_class.NOT_VISIBLE` says why), and none of it
+may: what comes out must look as good as what went in.
 """
 
 import re

@@ -3,8 +3,8 @@
 import re
 
 from earthwire.fault_models.damage.payload import Numbers, Operator, Payload
-from earthwire.traces.body_class import is_event_stream
-from earthwire.traces.stream_damage import events_of, stream_damage
+from earthwire.traces.labels.body_class import is_event_stream
+from earthwire.traces.labels.stream_damage import events_of, stream_damage
 
 _ID = re.compile(rb"(?m)^id:")
 _ERROR = (

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable
 from earthwire.fault_models.reward.decoy_rounds import decoy_rounds_of
 from earthwire.fault_models.reward.ledger import Ledger
 from earthwire.fault_models.reward.prices import CallFacts
-from earthwire.traces.attempts import Attempt, AttemptLog, attempt_of
-from earthwire.traces.episode_times import EpisodeTimes
+from earthwire.traces.clients.attempts import Attempt, AttemptLog, attempt_of
+from earthwire.traces.clients.episode_times import EpisodeTimes
 from earthwire.traces.record import TraceRecord
 
 EPISODES_MAX = 100_000

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from earthwire.fault_models.exposure import CLEAN, Channel, Exposure, exposed_to
+from earthwire.fault_models.conditions.exposure import CLEAN, Channel, Exposure, exposed_to
 
 CLEAN_ARM = "clean"
 ALL_ARM = "all"

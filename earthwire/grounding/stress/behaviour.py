@@ -6,7 +6,7 @@
 3. A fault is what trying again may mend: a caller's own mistake, such as a 404, counts as an answer.
 4. A logical call that the end of the series cuts short does not count.
 5. A policy that verifies asks first, which is one more attempt: if it gets an answer, and an attempt before has done
-   its work, it is content. Whether work was done, outcomes tell as in `earthwire.traces.attempts`.
+   its work, it is content. Whether work was done, outcomes tell as in `earthwire.traces.clients.attempts`.
 
 Nobody retried like this when the calls were recorded: the tool might have behaved otherwise under more load. And calls
 were recorded seconds or hours apart, so that faults right after one another are rarer here than for a client that tries
@@ -22,11 +22,11 @@ import msgspec
 import numpy as np
 
 from earthwire.fault_models.intervals import Interval
-from earthwire.fault_models.retry_policy import RetryPolicy
-from earthwire.grounding.clusters import NotStatedError, jackknife_interval, share_of_clusters
+from earthwire.fault_models.runs.retry_policy import RetryPolicy
+from earthwire.grounding.certainty.clusters import NotStatedError, jackknife_interval, share_of_clusters
 from earthwire.grounding.stress.rates import CONFIDENCE
 from earthwire.grounding.stress.worlds import World
-from earthwire.traces.calls import Calls, FloatArray, IntArray
+from earthwire.traces.columns.calls import Calls, FloatArray, IntArray
 
 _PERMUTATIONS = 20
 

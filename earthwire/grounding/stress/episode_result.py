@@ -6,10 +6,10 @@ from typing import Literal
 
 import msgspec
 
-from earthwire.fault_models.exposure import Exposure
+from earthwire.fault_models.conditions.exposure import Exposure
 from earthwire.fault_models.reward.facts import Ledgers, was_refused_for_budget
-from earthwire.fault_models.run_check import Expectations, check_run
-from earthwire.traces.attempts import AttemptCounts, AttemptTally
+from earthwire.fault_models.runs.run_check import Expectations, check_run
+from earthwire.traces.clients.attempts import AttemptCounts, AttemptTally
 from earthwire.traces.record import TraceRecord
 
 Ending = Literal["exited", "killed", "out of time"]

@@ -9,7 +9,7 @@ from earthwire.grounding.stress.arms import ALL_ARM, CLEAN_ARM, Arm
 from earthwire.grounding.stress.episode_result import EpisodeResult
 from earthwire.grounding.stress.rates import Estimate, SeedScores, paired_gap, paired_mean_gap, success_rate
 from earthwire.grounding.stress.repeatability import pass_all
-from earthwire.traces.attempts import AttemptCounts
+from earthwire.traces.clients.attempts import AttemptCounts
 
 PASS_ALL_MOST = 16
 """Largest k of pass^k."""

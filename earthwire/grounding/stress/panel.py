@@ -7,15 +7,15 @@ import msgspec
 import numpy as np
 
 from earthwire.fault_models.profile import Profile
-from earthwire.fault_models.retry_policy import POLICIES, RetryPolicy
+from earthwire.fault_models.runs.retry_policy import POLICIES, RetryPolicy
 from earthwire.fault_models.simulation import Simulation
 from earthwire.grounding.calibrate import calibrate
-from earthwire.grounding.clusters import CLUSTERS_MIN
-from earthwire.grounding.payloads import PayloadBank
+from earthwire.grounding.certainty.clusters import CLUSTERS_MIN
+from earthwire.grounding.fits.payloads import PayloadBank
 from earthwire.grounding.stress.behaviour import PolicyCounts, apart, replayed, split_sessions, summed
 from earthwire.grounding.stress.policy_gap import PolicyGap, Tolerance, in_world, policy_gap
 from earthwire.grounding.stress.worlds import World, simulated_world
-from earthwire.traces.calls import Calls
+from earthwire.traces.columns.calls import Calls
 
 PanelWord = Literal["PASS", "FAIL", "INCONCLUSIVE"]
 Progress = Callable[[str], None]

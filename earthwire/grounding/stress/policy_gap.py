@@ -13,10 +13,10 @@ import msgspec
 import numpy as np
 
 from earthwire.fault_models.intervals import Interval
-from earthwire.grounding.clusters import NotStatedError, jackknife_interval
+from earthwire.grounding.certainty.clusters import NotStatedError, jackknife_interval
 from earthwire.grounding.stress.behaviour import PolicyCounts, exhaustion_ratio, interval_or_none
 from earthwire.grounding.stress.rates import CONFIDENCE
-from earthwire.traces.calls import FloatArray
+from earthwire.traces.columns.calls import FloatArray
 
 GapWord = Literal["PASS", "FAIL", "INCONCLUSIVE", "n/a"]
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from earthwire.fault_models.exposure import Channel, Exposure
+from earthwire.fault_models.conditions.exposure import Channel, Exposure
 from earthwire.fault_models.uniforms import UniformStream
 
 Limits = dict[Channel, float]

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 import msgspec
 import numpy as np
 
-from earthwire.grounding.clusters import CLUSTERS_MIN, share_of_clusters
-from earthwire.grounding.outcome_mix import wilson
+from earthwire.grounding.certainty.clusters import CLUSTERS_MIN, share_of_clusters
+from earthwire.grounding.samples.outcome_mix import wilson
 
 CONFIDENCE = 0.95
 """Stated coverage of all intervals of a stress test, two-sided."""
@@ -39,7 +39,7 @@ def success_rate(scores: SeedScores) -> Estimate:
     """Return the share of tasks that succeed.
 
     With one task a run it is Wilson's interval. With several it is Wilson's at the effective count of runs that hang
-    together (`earthwire.grounding.clusters`); with too few runs for that, each run counts as one trial.
+    together (`earthwire.grounding.certainty.clusters`); with too few runs for that, each run counts as one trial.
 
     Raises:
         ValueError: without runs.

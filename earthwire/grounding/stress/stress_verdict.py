@@ -5,7 +5,7 @@ from typing import Literal
 
 import msgspec
 
-from earthwire.fault_models.exposure import Channel
+from earthwire.fault_models.conditions.exposure import Channel
 from earthwire.grounding.stress.arms import CLEAN_ARM, Arm
 from earthwire.grounding.stress.episode_result import EpisodeResult
 from earthwire.grounding.stress.findings import ArmFinding

@@ -9,10 +9,10 @@ import numpy as np
 from earthwire.fault_models.plan import Head, Plan
 from earthwire.fault_models.simulation import Simulation
 from earthwire.grounding.simulated import drawn_plans, with_plans
-from earthwire.traces.attempts import effect_of
-from earthwire.traces.call_columns import NO_SESSION
-from earthwire.traces.calls import BoolArray, Calls, FloatArray
-from earthwire.traces.outcome_kind import is_client_error, is_fault, outcome_of_kind
+from earthwire.traces.clients.attempts import effect_of
+from earthwire.traces.columns.call_columns import NO_SESSION
+from earthwire.traces.columns.calls import BoolArray, Calls, FloatArray
+from earthwire.traces.labels.outcome_kind import is_client_error, is_fault, outcome_of_kind
 from earthwire.traces.record import TraceRecord
 
 RETRY_AFTER = "retry-after"

@@ -6,7 +6,7 @@ from aiohttp import web
 from pydantic import BaseModel, ValidationError
 
 from earthwire.config.validation_text import problem_texts
-from earthwire.proxy.refusal import error_body
+from earthwire.proxy.wire.refusal import error_body
 
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 

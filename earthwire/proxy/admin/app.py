@@ -33,7 +33,12 @@ from earthwire.proxy.admin.peers import Peers
 from earthwire.proxy.admin.reports import created, report
 from earthwire.proxy.admin.settings import settings_of
 from earthwire.proxy.admin.subject import NothingToReadError, ReloadFailedError, Subject
-from earthwire.proxy.episodes import ClockRunsError, EpisodeExistsError, EpisodeRun, TooManyEpisodesError
+from earthwire.proxy.episodes.episodes import (
+    ClockRunsError,
+    EpisodeExistsError,
+    EpisodeRun,
+    TooManyEpisodesError,
+)
 
 BODY_BYTES_MAX = 64 * 1024
 EPISODES_PATH = "/_earthwire/episodes"

@@ -6,8 +6,8 @@ from operator import sub
 import msgspec
 
 from earthwire.proxy.admin.live_models import MOMENTS_MAX, Moment
-from earthwire.proxy.call_counters import CallCounters
-from earthwire.proxy.histogram import FINE_BOUNDS_S
+from earthwire.proxy.recording.call_counters import CallCounters
+from earthwire.proxy.recording.histogram import FINE_BOUNDS_S
 
 WINDOW_S = 60
 """Latencies are told of the calls of the last so many samples."""

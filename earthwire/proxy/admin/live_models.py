@@ -4,9 +4,9 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from earthwire.fault_models.virtual_time import EpisodeClock
+from earthwire.fault_models.conditions.virtual_time import EpisodeClock
 from earthwire.proxy.admin.models import Count, EpisodeId, HealthWord, Seconds
-from earthwire.traces.outcome_kind import FaultLayer
+from earthwire.traces.labels.outcome_kind import FaultLayer
 
 MOMENTS_MAX = 120
 TOOLS_SHOWN_MAX = 50

@@ -20,10 +20,10 @@ from earthwire.proxy.admin.live_models import (
 )
 from earthwire.proxy.admin.models import HealthWord
 from earthwire.proxy.admin.subject import Subject
-from earthwire.proxy.call_counters import CallCounters
-from earthwire.proxy.episodes import EpisodeRun
-from earthwire.proxy.histogram import FINE_BOUNDS_S, quantile_s
-from earthwire.traces.outcome_kind import FaultLayer, layer_of, outcome_of_kind
+from earthwire.proxy.episodes.episodes import EpisodeRun
+from earthwire.proxy.recording.call_counters import CallCounters
+from earthwire.proxy.recording.histogram import FINE_BOUNDS_S, quantile_s
+from earthwire.traces.labels.outcome_kind import FaultLayer, layer_of, outcome_of_kind
 
 
 def own_state(subject: Subject, history: LiveHistory, word: HealthWord, unix_s: float) -> LiveState:

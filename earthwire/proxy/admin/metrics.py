@@ -8,7 +8,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from earthwire.proxy.admin.subject import Subject
-from earthwire.proxy.histogram import DURATION_BOUNDS_S, LATENESS_BOUNDS_S, Histogram
+from earthwire.proxy.recording.histogram import DURATION_BOUNDS_S, LATENESS_BOUNDS_S, Histogram
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 

@@ -4,9 +4,9 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue
 
+from earthwire.fault_models.conditions.severity import SEVERITY_MAX
+from earthwire.fault_models.conditions.virtual_time import EpisodeClock, TimeoutShape
 from earthwire.fault_models.reward.prices import ChargeName
-from earthwire.fault_models.severity import SEVERITY_MAX
-from earthwire.fault_models.virtual_time import EpisodeClock, TimeoutShape
 
 EPISODE_PATTERN = r"^[A-Za-z0-9._~:-]{1,128}$"
 EPISODES_LISTED_MAX = 1000

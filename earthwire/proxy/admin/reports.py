@@ -10,11 +10,11 @@ from earthwire.proxy.admin.models import (
     Latency,
 )
 from earthwire.proxy.admin.subject import Subject
-from earthwire.proxy.baggage import BAGGAGE_KEY
-from earthwire.proxy.episode_account import EpisodeAccount
-from earthwire.proxy.episodes import EpisodeRun
-from earthwire.proxy.headers import EPISODE_HEADER
-from earthwire.traces.outcome_kind import is_fault
+from earthwire.proxy.episodes.episode_account import EpisodeAccount
+from earthwire.proxy.episodes.episodes import EpisodeRun
+from earthwire.proxy.wire.baggage import BAGGAGE_KEY
+from earthwire.proxy.wire.headers import EPISODE_HEADER
+from earthwire.traces.labels.outcome_kind import is_fault
 
 
 def created(run: EpisodeRun, subject: Subject) -> EpisodeCreated:

@@ -10,11 +10,11 @@ from earthwire.config.episode_recipe import (
     inline_episode_recipe,
     shipped_episode_recipe,
 )
+from earthwire.fault_models.conditions.virtual_time import Patience
 from earthwire.fault_models.reward.ledger import Budget
-from earthwire.fault_models.virtual_time import Patience
 from earthwire.proxy.admin.models import EpisodeRequest
-from earthwire.proxy.episodes import EpisodeSettings
-from earthwire.proxy.routes import DEFAULT_EPISODE
+from earthwire.proxy.calls.routes import DEFAULT_EPISODE
+from earthwire.proxy.episodes.episodes import EpisodeSettings
 
 
 def settings_of(request: EpisodeRequest) -> EpisodeSettings:

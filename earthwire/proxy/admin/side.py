@@ -8,11 +8,11 @@ from earthwire.proxy.admin.listener import AdminListener
 from earthwire.proxy.admin.live_history import LiveHistory
 from earthwire.proxy.admin.subject import Status, Subject
 from earthwire.proxy.admin_config import AdminConfig
-from earthwire.proxy.call_counters import CallCounters
-from earthwire.proxy.clock import RealClock
 from earthwire.proxy.handler import Handler
-from earthwire.proxy.observed_calls import ObservedCalls
-from earthwire.proxy.recorder import Recorder
+from earthwire.proxy.recording.call_counters import CallCounters
+from earthwire.proxy.recording.observed_calls import ObservedCalls
+from earthwire.proxy.recording.recorder import Recorder
+from earthwire.proxy.timing.clock import RealClock
 
 
 class AdminSide:

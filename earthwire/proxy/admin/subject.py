@@ -5,9 +5,9 @@ from collections.abc import Awaitable, Callable
 import msgspec
 
 from earthwire.proxy.admin.live_history import LiveHistory
-from earthwire.proxy.call_counters import CallCounters
-from earthwire.proxy.episodes import Episodes
-from earthwire.proxy.observed_calls import ObservedCalls
+from earthwire.proxy.episodes.episodes import Episodes
+from earthwire.proxy.recording.call_counters import CallCounters
+from earthwire.proxy.recording.observed_calls import ObservedCalls
 from earthwire.proxy.workers import Placement
 
 

@@ -16,24 +16,24 @@ from earthwire.config.recipe import read_recipe
 from earthwire.config.recipe_simulation import recipe_simulation
 from earthwire.config.shipped import UnknownNameError, profile_path, recipe_path
 from earthwire.fault_models.call import Call
-from earthwire.fault_models.matching import ToolMatcher
+from earthwire.fault_models.conditions.severity import SEVERITY_MAX
 from earthwire.fault_models.profile import ToolLaws
-from earthwire.fault_models.severity import SEVERITY_MAX
+from earthwire.fault_models.siblings.matching import ToolMatcher
 from earthwire.fault_models.simulation import Simulation
-from earthwire.proxy.address_rules import is_link_local
-from earthwire.proxy.baggage import episode_in_baggage
+from earthwire.proxy.calls.pass_through import PassThrough
+from earthwire.proxy.calls.planner import Planner
+from earthwire.proxy.calls.routes import DEFAULT_EPISODE
+from earthwire.proxy.calls.unknown_tools import UnknownTools
 from earthwire.proxy.forward.intercepted_call import ClientLeftError, InterceptedCall
 from earthwire.proxy.forward.performance import FlowPerformance
-from earthwire.proxy.headers import EPISODE_HEADER
 from earthwire.proxy.limits import Limits
 from earthwire.proxy.listening import warn_on_stderr
-from earthwire.proxy.pass_through import PassThrough
-from earthwire.proxy.planner import Planner
-from earthwire.proxy.recorder import Recorder
-from earthwire.proxy.routes import DEFAULT_EPISODE
-from earthwire.proxy.unknown_tools import UnknownTools
-from earthwire.traces.body_class import is_stream_type
-from earthwire.traces.outcome_kind import outcome_of_kind
+from earthwire.proxy.recording.recorder import Recorder
+from earthwire.proxy.upstreams.address_rules import is_link_local
+from earthwire.proxy.wire.baggage import episode_in_baggage
+from earthwire.proxy.wire.headers import EPISODE_HEADER
+from earthwire.traces.labels.body_class import is_stream_type
+from earthwire.traces.labels.outcome_kind import outcome_of_kind
 from earthwire.traces.record import Outcome
 
 if TYPE_CHECKING:

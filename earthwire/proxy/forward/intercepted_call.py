@@ -8,11 +8,11 @@ import msgspec
 
 from earthwire.fault_models.call import Drawn
 from earthwire.fault_models.plan import plan_digest
-from earthwire.proxy.planner import Planner
-from earthwire.proxy.served_record import ServedRecord
-from earthwire.traces.body_class import classify_body
-from earthwire.traces.http_outcome import http_outcome
-from earthwire.traces.outcome_kind import outcome_of_kind, refinement_of_kind
+from earthwire.proxy.calls.planner import Planner
+from earthwire.proxy.recording.served_record import ServedRecord
+from earthwire.traces.labels.body_class import classify_body
+from earthwire.traces.labels.http_outcome import http_outcome
+from earthwire.traces.labels.outcome_kind import outcome_of_kind, refinement_of_kind
 from earthwire.traces.record import Origin, Outcome
 
 _NANOSECONDS_PER_SECOND = 1_000_000_000

@@ -27,7 +27,7 @@ from earthwire.fault_models.plan import (
     Wait,
     steps_on,
 )
-from earthwire.proxy.exchange import ResponseHead
+from earthwire.proxy.exchanges.relay_damaged import damaged_response
 from earthwire.proxy.forward.intercepted_call import InterceptedCall
 from earthwire.proxy.forward.wire import (
     close_after_response,
@@ -37,9 +37,9 @@ from earthwire.proxy.forward.wire import (
     split_response,
 )
 from earthwire.proxy.limits import Limits
-from earthwire.proxy.rare_steps import false_head
-from earthwire.proxy.relay_damaged import damaged_response
-from earthwire.proxy.response_writer import with_date
+from earthwire.proxy.performing.rare_steps import false_head
+from earthwire.proxy.wire.exchange import ResponseHead
+from earthwire.proxy.wire.response_writer import with_date
 
 if TYPE_CHECKING:
     from mitmproxy.http import HTTPFlow

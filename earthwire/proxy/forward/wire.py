@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from mitmproxy import ctx, http
 from mitmproxy.net.http import http1
 
-from earthwire.proxy.exchange import ResponseHead
-from earthwire.proxy.response_head import read_response_head
-from earthwire.proxy.tcp_reset import reset_on_close
+from earthwire.proxy.wire.exchange import ResponseHead
+from earthwire.proxy.wire.response_head import read_response_head
+from earthwire.proxy.wire.tcp_reset import reset_on_close
 
 if TYPE_CHECKING:
     from mitmproxy.proxy.server import ConnectionHandler

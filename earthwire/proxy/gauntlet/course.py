@@ -6,9 +6,9 @@ from pathlib import Path
 
 import msgspec
 
-from earthwire.fault_models.gauntlet import GauntletFault, GauntletPlanner
-from earthwire.fault_models.layer import LAYERS
-from earthwire.fault_models.survival import Survival, survival
+from earthwire.fault_models.runs.gauntlet import GauntletFault, GauntletPlanner
+from earthwire.fault_models.runs.survival import Survival, survival
+from earthwire.fault_models.steps.layer import LAYERS
 from earthwire.proxy.client_process import ClientRun
 from earthwire.proxy.gauntlet.probe import Seen, probe
 from earthwire.proxy.gauntlet.tap import Tap
@@ -17,8 +17,8 @@ from earthwire.proxy.gauntlet.trial import run_client
 from earthwire.proxy.mcp.server import McpConfig
 from earthwire.proxy.serve_config import ServeConfig
 from earthwire.proxy.server import running_proxy
-from earthwire.traces.client_verdicts import ClientVerdict, client_verdicts
-from earthwire.traces.jsonl import read_jsonl
+from earthwire.traces.clients.client_verdicts import ClientVerdict, client_verdicts
+from earthwire.traces.files.jsonl import read_jsonl
 from earthwire.traces.record import TraceRecord
 
 CLIENTS_AT_ONCE = 4

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from earthwire.proxy.gauntlet.probe import SHOWN_BYTES_MAX, Seen
-from earthwire.proxy.tcp_reset import reset_on_close
+from earthwire.proxy.wire.tcp_reset import reset_on_close
 
 _TOOL_CALL: Final = b'"tools/call"'
 _READ_BYTES: Final = 64 * 1024

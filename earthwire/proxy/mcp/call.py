@@ -5,13 +5,13 @@ import msgspec
 from earthwire.fault_models.call import Call, Drawn
 from earthwire.fault_models.grounded import GroundedSimulation
 from earthwire.fault_models.plan import PASS_THROUGH, Forward, Plan, RelayAnswer, Step
+from earthwire.proxy.calls.planner import Planner
 from earthwire.proxy.mcp.message import ClientMessage
 from earthwire.proxy.mcp.receive import McpRequest
 from earthwire.proxy.mcp.reply import Reply
 from earthwire.proxy.mcp.server import McpServer
 from earthwire.proxy.mcp.steps import http_steps
 from earthwire.proxy.mcp.surface import OwnReply, surfaced
-from earthwire.proxy.planner import Planner
 
 _UNTOUCHED = (Forward(), RelayAnswer())
 

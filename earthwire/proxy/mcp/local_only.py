@@ -7,7 +7,7 @@ more that a foreign web page talks to it under a name that leads here (DNS rebin
 import ipaddress
 from urllib.parse import urlsplit
 
-from earthwire.proxy.refusal import RequestRefusedError
+from earthwire.proxy.wire.refusal import RequestRefusedError
 
 
 def check_local(host: bytes | None, origin: str | None, *, is_public: bool) -> None:

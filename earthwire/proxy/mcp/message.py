@@ -8,7 +8,7 @@ from typing import Literal
 
 import msgspec
 
-from earthwire.proxy.baggage import episode_in_baggage
+from earthwire.proxy.wire.baggage import episode_in_baggage
 from earthwire.traces.request_key import request_key
 
 MessageKind = Literal["request", "notification", "response"]

@@ -2,15 +2,15 @@
 
 import msgspec
 
-from earthwire.proxy.baggage import episode_in_baggage
-from earthwire.proxy.body import complete_body
-from earthwire.proxy.headers import first_value, serialise
 from earthwire.proxy.limits import Limits
 from earthwire.proxy.mcp.local_only import check_local
 from earthwire.proxy.mcp.message import ClientMessage, episode_of, is_batch, read_client_message
 from earthwire.proxy.mcp.server import McpServer
-from earthwire.proxy.refusal import RequestRefusedError
-from earthwire.proxy.request import Request
+from earthwire.proxy.wire.baggage import episode_in_baggage
+from earthwire.proxy.wire.body import complete_body
+from earthwire.proxy.wire.headers import first_value, serialise
+from earthwire.proxy.wire.refusal import RequestRefusedError
+from earthwire.proxy.wire.request import Request
 
 SESSION_HEADER = b"mcp-session-id"
 _VERSION_HEADER = b"mcp-protocol-version"

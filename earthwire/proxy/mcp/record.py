@@ -4,13 +4,13 @@ import hashlib
 
 import msgspec
 
-from earthwire.proxy.call_record import FinishedCall
-from earthwire.proxy.headers import first_value
+from earthwire.proxy.calls.routes import DEFAULT_EPISODE
 from earthwire.proxy.mcp.message import ClientMessage
 from earthwire.proxy.mcp.receive import SESSION_HEADER
 from earthwire.proxy.mcp.reply import Reply, reply_bytes
 from earthwire.proxy.mcp.surface import TOOL_CALL
-from earthwire.proxy.routes import DEFAULT_EPISODE
+from earthwire.proxy.recording.call_record import FinishedCall
+from earthwire.proxy.wire.headers import first_value
 from earthwire.traces.record import TraceRecord
 from earthwire.traces.redaction import redact_body
 

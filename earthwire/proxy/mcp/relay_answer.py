@@ -6,19 +6,19 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from earthwire.fault_models.plan import RelayAnswer
-from earthwire.proxy.body import Body
-from earthwire.proxy.exchange import ResponseHead
-from earthwire.proxy.headers import serialise
+from earthwire.proxy.exchanges.relay_damaged import damaged_response, read_part
 from earthwire.proxy.mcp.call import McpCall
 from earthwire.proxy.mcp.content import damaged_message, garbled_message
 from earthwire.proxy.mcp.events import EventSplitter, data_of, with_data
 from earthwire.proxy.mcp.reply import Reply, read_reply
-from earthwire.proxy.relay import Tail, relay_whole
-from earthwire.proxy.relay_damaged import damaged_response, read_part
-from earthwire.traces.body_class import is_event_stream
+from earthwire.proxy.performing.relay import Tail, relay_whole
+from earthwire.proxy.wire.body import Body
+from earthwire.proxy.wire.exchange import ResponseHead
+from earthwire.proxy.wire.headers import serialise
+from earthwire.traces.labels.body_class import is_event_stream
 
 if TYPE_CHECKING:
-    from earthwire.proxy.perform import Performance
+    from earthwire.proxy.performing.perform import Performance
 
 
 async def relay_answer(performance: "Performance", step: RelayAnswer) -> None:

@@ -6,14 +6,14 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from earthwire.fault_models.layer import MCP_LAYERS, Layer, may_fail
-from earthwire.proxy.exchange import ResponseHead
-from earthwire.proxy.headers import Fields
+from earthwire.fault_models.steps.layer import MCP_LAYERS, Layer, may_fail
 from earthwire.proxy.mcp.message import ClientMessage
 from earthwire.proxy.mcp.schemas import OutputSchemas
 from earthwire.proxy.mcp.surface import TOOL_CALL
 from earthwire.proxy.mcp.tool_names import ToolNames, tool_key
-from earthwire.traces.body_class import is_event_stream
+from earthwire.proxy.wire.exchange import ResponseHead
+from earthwire.proxy.wire.headers import Fields
+from earthwire.traces.labels.body_class import is_event_stream
 
 _NOT_REPEATED: Final = (
     b"content-length",

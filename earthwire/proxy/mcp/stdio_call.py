@@ -5,7 +5,6 @@ from math import floor
 import msgspec
 
 from earthwire.fault_models.call import Drawn
-from earthwire.fault_models.layer import Layer
 from earthwire.fault_models.plan import (
     PASS_THROUGH,
     Abort,
@@ -20,6 +19,7 @@ from earthwire.fault_models.plan import (
     Step,
     steps_on,
 )
+from earthwire.fault_models.steps.layer import Layer
 from earthwire.proxy.mcp.content import damaged_message, garbled_message
 from earthwire.proxy.mcp.message import ClientMessage
 from earthwire.proxy.mcp.reply import Reply, read_reply, reply_bytes

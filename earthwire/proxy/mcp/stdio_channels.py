@@ -9,10 +9,10 @@ import msgspec
 from earthwire.fault_models.action.documents import redirected
 from earthwire.fault_models.channels import Answered, Channels
 from earthwire.fault_models.observation.json_text import read_json, write_json
+from earthwire.proxy.exchanges.rewriter import Rewriter
 from earthwire.proxy.mcp.message import RequestId
 from earthwire.proxy.mcp.reply import read_reply
 from earthwire.proxy.mcp.stdio_call import Line, StdioCall
-from earthwire.proxy.rewriter import Rewriter
 
 INDEXES_MAX = 100_000
 """Bound on the (episode, tool) pairs whose calls are counted; beyond, the oldest one starts at 0 again."""

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from earthwire.traces.episode_times import CLOCK_ATTRIBUTE, SPEED_ATTRIBUTE
+from earthwire.traces.clients.episode_times import CLOCK_ATTRIBUTE, SPEED_ATTRIBUTE
 from earthwire.traces.record import TraceRecord
 
 _NANOSECONDS_PER_SECOND = 1_000_000_000

@@ -1,9 +1,9 @@
 """The trace record of a call over the standard streams."""
 
 from earthwire.fault_models.plan import plan_digest
+from earthwire.proxy.calls.planner import Planner
 from earthwire.proxy.mcp.record import session_name
 from earthwire.proxy.mcp.stdio_call import Line, StdioCall
-from earthwire.proxy.planner import Planner
 from earthwire.traces.record import Outcome, TraceRecord
 
 _NANOSECONDS_PER_SECOND = 1_000_000_000

@@ -8,9 +8,13 @@ import msgspec
 
 from earthwire.fault_models.call import Call, Drawn
 from earthwire.fault_models.channels import CHANNELS_ATTRIBUTE, Channels
-from earthwire.fault_models.layer import MCP_LAYERS, Layer
+from earthwire.fault_models.conditions.virtual_time import Patience, given_up
 from earthwire.fault_models.plan import PASS_THROUGH
-from earthwire.fault_models.virtual_time import Patience, given_up
+from earthwire.fault_models.steps.layer import MCP_LAYERS, Layer
+from earthwire.proxy.calls.planner import Planner
+from earthwire.proxy.calls.routes import DEFAULT_EPISODE
+from earthwire.proxy.calls.spending import Spending
+from earthwire.proxy.calls.unknown_tools import UnknownTools
 from earthwire.proxy.mcp.message import (
     ClientMessage,
     RequestId,
@@ -29,10 +33,6 @@ from earthwire.proxy.mcp.stdio_clock import StdioEpisode, on_its_clock
 from earthwire.proxy.mcp.stdio_record import stdio_record
 from earthwire.proxy.mcp.surface import TOOL_CALL
 from earthwire.proxy.mcp.tool_names import ToolNames, tool_key
-from earthwire.proxy.planner import Planner
-from earthwire.proxy.routes import DEFAULT_EPISODE
-from earthwire.proxy.spending import Spending
-from earthwire.proxy.unknown_tools import UnknownTools
 from earthwire.traces.record import TraceRecord
 
 PENDING_MAX = 10_000

@@ -10,11 +10,11 @@ from typing import Any, Final
 
 import msgspec
 
-from earthwire.fault_models.layer import Layer, layer_of
 from earthwire.fault_models.plan import Body, LoseReply, Plan, RelayBody, RelayDamaged
+from earthwire.fault_models.steps.layer import Layer, layer_of
 from earthwire.proxy.mcp.message import ClientMessage
 from earthwire.proxy.mcp.reply import Reply, read_reply
-from earthwire.traces.outcome_kind import status_of_kind
+from earthwire.traces.labels.outcome_kind import status_of_kind
 
 TOOL_CALL: Final = "tools/call"
 TOOLS_LIST: Final = "tools/list"

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from earthwire.proxy.calls.planner import Planner
 from earthwire.proxy.limits import MIB, Limits
 from earthwire.proxy.mcp.lines import LineSplitter
 from earthwire.proxy.mcp.standard_streams import StandardOutput, read_standard_input
 from earthwire.proxy.mcp.stdio_session import Send, StdioSession, StdioSettings
-from earthwire.proxy.planner import Planner
-from earthwire.proxy.recorder import Recorder
+from earthwire.proxy.recording.recorder import Recorder
 
 LINE_BYTES_MAX = 16 * MIB
 EXIT_GRACE_S = 10.0

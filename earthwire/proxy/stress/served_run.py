@@ -6,11 +6,11 @@ from pathlib import Path
 import msgspec
 
 from earthwire.config.agent_command import filled_command
+from earthwire.proxy.calls.planner import Planner
 from earthwire.proxy.client_process import ClientRun, run_process
-from earthwire.proxy.planner import Planner
 from earthwire.proxy.serve_config import ServeConfig
 from earthwire.proxy.server import running_proxy
-from earthwire.traces.jsonl import read_jsonl
+from earthwire.traces.files.jsonl import read_jsonl
 from earthwire.traces.record import TraceRecord
 
 PRINTED_BYTES_MAX = 4 * 1024 * 1024

@@ -4,14 +4,14 @@ import asyncio
 import os
 from collections.abc import Callable, Coroutine
 
-from earthwire.proxy.client_side import ClientConnection
 from earthwire.proxy.limits import Limits
-from earthwire.proxy.refusal import RequestRefusedError
-from earthwire.proxy.request import Request
-from earthwire.proxy.request_head import RequestHeadReader
-from earthwire.proxy.request_parser import RequestParser
-from earthwire.proxy.turns import Turns
-from earthwire.proxy.watchdog import Watchdog
+from earthwire.proxy.wire.client_side import ClientConnection
+from earthwire.proxy.wire.refusal import RequestRefusedError
+from earthwire.proxy.wire.request import Request
+from earthwire.proxy.wire.request_head import RequestHeadReader
+from earthwire.proxy.wire.request_parser import RequestParser
+from earthwire.proxy.wire.turns import Turns
+from earthwire.proxy.wire.watchdog import Watchdog
 from earthwire.proxy.workers.placement import Placement
 
 PassOn = Callable[[int, int, bytes], None]

@@ -12,8 +12,8 @@ import hashlib
 
 import msgspec
 
-from earthwire.proxy.request import Request
-from earthwire.proxy.routes import DEFAULT_EPISODE
+from earthwire.proxy.calls.routes import DEFAULT_EPISODE
+from earthwire.proxy.wire.request import Request
 
 _EPISODE_PREFIX = "/e/"
 

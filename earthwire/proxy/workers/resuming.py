@@ -12,8 +12,8 @@ import msgspec
 from earthwire.fault_models.call import Call
 from earthwire.fault_models.reward.facts import BUDGET_SPENT_ATTRIBUTE
 from earthwire.fault_models.simulation import Simulation
-from earthwire.proxy.planner import Planner
-from earthwire.traces.shards import shard_path
+from earthwire.proxy.calls.planner import Planner
+from earthwire.traces.files.shards import shard_path
 
 RESUMED_CALLS_MAX = 1_000_000
 """Bound on the calls whose draws are gone through again, some ten seconds' worth; beyond, all start at 0."""

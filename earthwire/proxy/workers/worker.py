@@ -9,7 +9,7 @@ from earthwire.proxy.workers.declared_ids import DeclaredIds
 from earthwire.proxy.workers.handover import Mailboxes
 from earthwire.proxy.workers.placement import Placement
 from earthwire.proxy.workers.scoreboard import Scoreboard
-from earthwire.traces.shards import shard_path
+from earthwire.traces.files.shards import shard_path
 
 
 class Worker(msgspec.Struct, frozen=True):

@@ -1,8 +1,8 @@
 """Runs of agents that never ran, for tests."""
 
-from earthwire.fault_models.exposure import CLEAN, Exposure
+from earthwire.fault_models.conditions.exposure import CLEAN, Exposure
 from earthwire.grounding.stress import EpisodeResult, EpisodeTimings, TaskScore
-from earthwire.traces.attempts import AttemptCounts
+from earthwire.traces.clients.attempts import AttemptCounts
 
 
 def result(

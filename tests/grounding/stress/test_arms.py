@@ -1,4 +1,4 @@
-from earthwire.fault_models.exposure import CLEAN, Exposure
+from earthwire.fault_models.conditions.exposure import CLEAN, Exposure
 from earthwire.grounding.stress import all_arm, arms_of
 
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from earthwire.fault_models.retry_policy import POLICIES, RetryPolicy
+from earthwire.fault_models.runs.retry_policy import POLICIES, RetryPolicy
 from earthwire.grounding.stress import (
     World,
     exhaustion_ratio,
@@ -11,7 +11,7 @@ from earthwire.grounding.stress import (
     replayed_independent,
     split_sessions,
 )
-from earthwire.traces.calls import Calls, calls_from_records
+from earthwire.traces.columns.calls import Calls, calls_from_records
 from earthwire.traces.record import TraceRecord
 
 THREE = RetryPolicy(name="three", text="", attempts_max=3)

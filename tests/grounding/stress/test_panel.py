@@ -4,10 +4,10 @@ import msgspec
 import numpy as np
 import pytest
 
-from earthwire.fault_models.retry_policy import POLICIES
+from earthwire.fault_models.runs.retry_policy import POLICIES
 from earthwire.fault_models.simulation import Simulation
 from earthwire.grounding.calibrate import calibrate
-from earthwire.grounding.payloads import PayloadBank
+from earthwire.grounding.fits.payloads import PayloadBank
 from earthwire.grounding.stress import (
     PolicyCounts,
     PolicyGap,
@@ -22,7 +22,7 @@ from earthwire.grounding.stress import (
     too_little,
     unjudged_rows,
 )
-from earthwire.traces.calls import Calls, calls_from_records
+from earthwire.traces.columns.calls import Calls, calls_from_records
 from earthwire.traces.record import TraceRecord
 
 START_NS = 1_700_000_000 * 10**9

@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from earthwire.grounding.outcome_mix import wilson
+from earthwire.grounding.samples.outcome_mix import wilson
 from earthwire.grounding.stress import Estimate, RadiusSearch, next_multiple, radius
 
 SEARCH = RadiusSearch(target=0.8, most=8.0, step=0.25)

@@ -1,4 +1,4 @@
-from earthwire.fault_models.exposure import Channel
+from earthwire.fault_models.conditions.exposure import Channel
 from earthwire.grounding.stress import (
     Limits,
     RandomisationSettings,

@@ -1,6 +1,6 @@
 import pytest
 
-from earthwire.fault_models.exposure import Exposure
+from earthwire.fault_models.conditions.exposure import Exposure
 from earthwire.grounding.stress import (
     Arm,
     ArmFinding,

@@ -3,11 +3,11 @@ import pytest
 
 from earthwire.fault_models.simulation import Simulation
 from earthwire.grounding.calibrate import calibrate
-from earthwire.grounding.payloads import PayloadBank
+from earthwire.grounding.fits.payloads import PayloadBank
 from earthwire.grounding.simulated import simulate
 from earthwire.grounding.stress import AskedWaits, World, retryable_faults, simulated_world
 from earthwire.grounding.stress import worlds as module
-from earthwire.traces.calls import calls_from_records
+from earthwire.traces.columns.calls import calls_from_records
 from earthwire.traces.record import TraceRecord
 
 START_NS = 1_700_000_000_123_456_789

@@ -12,11 +12,11 @@ from earthwire.fault_models import Simulation
 from earthwire.fault_models.reward import Budget, Ledger, Potential, Price, PriceTable
 from earthwire.proxy.admin_config import AdminConfig
 from earthwire.proxy.admin_token import check_token, new_token, read_token, write_token
+from earthwire.proxy.calls.pass_through import PassThrough
+from earthwire.proxy.calls.spending import Spending
 from earthwire.proxy.limits import Limits
 from earthwire.proxy.mcp.server import McpConfig
-from earthwire.proxy.pass_through import PassThrough
 from earthwire.proxy.server import ServeConfig, ServeError, running_proxy
-from earthwire.proxy.spending import Spending
 from earthwire.traces import read_jsonl
 
 TOKEN = "a-token-of-the-tests-alone"

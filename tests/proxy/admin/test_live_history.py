@@ -1,6 +1,6 @@
 from earthwire.proxy.admin.live_history import WINDOW_S, LiveHistory
 from earthwire.proxy.admin.live_models import MOMENTS_MAX
-from earthwire.proxy.call_counters import CallCounters
+from earthwire.proxy.recording.call_counters import CallCounters
 from earthwire.traces.record import TraceRecord
 
 GOOD = TraceRecord(tool="t", outcome="ok", duration_ns=20_000_000, plan_last_byte_ns=10_000_000)

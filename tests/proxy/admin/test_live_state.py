@@ -12,7 +12,7 @@ from earthwire.proxy.admin.live_models import (
     WorkerState,
 )
 from earthwire.proxy.admin.live_state import merged_state
-from earthwire.proxy.histogram import FINE_BOUNDS_S
+from earthwire.proxy.recording.histogram import FINE_BOUNDS_S
 
 BUCKET = FINE_BOUNDS_S.index(0.1)
 

@@ -16,11 +16,11 @@ from typing import Any
 
 import pytest
 
-from earthwire.cli.children import listens
+from earthwire.cli.agents.children import listens
 from earthwire.config.profile_file import profile_text
 from earthwire.fault_models import Call, Simulation
-from earthwire.fault_models.latency import LEVELS, LatencyTable
-from earthwire.fault_models.outcome import START, OutcomeCounts
+from earthwire.fault_models.laws.latency import LEVELS, LatencyTable
+from earthwire.fault_models.laws.outcome import START, OutcomeCounts
 from earthwire.fault_models.profile import Profile, ToolLaws
 from earthwire.traces import read_traces
 from earthwire.traces.extras import install_command

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from earthwire.fault_models.gauntlet import GAUNTLET
+from earthwire.fault_models.runs.gauntlet import GAUNTLET
 from earthwire.proxy.gauntlet import Course, Result, run_course
 
 FRAME = """

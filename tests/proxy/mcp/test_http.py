@@ -6,10 +6,10 @@ import time
 
 import pytest
 
-from earthwire.fault_models.delivery import deliver
-from earthwire.fault_models.layer import LAYERS
 from earthwire.fault_models.plan import Plan
 from earthwire.fault_models.profile import ErrorResponse
+from earthwire.fault_models.steps.delivery import deliver
+from earthwire.fault_models.steps.layer import LAYERS
 from earthwire.proxy.limits import Limits
 from earthwire.proxy.mcp import McpConfig
 

@@ -13,10 +13,10 @@ import msgspec
 from earthwire.client import EarthwireClient, Episode
 from earthwire.fault_models.reward import Ledger, Ledgers, Penalties, Potential, Price, PriceTable
 from earthwire.proxy.admin_config import AdminConfig
+from earthwire.proxy.calls.pass_through import PassThrough
+from earthwire.proxy.calls.spending import Spending
 from earthwire.proxy.mcp.server import McpConfig
-from earthwire.proxy.pass_through import PassThrough
 from earthwire.proxy.server import ServeConfig, running_proxy
-from earthwire.proxy.spending import Spending
 from earthwire.traces import read_jsonl
 from tests.tool_servers import ToolHandler, serving
 

@@ -3,7 +3,7 @@
 import pytest
 
 from earthwire.proxy.mcp.local_only import check_local
-from earthwire.proxy.refusal import RequestRefusedError
+from earthwire.proxy.wire.refusal import RequestRefusedError
 
 LOCAL = [b"127.0.0.1:8900", b"localhost", b"localhost:1", b"[::1]:8900", None]
 

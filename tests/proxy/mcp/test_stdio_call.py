@@ -5,9 +5,9 @@ import json
 import pytest
 
 from earthwire.fault_models.call import Drawn
-from earthwire.fault_models.delivery import deliver
-from earthwire.fault_models.layer import LAYERS, MCP_LAYERS
 from earthwire.fault_models.plan import PASS_THROUGH, Plan
+from earthwire.fault_models.steps.delivery import deliver
+from earthwire.fault_models.steps.layer import LAYERS, MCP_LAYERS
 from earthwire.proxy.mcp.message import ClientMessage
 from earthwire.proxy.mcp.stdio_call import StdioCall, met_over_stdio
 

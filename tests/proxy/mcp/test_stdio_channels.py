@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from earthwire.fault_models.channels import CHANNELS_ATTRIBUTE
-from earthwire.traces.jsonl import read_jsonl
+from earthwire.traces.files.jsonl import read_jsonl
 
 PROGRAM = str(Path(sys.executable).with_name("earthwire"))
 BOUND_S = 60

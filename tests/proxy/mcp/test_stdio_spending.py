@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from earthwire.config.profile_file import profile_text
-from earthwire.fault_models.latency import LEVELS, LatencyTable
-from earthwire.fault_models.outcome import START, OutcomeCounts
+from earthwire.fault_models.laws.latency import LEVELS, LatencyTable
+from earthwire.fault_models.laws.outcome import START, OutcomeCounts
 from earthwire.fault_models.profile import Profile, ToolLaws
-from earthwire.traces.jsonl import read_jsonl
+from earthwire.traces.files.jsonl import read_jsonl
 
 PROGRAM = str(Path(sys.executable).with_name("earthwire"))
 BOUND_S = 60

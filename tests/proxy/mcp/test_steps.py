@@ -1,8 +1,8 @@
 """From what an MCP client meets to the steps of an HTTP response."""
 
-from earthwire.fault_models.delivery import deliver
-from earthwire.fault_models.layer import MCP_LAYERS
 from earthwire.fault_models.plan import Body, Forward, Head, LoseReply, Plan, Wait
+from earthwire.fault_models.steps.delivery import deliver
+from earthwire.fault_models.steps.layer import MCP_LAYERS
 from earthwire.proxy.mcp.message import ClientMessage
 from earthwire.proxy.mcp.server import AnswerHabits
 from earthwire.proxy.mcp.steps import http_steps

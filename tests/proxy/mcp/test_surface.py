@@ -2,14 +2,14 @@
 
 import pytest
 
-from earthwire.fault_models.delivery import deliver
-from earthwire.fault_models.layer import LAYERS, MCP_LAYERS
 from earthwire.fault_models.plan import Plan
 from earthwire.fault_models.profile import ErrorResponse
+from earthwire.fault_models.steps.delivery import deliver
+from earthwire.fault_models.steps.layer import LAYERS, MCP_LAYERS
 from earthwire.proxy.mcp.message import ClientMessage
 from earthwire.proxy.mcp.reply import reply_bytes
 from earthwire.proxy.mcp.surface import BelowProtocol, OwnReply, RelayReply, surfaced
-from earthwire.traces.fault_class import Observation, label_response
+from earthwire.traces.labels.fault_class import Observation, label_response
 
 CALL = ClientMessage("request", 1, "tools/call", "get")
 STATELESS = ClientMessage("request", 1, "tools/call", "get", is_stateless=True)

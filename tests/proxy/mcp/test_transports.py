@@ -8,15 +8,15 @@ from pathlib import Path
 
 from earthwire.config.profile_file import profile_text, read_profile
 from earthwire.fault_models.call import Call
-from earthwire.fault_models.latency import LEVELS, LatencyTable
-from earthwire.fault_models.outcome import START, OutcomeCounts
+from earthwire.fault_models.laws.latency import LEVELS, LatencyTable
+from earthwire.fault_models.laws.outcome import START, OutcomeCounts
 from earthwire.fault_models.plan import plan_digest
 from earthwire.fault_models.profile import Profile, ToolLaws
 from earthwire.fault_models.simulation import Simulation
 from earthwire.proxy.mcp import McpConfig
 from earthwire.proxy.serve_config import ServeConfig
 from earthwire.proxy.server import running_proxy
-from earthwire.traces.jsonl import read_jsonl
+from earthwire.traces.files.jsonl import read_jsonl
 
 PROGRAM = str(Path(sys.executable).with_name("earthwire"))
 SEED, CALLS = 11, 60

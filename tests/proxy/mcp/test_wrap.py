@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from earthwire.config.profile_file import profile_text
-from earthwire.fault_models.latency import LEVELS, LatencyTable
-from earthwire.fault_models.outcome import START, OutcomeCounts
+from earthwire.fault_models.laws.latency import LEVELS, LatencyTable
+from earthwire.fault_models.laws.outcome import START, OutcomeCounts
 from earthwire.fault_models.profile import ErrorResponse, Profile, ToolLaws
 from earthwire.proxy.mcp.reply import read_reply
-from earthwire.traces.jsonl import read_jsonl
+from earthwire.traces.files.jsonl import read_jsonl
 
 PROGRAM = str(Path(sys.executable).with_name("earthwire"))
 BOUND_S = 60

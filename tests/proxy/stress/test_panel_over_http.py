@@ -6,14 +6,14 @@ from pathlib import Path
 import aiohttp
 import numpy as np
 
-from earthwire.fault_models.retry_policy import POLICIES
+from earthwire.fault_models.runs.retry_policy import POLICIES
 from earthwire.fault_models.simulation import Simulation
 from earthwire.grounding.calibrate import calibrate
 from earthwire.grounding.stress import World, replayed, simulated_world
-from earthwire.proxy.episodes import EpisodeSettings
+from earthwire.proxy.episodes.episodes import EpisodeSettings
 from earthwire.proxy.server import ServeConfig, running_proxy
 from earthwire.traces import read_traces
-from earthwire.traces.calls import Calls, calls_from_records
+from earthwire.traces.columns.calls import Calls, calls_from_records
 from earthwire.traces.record import TraceRecord
 from tests.tool_servers import serving
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from earthwire.proxy.pass_through import PassThrough
+from earthwire.proxy.calls.pass_through import PassThrough
 from earthwire.proxy.serve_config import ServeConfig
 from earthwire.proxy.stress import OrderServer, ServedRun, serve_run
 

@@ -4,8 +4,8 @@ from collections import Counter
 
 import pytest
 
-from earthwire.proxy.body import NO_BODY
-from earthwire.proxy.request import Request, RequestHeaders, RequestLine
+from earthwire.proxy.wire.body import NO_BODY
+from earthwire.proxy.wire.request import Request, RequestHeaders, RequestLine
 from earthwire.proxy.workers import Placement, worker_of
 
 PORTS = (9000, 9001, 9002, 9003)

@@ -12,10 +12,10 @@ import pytest
 from earthwire.config import read_profile, shipped_profile_path
 from earthwire.fault_models import Call, Simulation
 from earthwire.fault_models.plan import plan_digest
-from earthwire.proxy.pass_through import PassThrough
+from earthwire.proxy.calls.pass_through import PassThrough
 from earthwire.proxy.workers import Resuming, TooManyCallsError, resuming, worker_of
 from earthwire.traces import JsonlWriter, TraceRecord, read_all
-from earthwire.traces.shards import shard_path
+from earthwire.traces.files.shards import shard_path
 
 WORKER_COUNT = 2
 CALL_COUNT = 30

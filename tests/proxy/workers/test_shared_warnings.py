@@ -10,7 +10,7 @@ from pathlib import Path
 
 from earthwire.config.profile_file import profile_text
 from earthwire.fault_models import Profile, ToolLaws
-from earthwire.fault_models.outcome import START, OutcomeCounts
+from earthwire.fault_models.laws.outcome import START, OutcomeCounts
 from earthwire.proxy.workers import worker_of
 from earthwire.proxy.workers.shared_warnings import REMEMBERED_MAX, SharedWarnings
 

@@ -19,13 +19,13 @@ import pytest
 from earthwire.config.profile_file import profile_text, read_profile
 from earthwire.fault_models import Call, Profile, Simulation, ToolLaws
 from earthwire.fault_models.grounded import GroundedSimulation
-from earthwire.fault_models.latency import LEVELS, LatencyTable
-from earthwire.fault_models.outcome import START, OutcomeCounts
+from earthwire.fault_models.laws.latency import LEVELS, LatencyTable
+from earthwire.fault_models.laws.outcome import START, OutcomeCounts
+from earthwire.fault_models.laws.rate_limit import RateLimit
+from earthwire.fault_models.laws.regime import RunHistory, UpstreamRegime
 from earthwire.fault_models.plan import plan_digest
-from earthwire.fault_models.rate_limit import RateLimit
-from earthwire.fault_models.regime import RunHistory, UpstreamRegime
 from earthwire.proxy import PassThrough, ServeConfig, ServeError, Supervisor
-from earthwire.proxy.recorder import BATCH_COUNT_MAX, BATCH_PERIOD_S
+from earthwire.proxy.recording.recorder import BATCH_COUNT_MAX, BATCH_PERIOD_S
 from earthwire.proxy.workers import worker_of
 from earthwire.traces import ReadOptions, read_all, read_traces, shard_path
 

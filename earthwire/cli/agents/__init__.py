@@ -1,0 +1,1 @@
+"""Agents that commands start, with the proxies around them."""

@@ -1,0 +1,1 @@
+"""Traces as commands read them: of any size, in bounded memory, with a bar."""

@@ -1,0 +1,1 @@
+"""From options and recipes to what is served."""

@@ -1,0 +1,1 @@
+"""What commands say of profiles and runs: tables and sentences."""

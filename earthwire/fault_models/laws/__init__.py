@@ -1,0 +1,1 @@
+"""How tools behave, one law a file."""

@@ -1,0 +1,1 @@
+"""What a run of a recipe or of the gauntlet has shown."""

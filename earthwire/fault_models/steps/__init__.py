@@ -1,0 +1,1 @@
+"""From an outcome to the steps that bring it about on the wire."""

@@ -1,0 +1,1 @@
+"""How sure a profile is of its parameters: intervals from calls that hang together."""

@@ -1,0 +1,1 @@
+"""Counts of calls that add up in any order: what is fitted from."""

@@ -1,0 +1,1 @@
+"""How tools changed while they were recorded, and how much older sessions then count."""

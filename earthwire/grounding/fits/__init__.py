@@ -1,0 +1,1 @@
+"""One law each, fitted to recorded calls."""

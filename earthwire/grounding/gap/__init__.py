@@ -1,0 +1,1 @@
+"""The gap between recorded and simulated calls: distances, classifiers, rivals, and the verdict."""

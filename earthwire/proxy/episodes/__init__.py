@@ -1,0 +1,1 @@
+"""Episodes that were declared: their own laws, clocks and accounts."""

@@ -1,0 +1,1 @@
+"""Exchanges that channels look into: texts reworded, tools and answers changed, calls refused on their way."""

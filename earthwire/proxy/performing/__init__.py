@@ -1,0 +1,1 @@
+"""Performing a plan: where a decision becomes bytes, waits and resets."""

@@ -1,0 +1,1 @@
+"""What answers calls: live upstreams and recordings."""

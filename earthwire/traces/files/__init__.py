@@ -1,0 +1,1 @@
+"""Files of traces: readers and writers of every format."""

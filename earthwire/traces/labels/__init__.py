@@ -1,0 +1,1 @@
+"""What went wrong with a call, by what can be seen of it."""
