@@ -5,6 +5,7 @@ the line.
 """
 
 import re
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -22,8 +23,8 @@ FORMAT_VERSION = 1
 LINE_BYTES_MAX = 64 * 1024 * 1024
 
 _SHOWN_BYTES_MAX = 60
-_HEADER_START = re.compile(rb'\s*\{\s*"(format|version)"\s*:')
-_RECORD_START = re.compile(rb'\s*\{[^\n]*"tool"\s*:')
+_HEADER_START = re.compile(rb'(\xef\xbb\xbf)?\s*\{\s*"(format|version)"\s*:')
+_RECORD_START = re.compile(rb'(\xef\xbb\xbf)?\s*\{[^\n]*"tool"\s*:')
 _RECORD_DECODER = msgspec.json.Decoder(TraceRecord)
 
 
@@ -63,7 +64,8 @@ def check_header(path: Path, line: bytes) -> None:
     """Raise `TraceFileError` unless the line is a header that this version reads."""
     expected = header_line().decode().rstrip()
     try:
-        header = msgspec.json.decode(line, type=Header)
+        # Some editors put a byte order mark first.
+        header = msgspec.json.decode(line.removeprefix(BOM_UTF8), type=Header)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         problem = f"no header, found {_shown(line)}; the first line of a trace file is {expected}"
         raise TraceFileError(path, problem, 1) from error

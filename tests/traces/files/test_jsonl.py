@@ -6,6 +6,7 @@ import pytest
 
 from earthwire.traces.errors import TraceFileError
 from earthwire.traces.files import jsonl
+from earthwire.traces.files.formats import sniff
 from earthwire.traces.files.jsonl import header_line, read_jsonl
 
 RECORD = b'{"tool":"GET a.example/x","duration_ns":5}\n'
@@ -30,6 +31,13 @@ def test_reads_records_in_order(tmp_path: Path) -> None:
 def test_gzip_is_recognised_by_content_not_by_name(tmp_path: Path) -> None:
     path = tmp_path / "t.jsonl"
     path.write_bytes(gzip.compress(header_line() + RECORD))
+    assert [record.duration_ns for record in read_jsonl(path)] == [5]
+
+
+def test_a_byte_order_mark_in_front_is_passed_over(tmp_path: Path) -> None:
+    path = tmp_path / "t.jsonl"
+    path.write_bytes(b"\xef\xbb\xbf" + header_line() + RECORD)
+    assert sniff(path).name == jsonl.NAME
     assert [record.duration_ns for record in read_jsonl(path)] == [5]
 
 
