@@ -19,7 +19,6 @@ from earthwire.grounding.counts.tally import Tally, tally
 from earthwire.grounding.drift.recency import measure_drift, recent
 from earthwire.grounding.engine import Engine, choose_engine, with_engine
 from earthwire.grounding.fits.clock_steps import clock_step_s
-from earthwire.grounding.fits.dependence_fit import session_sums
 from earthwire.grounding.fits.donor_sessions import Donors, donor_sessions
 from earthwire.grounding.fits.first_bytes import first_byte_laws
 from earthwire.grounding.fits.outages import upstream_regimes
@@ -30,7 +29,7 @@ from earthwire.grounding.fits.regimes import age_hazards, histories
 from earthwire.grounding.fits.sequences import SequenceFit, fit_sequences
 from earthwire.grounding.fits.sessions import SessionFit, fit_sessions, session_levels
 from earthwire.grounding.fits.tables import Tables
-from earthwire.traces.columns.calls import Calls, FloatArray, IntArray
+from earthwire.traces.columns.calls import Calls, IntArray
 from earthwire.traces.labels.outcome_kind import is_client_error, is_fault
 
 BeginChoice = Callable[[Calls], Callable[[], Engine]]
@@ -72,8 +71,9 @@ def calibrate(
     if drift is not None and drift.half_life_s is not None:
         calls, counts = recent(calls, drift.half_life_s), None
     chosen = _begun(engine, calls, begin_choice)
-    profile, together = _fitted(calls, payloads, counts)
-    intervals = state_intervals(calls, profile, together.shared) if has_intervals else None
+    profile, sessions = _fitted(calls, payloads, counts)
+    shared = None if sessions is None else sessions.sums
+    intervals = state_intervals(calls, profile, shared) if has_intervals else None
     profile = with_engine(profile, chosen())
     return msgspec.structs.replace(
         profile,
@@ -99,7 +99,10 @@ def fit_laws(calls: Calls, payloads: PayloadBank | None = None, counts: Tally | 
     return _fitted(calls, payloads, counts)[0]
 
 
-def _fitted(calls: Calls, payloads: PayloadBank | None, counts: Tally | None) -> "tuple[Profile, _Together]":
+def _fitted(
+    calls: Calls, payloads: PayloadBank | None, counts: Tally | None
+) -> tuple[Profile, SessionFit | None]:
+    """Return all laws, and what sessions have in common; None for that where no latency is known."""
     calls = limits_as_latencies(calls)
     timed = calls.select(calls.latency_s > 0)
     if timed.censored.all():
@@ -114,24 +117,22 @@ def _fitted(calls: Calls, payloads: PayloadBank | None, counts: Tally | None) ->
         donor_spreads=together.donors.spreads,
         upstreams=upstream_regimes(calls),
     )
-    return profile, together
+    return profile, together.sessions
 
 
 class _Together(NamedTuple):
-    """What is known of how the calls of a session hang together; `shared` are sums that its shares are fitted to."""
+    """What is known of how the calls of a session hang together."""
 
     sessions: SessionFit | None = None
     sequences: SequenceFit = SequenceFit({}, None, np.zeros(0))
     donors: Donors = Donors()
-    shared: FloatArray | None = None
 
 
 def _together(timed: Calls) -> _Together:
     scores = cross_fitted_scores(timed)
     sequences = fit_sequences(timed, scores)
     sessions = fit_sessions(timed, sequences.free)
-    donors = donor_sessions(timed, scores, sequences.free, sessions)
-    return _Together(sessions, sequences, donors, session_sums(timed, sequences.free))
+    return _Together(sessions, sequences, donor_sessions(timed, scores, sequences.free, sessions))
 
 
 class _Failing(NamedTuple):
@@ -158,7 +159,7 @@ class _Builder:
     ) -> None:
         self._counts = counts
         self._payloads = payloads
-        self._sessions, self._sequences, self._donors, _ = together
+        self._sessions, self._sequences, self._donors = together
         self._failing = failing
         self._tables = Tables(counts) if len(timed) else None
         self._transitions = _nested(counts)

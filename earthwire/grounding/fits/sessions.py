@@ -38,6 +38,7 @@ class SessionFit:
         typical: session codes that stand for all usable ones, lowest level first, shape (n_kept,).
         level, spread, jitter: of each session code that has calls, NaN for the others, shape (n_sessions,).
         usable: sessions with enough calls for a level of their own, shape (n_sessions,).
+        sums: that the shares were fitted to, see `session_sums`.
     """
 
     dependence: Dependence
@@ -46,6 +47,7 @@ class SessionFit:
     spread: FloatArray
     jitter: FloatArray
     usable: npt.NDArray[np.bool_]
+    sums: FloatArray
 
 
 def fit_sessions(calls: Calls, scores: FloatArray) -> SessionFit:
@@ -62,7 +64,8 @@ def fit_sessions(calls: Calls, scores: FloatArray) -> SessionFit:
     usable = n >= _SESSION_CALLS_MIN
     if usable.sum() < SESSIONS_KEPT_MIN:
         usable = np.ones(len(n), dtype=bool)
-    dependence = _fit_dependence(calls, session, scores)
+    sums = session_sums(calls, scores)
+    dependence = _fit_dependence(sums, session)
     noise = session_noise(calls, session, dependence)
     variance = np.bincount(session, weights=residual**2) / (n * noise.inner_share)
     within = float(np.average(variance[usable], weights=(n * noise.inner_share)[usable]))
@@ -76,6 +79,7 @@ def fit_sessions(calls: Calls, scores: FloatArray) -> SessionFit:
         _scatter(spread, codes, calls),
         _scatter(jitter.session, codes, calls),
         np.isin(np.arange(len(calls.session_names)), codes[usable]),
+        sums,
     )
 
 
@@ -151,9 +155,9 @@ def _shrunk(values: FloatArray, noise: FloatArray, weight: FloatArray, variance_
     return shrunk
 
 
-def _fit_dependence(calls: Calls, session: IntArray, scores: FloatArray) -> Dependence:
+def _fit_dependence(sums: FloatArray, session: IntArray) -> Dependence:
     """Fit t, a and φ: what one tool's calls in a session have in common beyond what all its calls have."""
-    total = session_sums(calls, scores).sum(axis=0, keepdims=True)
+    total = sums.sum(axis=0, keepdims=True)
     _, tool_share, level_share, memory = shares(total)[0].tolist()
     return Dependence(
         tool_share=round(tool_share, 4),
