@@ -18,6 +18,7 @@ from earthwire.fault_models.plan import (
     RelayPart,
     Wait,
 )
+from earthwire.traces.labels.outcome_kind import kind_of_record
 
 UPGRADE = b"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
 SWITCHED = (
@@ -207,6 +208,41 @@ def test_client_that_leaves_ends_the_tunnel_at_the_upstream(harness, play):
 
     record = play(scenario()).records()[0]
     assert (record.outcome, record.error_type) == ("cancelled", "client_left")
+
+
+@pytest.mark.parametrize("keep_bodies", [True, False])
+@pytest.mark.parametrize(
+    ("status", "outcome", "kind"),
+    [
+        (503, "http_error", "http_5xx:503"),
+        (404, "http_error", "http_4xx:404"),
+        (200, "cancelled", "cancelled"),
+    ],
+)
+def test_client_that_leaves_after_the_head_of_an_error_has_met_that_error(
+    harness, play, status, outcome, kind, keep_bodies
+):
+    """Many clients raise at the status and never read the body: those are the very calls that failed."""
+    plan = harness.plan(Forward(), Wait(0.0), RelayHead(), RelayBody(60.0))
+    answer = b"HTTP/1.1 %d X\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}" % status
+
+    async def scenario():
+        async with (
+            harness.upstream(answer) as upstream,
+            harness.proxy(upstream.port, plan, keep_bodies=keep_bodies) as running,
+        ):
+            reader, writer = await harness.connect(running.port)
+            writer.write(harness.get())
+            await reader.readuntil(b"\r\n\r\n")
+            writer.transport.abort()
+            await harness.until(lambda: not running.proxy.inflight_count)
+            return running
+
+    record = play(scenario()).records()[0]
+    assert (record.outcome, record.http_response_status_code) == (outcome, status)
+    assert (record.error_type, record.latency_censoring) == ("client_left", "right")
+    assert record.response_body_truncated
+    assert kind_of_record(record) == kind
 
 
 def test_real_websockets_talk_through_the_proxy(harness, play):

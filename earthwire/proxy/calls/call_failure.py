@@ -7,7 +7,7 @@ from earthwire.proxy.recording.call_record import NANOSECONDS_PER_SECOND, Ending
 from earthwire.proxy.wire.client_side import ClientConnection
 from earthwire.proxy.wire.refusal import RequestRefusedError, UpstreamError, error_body, error_response
 from earthwire.proxy.wire.request import Request
-from earthwire.traces.record import TraceRecord
+from earthwire.traces.record import Outcome, TraceRecord
 
 UNROUTED_TOOL = "unrouted"
 """Tool of records of requests that were refused before it was known where they lead."""
@@ -36,10 +36,7 @@ def ending_of_failure(performance: Performance, error: BaseException, *, stoppin
         raise error
     if performance.aborted == "hang":
         return None
-    error_type = "proxy_stopped" if stopping else "client_left"
-    return Ending(
-        "cancelled", origin_of(performance), performance.writer.status, error_type, censoring="right"
-    )
+    return _stopped(performance) if stopping else _left(performance)
 
 
 def send_error(client: ClientConnection, request: Request | None, status: int, code: str, text: str) -> None:
@@ -80,6 +77,22 @@ def refused_record(request: Request | None, refusal: RequestRefusedError, epoch_
         error_type=refusal.code,
         error_message=refusal.text,
         origin="proxy",
+    )
+
+
+def _left(performance: Performance) -> Ending:
+    """Return how a call ended whose client left.
+
+    Whoever leaves after the head of an error has its answer: many clients never read the body of one.
+    """
+    status = performance.writer.status
+    outcome: Outcome = "cancelled" if status is None or status < 400 else "http_error"
+    return Ending(outcome, origin_of(performance), status, "client_left", censoring="right")
+
+
+def _stopped(performance: Performance) -> Ending:
+    return Ending(
+        "cancelled", origin_of(performance), performance.writer.status, "proxy_stopped", censoring="right"
     )
 
 

@@ -248,6 +248,7 @@ def _served_record(call: FinishedCall, ending: Ending, body_class: BodyClass | N
         _note_tokens(record, call)
     if ending.error_type is not None:
         record.error_type, record.error_message = ending.error_type, ending.error_message
+        record.response_body_truncated = True if ending.censoring == "right" and call.status else None
     if ending.outcome == "rpc_error":
         record.rpc_response_status_code = _planned_rpc_code(plan)
     if drawn.conditions is not None or call.lost_status is not None or call.notes:

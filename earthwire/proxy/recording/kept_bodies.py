@@ -49,13 +49,14 @@ def with_bodies(record: TraceRecord, performance: Performance, bytes_max: int) -
     headers = {name: values for name, values in as_mapping(head.fields).items() if name not in _NOT_KEPT}
     whole = writer.kept_body()
     decoded = _decoded(whole, head.content_encoding, bytes_max)
+    is_cut = writer.body_bytes > bytes_max or record.response_body_truncated
     text, encoding = _as_text(whole if decoded is None else decoded, writer.content_type, decoded is not None)
     return msgspec.structs.replace(
         record,
         http_response_header=redact_headers(headers),
         response_body=text,
         response_body_encoding=encoding,
-        response_body_truncated=writer.body_bytes > bytes_max or None,
+        response_body_truncated=is_cut or None,
         body_class=record.body_class if decoded is None else classify_body(decoded, writer.content_type),
     )
 

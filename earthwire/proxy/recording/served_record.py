@@ -54,6 +54,7 @@ class ServedRecord(
     error_type: str | None = None
     error_message: str | None = None
     retry_after_s: float | None = None
+    response_body_truncated: bool | None = None
     stream: bool | None = None
     chunk_count: int | None = None
     chunk_gaps_ns: list[int] | None = None
