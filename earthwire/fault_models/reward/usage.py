@@ -1,8 +1,11 @@
 """How many tokens a model call took, as its own answer says: OpenAI's and Anthropic's forms, whole or as events."""
 
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import msgspec
+
+_Tokens = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+"""Whatever else an answer states is not what it took, and no trace record could hold it."""
 
 
 class Usage(NamedTuple):
@@ -18,10 +21,10 @@ class Usage(NamedTuple):
 
 
 class _Counts(msgspec.Struct):
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-    input_tokens: int = 0
-    output_tokens: int = 0
+    prompt_tokens: _Tokens = 0
+    completion_tokens: _Tokens = 0
+    input_tokens: _Tokens = 0
+    output_tokens: _Tokens = 0
 
 
 class _Message(msgspec.Struct):

@@ -16,6 +16,8 @@ from earthwire.traces.labels.body_class import is_stream_type
 
 _NOTED = HOP_BY_HOP | {b"content-length", b"content-type", b"content-encoding", b"retry-after"}
 _HEADS_REMEMBERED = 1024
+_BODY_BYTES_MAX = 2**63 - 1
+"""What a trace record can hold, and more than anybody has."""
 _REMEMBERED_BYTES_MAX = 4096
 """Longer heads are read anew each time, so that what is remembered stays below a few megabytes."""
 
@@ -100,6 +102,9 @@ class _Parsed:
 def _check_framing(lengths: tuple[bytes, ...], encodings: tuple[bytes, ...]) -> None:
     if len(lengths) + bool(encodings) > 1:
         text = "the upstream's response declares the length of its body more than once"
+        raise UpstreamError("bad_response", text)
+    if lengths and int(lengths[0]) > _BODY_BYTES_MAX:
+        text = f"the upstream's response declares a body of {int(lengths[0])} bytes, which nobody has"
         raise UpstreamError("bad_response", text)
     if encodings and (len(encodings) > 1 or encodings[0].lower() != b"chunked"):
         shown = b", ".join(encodings)[:40].decode("latin-1")

@@ -70,6 +70,9 @@ def test_tokens_are_those_that_answers_state() -> None:
     assert usage_of(b'{"usage": {"input_tokens": 7, "output_tokens": 3}}') == (7, 3)
     assert usage_of(b'{"text": "the \\"usage\\" of it"}') == (0, 0)
     assert usage_of(b'{"usage": 5}') == (0, 0)
+    for count in ("-7", "9223372036854775808"):
+        # Below zero it would earn a budget; beyond int64 no trace record could be read that says so.
+        assert usage_of(b'{"usage": {"input_tokens": %s}}' % count.encode()) == (0, 0)
     anthropic = (
         b'event: message_start\ndata: {"message":{"usage":{"input_tokens":25,"output_tokens":1}}}\n\n'
         b'event: message_delta\ndata: {"usage":{"output_tokens":15}}\n\ndata: [DONE]\n'
