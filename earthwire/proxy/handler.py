@@ -208,9 +208,9 @@ class Handler:
     def _refuse(
         self, client: ClientConnection, request: Request | None, refusal: RequestRefusedError
     ) -> None:
-        """Answer and record a request that leads nowhere."""
+        """Answer and record a request that leads nowhere; where records wait for the disk, it leaves none."""
         send_error(client, None, refusal.status, refusal.code, refusal.text)
-        if self._recorder is not None:
+        if self._recorder is not None and not self._recorder.full:
             self._recorder.add(refused_record(request, refusal, self._epoch_ns))
 
     def _record(self, performance: Performance, ending: Ending | None) -> None:

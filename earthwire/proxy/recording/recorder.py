@@ -114,6 +114,9 @@ class Recorder:
         if self._handle is not None:
             self._handle.cancel()
         self._flush()
+        if not self._failing:
+            # What had waited for the disk is written; what came meanwhile is still to be.
+            self._flush()
         lost_count = self.record_count - self.written_count
         if lost_count:
             raise OSError(f"{self._path}: the last {lost_count} records could not be written")
@@ -144,7 +147,7 @@ class Recorder:
         if self._written is not None:
             self._written(self._encoded_count)
         self._encoded_count = 0
-        if self.full:
+        if self.full and len(self._queue) < self._queue_count_max:
             self.full = False
             self._room.set()
 

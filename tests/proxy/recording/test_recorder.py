@@ -1,6 +1,7 @@
 """No record is lost: not at a full disk, not at the end."""
 
 import asyncio
+import os
 
 import pytest
 
@@ -48,8 +49,6 @@ def test_full_disk_makes_callers_wait_and_loses_nothing(tmp_path, harness, play,
     async def scenario():
         nonlocal full, refused_count
         recorder = Recorder(path, asyncio.get_running_loop(), 10)
-        import os
-
         write = os.write
 
         def write_or_fail(descriptor, data):
@@ -90,6 +89,57 @@ def test_records_that_cannot_be_written_at_the_end_are_an_error(tmp_path, play, 
 
     with pytest.raises(OSError, match="the last 1 records could not be written"):
         play(scenario())
+
+
+def test_close_writes_what_waits_behind_a_batch_that_the_disk_had_refused(tmp_path, play, monkeypatch):
+    path = tmp_path / "records.jsonl"
+    write = os.write
+    full = True
+
+    def write_or_fail(descriptor, data):
+        if full:
+            raise OSError(28, "No space left on device")
+        return write(descriptor, data)
+
+    async def scenario():
+        nonlocal full
+        recorder = Recorder(path, asyncio.get_running_loop(), 10_000)
+        monkeypatch.setattr(os, "write", write_or_fail)
+        for number in range(BATCH_COUNT_MAX + 5):
+            recorder.add(TraceRecord(tool="t", seq=number))
+        full = False
+        recorder.close()
+
+    play(scenario())
+    assert [record.seq for record in read_jsonl(path)] == list(range(BATCH_COUNT_MAX + 5))
+
+
+def test_there_is_no_room_until_the_queue_itself_is_shorter(tmp_path, play, monkeypatch):
+    """What a disk takes first is the batch that it had refused; behind it the queue may still be full."""
+    write = os.write
+    full = True
+
+    def write_or_fail(descriptor, data):
+        if full:
+            raise OSError(28, "No space left on device")
+        return write(descriptor, data)
+
+    async def scenario():
+        nonlocal full
+        queue_count_max = BATCH_COUNT_MAX + 6
+        recorder = Recorder(tmp_path / "records.jsonl", asyncio.get_running_loop(), queue_count_max)
+        monkeypatch.setattr(os, "write", write_or_fail)
+        for number in range(BATCH_COUNT_MAX + queue_count_max):
+            recorder.add(TraceRecord(tool="t", seq=number))
+        was_full, full = recorder.full, False
+        recorder._write_batch()
+        after_batch = recorder.full
+        recorder._write_batch()
+        after_queue = recorder.full
+        recorder.close()
+        return was_full, after_batch, after_queue
+
+    assert play(scenario()) == (True, True, False)
 
 
 def test_file_of_another_format_is_refused(tmp_path, play):
