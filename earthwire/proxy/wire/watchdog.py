@@ -48,11 +48,23 @@ class Watchdog:
         now_s = self._loop.time()
         overdue = [connection for connection in self._connections if connection.overdue_at_s <= now_s]
         for connection in overdue:
-            connection.overdue()
+            # What became of another one may have given it more time.
+            if connection.overdue_at_s <= now_s:
+                self._end(connection)
         # Nothing to watch: `watch` starts the sweep again.
         self._handle = None
         if self._connections:
             self._plan_sweep()
+
+    def _end(self, connection: Connection) -> None:
+        """End a connection; one that fails meanwhile must not keep the others from being watched."""
+        try:
+            connection.overdue()
+        except Exception as error:
+            self._loop.call_exception_handler(
+                {"message": "a connection ended by an error of the proxy itself", "exception": error}
+            )
+            connection.abort()
 
     def _plan_sweep(self) -> None:
         self.horizon_s = self._loop.time() + self._period_s

@@ -122,3 +122,47 @@ def test_what_is_still_watched_at_the_end_is_closed(harness, play):
         return left.aborted, forgotten.aborted, len(dog)
 
     assert play(scenario()) == (True, False, 0)
+
+
+def test_one_that_fails_is_closed_and_the_others_are_watched_on(harness, play):
+    class Failing(Watched):
+        def overdue(self):
+            raise RuntimeError("not to be ended")
+
+    async def scenario():
+        loop = asyncio.get_running_loop()
+        told = []
+        loop.set_exception_handler(lambda _, context: told.append(str(context["exception"])))
+        dog = Watchdog(loop, PERIOD_S)
+        failing, later = Failing(loop, 0.0), Watched(loop, dog.horizon_s + 2 * PERIOD_S)
+        dog.watch(failing)
+        dog.watch(later)
+        await harness.until(lambda: later.called_at_s)
+        was_aborted = failing.aborted
+        dog.close()
+        return set(told), was_aborted
+
+    assert play(scenario()) == ({"not to be ended"}, True)
+
+
+def test_one_that_gets_more_time_from_the_end_of_another_is_left_alone(harness, play):
+    class Ending(Watched):
+        def overdue(self):
+            super().overdue()
+            for one in pair:
+                one.overdue_at_s = math.inf
+
+    pair = []
+
+    async def scenario():
+        loop = asyncio.get_running_loop()
+        dog = Watchdog(loop, PERIOD_S)
+        # They are watched in no order: whichever comes first gives the other one more time.
+        pair.extend([Ending(loop, 0.0), Ending(loop, 0.0)])
+        for one in pair:
+            dog.watch(one)
+        await harness.until(lambda: any(one.called_at_s for one in pair))
+        dog.close()
+        return sum(len(one.called_at_s) for one in pair)
+
+    assert play(scenario()) == 1
