@@ -132,7 +132,13 @@ class LiveSource:
             UpstreamError: if that fails or takes too long.
         """
         # A task of its own, because a fiber cannot have a timeout.
-        return await asyncio.get_running_loop().create_task(self._connect())
+        connecting = asyncio.get_running_loop().create_task(self._connect())
+        try:
+            return await connecting
+        except asyncio.CancelledError:
+            # It may have been made in the same turn: then nobody else would ever close it.
+            connecting.add_done_callback(_close_unwanted)
+            raise
 
     async def _connect(self) -> UpstreamConnection:
         where = f"{self.upstream.scheme}://{self.upstream.authority}"
@@ -296,7 +302,7 @@ class LiveExchange(msgspec.Struct, eq=False):
                 if not await body.more():
                     break
                 data = body.take()
-                connection.transport.write(chunk(data) if chunked else data)
+                connection.send_more(chunk(data) if chunked else data)
                 await connection.room_or_answer()
         except BaseException:
             self.cancel()
@@ -304,7 +310,7 @@ class LiveExchange(msgspec.Struct, eq=False):
         if body.complete and not connection.answered and not connection.closed:
             connection.request_sent = True
             if chunked:
-                connection.transport.write(last_chunk(body.trailers))
+                connection.send_more(last_chunk(body.trailers))
 
     async def head(self) -> ResponseHead:
         """Return the head of the final response (see `earthwire.proxy.wire.exchange.Exchange`)."""
@@ -363,6 +369,12 @@ class LiveExchange(msgspec.Struct, eq=False):
             and self._whole is not None
             and self._method in _IDEMPOTENT_METHODS
         )
+
+
+def _close_unwanted(connecting: "asyncio.Task[UpstreamConnection]") -> None:
+    """Close the connection that a cancelled call was waiting for, if it was made all the same."""
+    if not connecting.cancelled() and connecting.exception() is None:
+        connecting.result().abort()
 
 
 async def _pass_up(body: Body, connection: UpstreamConnection) -> None:

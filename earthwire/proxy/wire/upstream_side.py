@@ -118,6 +118,11 @@ class UpstreamConnection(Connection):
         self.write(data)
         return body
 
+    def send_more(self, data: bytes) -> None:
+        """Write what follows of a request; no answer can be due before it, so the upstream's silence begins anew."""
+        self.overdue_at_s = self._watchdog.horizon_s + self._limits.upstream_silence_s_max
+        self.transport.write(data)
+
     def expect(self, *, head_request: bool, ended: Callable[["UpstreamConnection"], None]) -> Body:
         """Expect the response to what was sent, or is about to be, in any number of pieces; see `begin`."""
         self._expectant = None

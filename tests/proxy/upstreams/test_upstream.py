@@ -9,6 +9,7 @@ import pytest
 
 from earthwire.fault_models.plan import Forward, RelayBody, RelayHead, Wait
 from earthwire.proxy.limits import Limits
+from earthwire.proxy.wire.fiber import Fiber
 from earthwire.proxy.wire.watchdog import SWEEP_PERIOD_S
 
 COMMON_SERVER_IDLE_S = 5.0
@@ -40,6 +41,59 @@ def test_silent_upstream_is_a_504(harness, play):
     received, running = play(scenario())
     assert received.startswith(b"HTTP/1.1 504 ")
     assert running.records()[0].error_type == "response_timeout"
+
+
+def test_upload_that_takes_longer_than_the_upstream_may_be_silent_is_answered(harness, play):
+    """An upstream cannot answer what its client has not said yet: its silence begins with the last piece."""
+    silence_s, piece_count = 2 * SWEEP_PERIOD_S, 8
+
+    async def answer_whole(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        await reader.readexactly(piece_count)
+        writer.write(harness.response())
+
+    async def scenario():
+        limits = Limits(upstream_silence_s_max=silence_s)
+        async with harness.server(answer_whole) as port, harness.proxy(port, limits=limits) as running:
+            reader, writer = await harness.connect(running.port)
+            writer.write(b"PUT /x HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % piece_count)
+            for _ in range(piece_count):
+                await asyncio.sleep(silence_s / 2)
+                writer.write(b"x")
+            received = await reader.readuntil(b"\r\n")
+            writer.close()
+            return received
+
+    assert play(scenario()) == b"HTTP/1.1 200 OK\r\n"
+
+
+def test_connection_made_as_its_call_is_cancelled_is_closed(harness, play, monkeypatch):
+    made = []
+
+    async def scenario():
+        async with (
+            harness.server(lambda reader, writer: reader.read()) as port,
+            harness.proxy(port) as running,
+        ):
+            source = running.proxy.sources["tool"]
+            source.pop().close()
+            await harness.until(lambda: not source.connection_count)
+            connect = source._connect
+
+            async def connect_and_cancel():
+                connection = await connect()
+                made.append(connection)
+                # The client leaves in the turn in which the connection is there.
+                asyncio.get_running_loop().call_soon(fiber.cancel)
+                return connection
+
+            monkeypatch.setattr(source, "_connect", connect_and_cancel)
+            fiber = Fiber(asyncio.get_running_loop(), source.connect())
+            fiber.step()
+            await harness.until(lambda: made)
+            await harness.until(lambda: not source.connection_count)
+
+    play(scenario())
 
 
 def test_early_answer_ends_an_upload(harness, play):
