@@ -95,14 +95,17 @@ class Handover:
 
     def _flush(self, worker: int) -> None:
         queue, outbox = self._queues[worker], self._outboxes[worker]
-        try:
-            while queue:
+        while queue:
+            try:
                 socket.send_fds(outbox, [_MESSAGE], queue[0])
-                _close_all(queue.popleft())
-        except BlockingIOError:
-            self._loop.add_writer(outbox.fileno(), self._flush, worker)
-        else:
-            self._loop.remove_writer(outbox.fileno())
+            except BlockingIOError:
+                self._loop.add_writer(outbox.fileno(), self._flush, worker)
+                return
+            except OSError:
+                # The kernel has a bound on descriptors under way. This connection is closed, and the next one is tried.
+                pass
+            _close_all(queue.popleft())
+        self._loop.remove_writer(outbox.fileno())
 
     def _take(self) -> None:
         for _ in range(_TAKEN_PER_TURN_MAX):

@@ -1,6 +1,7 @@
 """Connections pass from process to process whole, in order, and none is left open by accident."""
 
 import asyncio
+import errno
 import os
 import socket
 
@@ -99,3 +100,33 @@ def is_closed(client):
         return client.recv(1) == b""
     except BlockingIOError:
         return False
+
+
+def test_one_that_cannot_be_passed_on_is_closed_and_does_not_hold_up_the_next_ones(
+    harness, play, monkeypatch
+):
+    """As where more descriptors are under way than the kernel lets a user have."""
+    send, refused = socket.send_fds, []
+
+    def send_or_refuse(outbox, messages, descriptors):
+        if not refused:
+            refused.append(descriptors)
+            raise OSError(errno.ETOOMANYREFS, "Too many references: cannot splice")
+        return send(outbox, messages, descriptors)
+
+    async def scenario():
+        scene = Scene()
+        monkeypatch.setattr(socket, "send_fds", send_or_refuse)
+        clients = []
+        for received in (b"first", b"second"):
+            client, server = socket.socketpair()
+            scene.first.send(1, server.detach(), received)
+            clients.append(client)
+        await harness.until(lambda: scene.adopted)
+        answers = [client.recv(100) for client in clients]
+        for client in clients:
+            client.close()
+        scene.close()
+        return scene.adopted, answers
+
+    assert play(scenario()) == ([b"second"], [b"", b"from the other worker"])
