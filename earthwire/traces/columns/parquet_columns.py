@@ -35,7 +35,7 @@ from earthwire.traces.columns.parquet_sessions import SessionColumn
 from earthwire.traces.columns.row_pieces import PIECE_ROWS
 from earthwire.traces.columns.session_hashes import session_hashes
 from earthwire.traces.errors import BadLineHandler, TraceFileError, report_bad_line
-from earthwire.traces.files.parquet import STATUS_MIN, check_columns, cleaned_row, open_parquet
+from earthwire.traces.files.parquet import STATUS_MIN, check_columns, cleaned_row, open_parquet, with_integers
 from earthwire.traces.labels.outcome_kind import outcome_kind
 from earthwire.traces.record import (
     BODY_CLASSES,
@@ -198,6 +198,7 @@ def read_row_groups(
         for batch in file.iter_batches(
             BATCH_ROWS, row_groups=list(groups), columns=wanted, use_threads=False
         ):
+            batch = with_integers(shape.path, batch)
             rows = np.arange(first_row, first_row + len(batch))
             first_row += len(batch)
             good = _good_rows(shape.path, batch, rows, on_bad_row)

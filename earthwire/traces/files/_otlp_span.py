@@ -2,10 +2,13 @@
 
 Invariants:
 
-1. 64-bit integers come as strings or numbers, enumerations as numbers or names, ids as hex in either case.
+1. 64-bit integers come as strings or numbers, enumerations as numbers or names, ids as hex in either case or, from
+   Tempo, in base64.
 2. An attribute is looked up under its current name first, then under the names it had before.
 """
 
+import base64
+import binascii
 import json
 import re
 from collections.abc import Iterator
@@ -26,6 +29,12 @@ _ERROR_CODES = (2, "2", "STATUS_CODE_ERROR")
 _CLIENT_KINDS = (3, "3", "SPAN_KIND_CLIENT")
 _SERVER_KINDS = (2, "2", "SPAN_KIND_SERVER")
 _ALL_ZERO = re.compile(r"0*")
+_ID_DIGITS = (16, 32)
+"""Hex digits of the id of a span and of a trace."""
+_TOOL_KINDS = {"openinference.span.kind": "tool", "traceloop.span.kind": "tool"}
+"""Attributes by which OpenInference and OpenLLMetry say that a span is a tool, in any case of letters."""
+_ARGUMENTS = ("gen_ai.tool.call.arguments", "input.value", "tool.parameters", "traceloop.entity.input")
+_RESULTS = ("gen_ai.tool.call.result", "output.value", "traceloop.entity.output")
 _RPC_OK = ("OK", "0")
 _MCP_CLIENT_TIMEOUT = "-32001"
 """What MCP clients report when they give up waiting; no server sent it."""
@@ -93,13 +102,24 @@ class _ResourceSpans(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class ExportRequest(msgspec.Struct, frozen=True, rename="camel"):
-    """One export request: a file, or a line of a file."""
+    """One export request: a file, or a line of a file; Tempo and Jaeger wrap theirs, or call its list ``batches``."""
 
-    resource_spans: list[_ResourceSpans]
+    resource_spans: list[_ResourceSpans] | None = None
+    batches: list[_ResourceSpans] | None = None
+    trace: "ExportRequest | None" = None
+    result: "ExportRequest | None" = None
+
+    def __post_init__(self) -> None:
+        """Raise unless a list of spans is there: an object without one is not an export."""
+        if all(part is None for part in (self.resource_spans, self.batches, self.trace, self.result)):
+            raise ValueError("Object missing required field `resourceSpans`")
 
     def spans(self) -> Iterator[tuple[Resource, msgspec.Raw]]:
         """Yield every span, not yet decoded, with its resource, in order."""
-        for group in self.resource_spans:
+        for answer in (self.trace, self.result):
+            if answer is not None:
+                yield from answer.spans()
+        for group in (*(self.resource_spans or ()), *(self.batches or ())):
             for scope in (*group.scope_spans, *group.instrumentation_library_spans):
                 for span in scope.spans:
                     yield group.resource, span
@@ -120,7 +140,7 @@ def decode_span(raw: msgspec.Raw) -> Span:
 def is_tool_call(span: Span) -> bool:
     """Tell whether a span is a tool call: MCP, an executed tool, or HTTP from the client's side."""
     names = {attribute.key for attribute in span.attributes}
-    if "mcp.method.name" in names or _is_executed_tool(span, names):
+    if "mcp.method.name" in names or _is_executed_tool(span, names) or _says_tool(span, names):
         return True
     return span.kind in _CLIENT_KINDS and bool(names & {"http.request.method", "http.method"})
 
@@ -135,7 +155,7 @@ def span_fields(span: Span, resource: Resource, options: ReadOptions, templater:
     is_server = span.kind in _SERVER_KINDS
     fields = _identity_fields(span, attributes) | _time_fields(span)
     fields["vantage"] = "server" if is_server else "client"
-    if "mcp.method.name" in attributes or "gen_ai.tool.name" in attributes:
+    if "mcp.method.name" in attributes or "gen_ai.tool.name" in attributes or _is_tool_kind(attributes):
         service = _text(_scalars(resource.attributes), "service.name") if is_server else None
         fields |= _tool_fields(span, attributes, service, options)
     else:
@@ -151,9 +171,24 @@ def _is_executed_tool(span: Span, names: set[str]) -> bool:
     return _text(_scalars(span.attributes), "gen_ai.operation.name") in ("execute_tool", None)
 
 
+def _says_tool(span: Span, names: set[str]) -> bool:
+    return not names.isdisjoint(_TOOL_KINDS) and _is_tool_kind(_scalars(span.attributes))
+
+
+def _is_tool_kind(attributes: dict[str, Scalar]) -> bool:
+    """Tell whether OpenInference or OpenLLMetry says that a span is a tool."""
+    return any((_text(attributes, name) or "").lower() == kind for name, kind in _TOOL_KINDS.items())
+
+
 def _identity_fields(span: Span, attributes: dict[str, Scalar]) -> Fields:
     trace_id = _hex_id(span.trace_id)
-    session = _text(attributes, "session.id", "gen_ai.conversation.id", "mcp.session.id")
+    session = _text(
+        attributes,
+        "session.id",
+        "gen_ai.conversation.id",
+        "mcp.session.id",
+        "traceloop.association.properties.session_id",
+    )
     return {
         "source_format": "otlp.json",
         "trace_id": trace_id,
@@ -183,13 +218,14 @@ def _tool_fields(
 ) -> Fields:
     """Return the fields of an executed tool or an MCP call; the tool is ``server/name``."""
     method = _text(attributes, "mcp.method.name")
-    name = _text(attributes, "gen_ai.tool.name", "gen_ai.prompt.name") or method or span.name
+    known_name = _text(attributes, "gen_ai.tool.name", "tool.name", "traceloop.entity.name")
+    name = known_name or _text(attributes, "gen_ai.prompt.name") or method or span.name
     server = service or _text(attributes, "server.address")
     rpc_code = _text(attributes, "rpc.response.status_code", "rpc.jsonrpc.error_code")
     error_type = _text(attributes, "error.type")
     fields: Fields = {
         "tool": f"{server}/{name}" if server else name,
-        "gen_ai_tool_name": _text(attributes, "gen_ai.tool.name"),
+        "gen_ai_tool_name": known_name,
         "mcp_method_name": method,
         "jsonrpc_request_id": _text(attributes, "jsonrpc.request.id", "mcp.request.id"),
         "server_address": _text(attributes, "server.address"),
@@ -199,8 +235,8 @@ def _tool_fields(
         "error_type": error_type,
         "error_message": redact_text(span.status.message) or None,
     }
-    arguments = _text(attributes, "gen_ai.tool.call.arguments")
-    result = _text(attributes, "gen_ai.tool.call.result")
+    arguments = _text(attributes, *_ARGUMENTS)
+    result = _text(attributes, *_RESULTS)
     if options.keep_bodies and arguments is not None:
         fields["gen_ai_tool_call_arguments"] = redact_body(arguments, None)
     if options.keep_bodies and result is not None:
@@ -332,5 +368,15 @@ def _integer(value: int | str) -> int:
 
 
 def _hex_id(text: str) -> str | None:
-    """Return an id in lower case; None where it is absent or all zero."""
+    """Return an id as hex in lower case; None where it is absent or all zero."""
+    text = _from_base64(text) if text.endswith("=") else text
     return None if _ALL_ZERO.fullmatch(text) else text.lower()
+
+
+def _from_base64(text: str) -> str:
+    """Return the hex digits of an id in base64; an id of another form is its own text."""
+    try:
+        digits = base64.b64decode(text, validate=True).hex()
+    except binascii.Error:
+        return text
+    return digits if len(digits) in _ID_DIGITS else text

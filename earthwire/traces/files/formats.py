@@ -78,8 +78,18 @@ def sniff(path: Path) -> Format:
         if known.recognises(head):
             return known
     names = ", ".join(known.name for known in FORMATS)
-    what = "an empty file" if not head else f"format not recognised; it starts with {head[:40]!r}"
-    raise TraceFileError(path, f"{what}; known formats: {names}")
+    raise TraceFileError(path, f"{_foreign(head)}; known formats: {names}")
+
+
+def _foreign(head: bytes) -> str:
+    if not head:
+        return "an empty file"
+    # Only an error needs it: the command line starts without.
+    from earthwire.traces.files.foreign import foreign_format
+
+    if (foreign := foreign_format(head)) is not None:
+        return f"format not recognised: it looks like {foreign.name}; {foreign.way_out}"
+    return f"format not recognised; it starts with {head[:40]!r}"
 
 
 def find_sources(paths: Iterable[Path], tell: Callable[[str], None] | None = None) -> Sources:

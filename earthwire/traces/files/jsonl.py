@@ -23,7 +23,7 @@ FORMAT_VERSION = 1
 LINE_BYTES_MAX = 64 * 1024 * 1024
 
 _SHOWN_BYTES_MAX = 60
-_HEADER_START = re.compile(rb'(\xef\xbb\xbf)?\s*\{\s*"(format|version)"\s*:')
+_HEADER_START = re.compile(rb'(\xef\xbb\xbf)?\s*\{\s*"(format|version)"\s*:[^\n]*\}')
 _RECORD_START = re.compile(rb'(\xef\xbb\xbf)?\s*\{[^\n]*"tool"\s*:')
 _RECORD_DECODER = msgspec.json.Decoder(TraceRecord)
 

@@ -1,9 +1,11 @@
 """Reader of OpenTelemetry traces in OTLP JSON: a whole export request, or one a line as the collector writes
 it.
 
-Three kinds of span are tool calls: HTTP client spans, ``execute_tool`` spans (GenAI) and MCP spans. Everything else is
-left out. Attribute names follow the current semantic conventions; the HTTP names before 1.23 are read as well. Spans
-that `write_otlp` made give the records back that they were made of.
+Three kinds of span are tool calls: HTTP client spans, MCP spans, and tools that an agent executed (``execute_tool`` of
+GenAI, kind ``TOOL`` of OpenInference, ``tool`` of OpenLLMetry). Everything else is left out. What Tempo and Jaeger
+answer, with ``batches``, inside ``trace`` or inside ``result``, is read like an export. Attribute names follow the
+current semantic conventions; the HTTP names before 1.23 are read as well. Spans that `write_otlp` made give the records
+back that they were made of.
 """
 
 import re
@@ -30,12 +32,17 @@ CANNOT_TELL: tuple[str, ...] = (
 )
 
 _BYTE_POSITION = re.compile(r"\(byte (\d+)\)")
+_STARTS_LIKE_TEMPO = re.compile(rb'\s*\{\s*"batches"\s*:\s*\[\s*\{\s*"(resource|scopeSpans)"')
 _DECODER = msgspec.json.Decoder(ExportRequest)
 
 
 def recognises(head: bytes) -> bool:
     """Tell by its first bytes whether a file holds OTLP traces."""
-    return b'"resourceSpans"' in head or b'"resource_spans"' in head
+    return (
+        b'"resourceSpans"' in head
+        or b'"resource_spans"' in head
+        or _STARTS_LIKE_TEMPO.match(head) is not None
+    )
 
 
 def read_otlp(

@@ -1,10 +1,12 @@
 """Parquet in and out: one column per field of the record, read and written in batches of bounded size.
 
-A column that is missing is all unknown. An HTTP status below 100 is unknown too: browser exports write 0 or
--2 for a request that was cancelled or failed.
+A column that is missing is all unknown. pandas makes numbers with gaps doubles and keeps its row labels in a column:
+doubles without fractions are read as integers, the labels are passed over. An HTTP status below 100 is unknown too:
+browser exports write 0 or -2 for a request that was cancelled or failed.
 """
 
 import difflib
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -36,6 +38,7 @@ STATUS_MIN = 100
 _STATUS = "http_response_status_code"
 _HEADER = "http_response_header"
 _MAGIC = b"PAR1"
+_ROW_LABELS = re.compile(r"__index_level_\d+__")
 
 
 def recognises(head: bytes) -> bool:
@@ -57,8 +60,9 @@ def read_parquet(path: Path, on_bad_row: BadLineHandler | None = None) -> Iterat
     with open_parquet(path) as file:
         check_columns(path, file.schema_arrow)
         row_number = 0
-        for batch in file.iter_batches(batch_size=BATCH_ROWS):
-            for row in batch.to_pylist():
+        fields = [name for name in file.schema_arrow.names if not _ROW_LABELS.fullmatch(name)]
+        for batch in file.iter_batches(batch_size=BATCH_ROWS, columns=fields):
+            for row in with_integers(path, batch).to_pylist():
                 row_number += 1
                 try:
                     record = record_from_dict(cleaned_row(row))
@@ -156,6 +160,31 @@ def cleaned_row(row: dict[str, Any]) -> dict[str, Any]:
     return row
 
 
+def with_integers(path: Path, batch: "pa.RecordBatch") -> "pa.RecordBatch":
+    """Return a batch whose columns of integers are no doubles; what is not a number is null.
+
+    Raises:
+        TraceFileError: if such a column holds fractions.
+    """
+    import pyarrow as arrow
+    import pyarrow.compute as compute
+
+    kinds = _field_kinds()
+    for i, column in enumerate(batch.schema):
+        if kinds.get(column.name) != "integer" or not arrow.types.is_floating(column.type):
+            continue
+        values = batch.column(i)
+        known = compute.if_else(compute.is_nan(values), None, values)
+        try:
+            batch = batch.set_column(i, column.name, known.cast(arrow.int64()))
+        except arrow.ArrowInvalid as error:
+            problem = (
+                f"column {column.name} has type {column.type} and is not whole ({error}); expected integer"
+            )
+            raise TraceFileError(path, problem) from error
+    return batch
+
+
 def _field_kinds() -> dict[str, str]:
     """Map each field of the record to the kind of column that holds it."""
     info = msgspec.inspect.type_info(TraceRecord)
@@ -200,6 +229,8 @@ def check_columns(path: Path, schema: "pa.Schema") -> None:
     """Raise `TraceFileError` unless every column is a field of a record, and of its type."""
     kinds = _field_kinds()
     for column in schema:
+        if _ROW_LABELS.fullmatch(column.name):
+            continue
         if column.name not in kinds:
             near = difflib.get_close_matches(column.name, FIELDS, n=1)
             hint = f"did you mean {near[0]}?" if near else "the column `attributes` holds what has no field"
@@ -218,7 +249,7 @@ def _fits(column_type: "pa.DataType", kind: str) -> bool:
         column_type = column_type.value_type
     match kind:
         case "integer":
-            return bool(types.is_integer(column_type))
+            return bool(types.is_integer(column_type) or types.is_floating(column_type))
         case "number":
             return bool(types.is_floating(column_type) or types.is_integer(column_type))
         case "boolean":

@@ -6,7 +6,8 @@ from earthwire.traces.labels.body_class import classify_body, is_json_lines, is_
 from earthwire.traces.record import BodyClass, Outcome
 
 _TIMEOUT = re.compile(r"time[d_ -]*out|deadline.?exceeded|etimedout", re.IGNORECASE)
-_CANCELLED = re.compile(r"abort|cancel", re.IGNORECASE)
+_CANCELLED = re.compile(r"abort|cancel|blocked[_ ]by[_ ](client|administrator|csp)", re.IGNORECASE)
+"""Also what a browser's content blocker or policy never sent: no tool failed there."""
 _NOT_JSON: frozenset[BodyClass] = frozenset(("html", "xml", "invalid_json"))
 
 

@@ -227,3 +227,21 @@ def test_codes_and_numbers_know_what_is_null_in_a_part_of_a_column() -> None:
         None,
     ]
     np.testing.assert_array_equal(numbers(part, "seq"), [np.nan, 2.0**60, np.nan, 5.0])
+
+
+def test_columns_of_a_table_that_pandas_rewrote_are_those_of_its_records(tmp_path: Path) -> None:
+    path = table(
+        tmp_path / "t.parquet",
+        tool=["a", "b", "c"],
+        duration_ns=[5.0, None, float("nan")],
+        http_response_status_code=[200.0, 503.0, None],
+        outcome=["ok", "http_error", "ok"],
+        __index_level_0__=[0, 2, 4],
+    )
+    blocks = blocks_of(path)
+    assert_same(calls_from_columns([block.calls for block in blocks]), calls_from_records(read_parquet(path)))
+
+
+def test_fractions_of_integers_are_the_same_error_as_for_records(tmp_path: Path) -> None:
+    with pytest.raises(TraceFileError, match="duration_ns has type double and is not whole"):
+        blocks_of(table(tmp_path / "t.parquet", tool=["a"], duration_ns=[0.5]))

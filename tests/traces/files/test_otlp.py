@@ -251,3 +251,68 @@ def test_the_real_sample_holds_no_tool_call() -> None:
     if not path.exists():
         pytest.skip(f"needs {path}")
     assert list(read_otlp(path)) == []
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        {"openinference.span.kind": "TOOL", "tool.name": "search"},
+        {"traceloop.span.kind": "tool", "traceloop.entity.name": "search"},
+        {"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": "search"},
+    ],
+)
+def test_tools_of_every_convention_are_calls(tmp_path: Path, attributes: dict[str, object]) -> None:
+    record = read_one(tmp_path, span(attributes, kind=1, name="search.tool"))
+    assert (record.tool, record.gen_ai_tool_name, record.outcome) == ("search", "search", "ok")
+    assert record.duration_ns == 250_000_000
+    failed = span(attributes, kind=1, status={"code": 2, "message": "no such city"})
+    assert read_one(tmp_path, failed).outcome == "tool_error"
+
+
+@pytest.mark.parametrize("kind", ["LLM", "AGENT", "CHAIN"])
+def test_other_kinds_of_spans_are_no_calls(tmp_path: Path, kind: str) -> None:
+    attributes: dict[str, object] = {"tool.name": "final_answer"}
+    assert read(tmp_path, span(attributes | {"openinference.span.kind": kind}, kind=1)) == []
+    assert read(tmp_path, span({"traceloop.span.kind": kind.lower()}, kind=1)) == []
+
+
+@pytest.mark.parametrize(
+    ("mark", "arguments", "result"),
+    [
+        ({"openinference.span.kind": "TOOL"}, "input.value", "output.value"),
+        ({"traceloop.span.kind": "tool"}, "traceloop.entity.input", "traceloop.entity.output"),
+    ],
+)
+def test_what_other_conventions_hold_is_redacted(
+    tmp_path: Path, mark: dict[str, object], arguments: str, result: str
+) -> None:
+    one = span(mark | {arguments: '{"api_key":"hunter2","q":1}', result: '{"password":"hunter3"}'})
+    record = read_one(tmp_path, one, ReadOptions(keep_bodies=True))
+    assert record.gen_ai_tool_call_arguments == '{"api_key":"REDACTED","q":1}'
+    assert record.response_body == '{"password":"REDACTED"}'
+    assert read_one(tmp_path, one).response_body is None
+
+
+@pytest.mark.parametrize("shape", ["batches", "trace", "result"])
+def test_what_tempo_and_jaeger_answer_is_read(tmp_path: Path, shape: str) -> None:
+    one = span(HTTP, traceId="W47/95gDgQPSabYzgT/HAA==", spanId="7uGbfsPBsQA=", kind="SPAN_KIND_CLIENT")
+    groups = request(one)["resourceSpans"]
+    answer = {"batches": groups} if shape == "batches" else {shape: {"resourceSpans": groups}}
+    path = tmp_path / "t.json"
+    path.write_text(json.dumps(answer))
+    assert recognises(path.read_bytes())
+    (record,) = read_otlp(path)
+    assert record.trace_id == "5b8efff798038103d269b633813fc700"
+    assert record.span_id == "eee19b7ec3c1b100"
+
+
+def test_an_id_that_only_ends_like_base64_is_kept(tmp_path: Path) -> None:
+    assert read_one(tmp_path, span(HTTP, traceId="my-trace=")).trace_id == "my-trace="
+
+
+def test_an_object_of_another_kind_is_not_an_export(tmp_path: Path) -> None:
+    path = tmp_path / "t.json"
+    path.write_text('{"resourceMetrics": []}')
+    assert "missing required field `resourceSpans`" in message(path)
+    path.write_text('{"resourceSpans": []}')
+    assert list(read_otlp(path)) == []

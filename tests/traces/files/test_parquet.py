@@ -109,3 +109,18 @@ def test_reads_every_row_of_the_real_data(name: str) -> None:
     if not path.exists():
         pytest.skip(f"needs {path}")
     assert sum(1 for _ in read_parquet(path)) == ROWS[name]
+
+
+def test_integers_that_pandas_made_doubles_are_integers(tmp_path: Path) -> None:
+    path = table(tmp_path / "t.parquet", tool=["a", "b", "c"], duration_ns=[5.0, None, float("nan")])
+    assert [record.duration_ns for record in read_parquet(path)] == [5, None, None]
+
+
+def test_fractions_of_integers_are_an_error(tmp_path: Path) -> None:
+    text = message(table(tmp_path / "t.parquet", tool=["a"], duration_ns=[0.5]))
+    assert "column duration_ns has type double and is not whole" in text
+
+
+def test_the_row_labels_of_pandas_are_passed_over(tmp_path: Path) -> None:
+    path = table(tmp_path / "t.parquet", tool=["a", "b"], __index_level_0__=[0, 2])
+    assert [record.tool for record in read_parquet(path)] == ["a", "b"]

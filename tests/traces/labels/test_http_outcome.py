@@ -38,3 +38,8 @@ def test_an_outcome_follows_from_status_and_promise(
 )
 def test_a_failure_is_told_by_its_text(text: str | None, expected: str) -> None:
     assert failure_outcome(text) == expected
+
+
+def test_what_the_browser_itself_blocked_is_no_failed_connection() -> None:
+    assert failure_outcome("net::ERR_BLOCKED_BY_CLIENT") == "cancelled"
+    assert failure_outcome("net::ERR_BLOCKED_BY_RESPONSE") == "conn_error"
