@@ -176,8 +176,7 @@ Recorded sets show what happened to be recorded. Each recording here is made, an
 AUC above the floor: of telling simulated calls from held-out ones, less that of two halves of reality, with all
 features and by single calls; above .05 `earthwire fidelity` fails. Gap closed: 0 % is a mock with the median delay,
 100 % another half of reality. The last four rows are what a plan may not depend on: it is a function of the tool and
-of how often it was called, not of what other tools did before, so that no order of calls goes in. Sessions in which
-all tools fail more often are not learned yet: faults come tool by tool, and such sessions come out like any other.
+of how often it was called, not of what other tools did before, so that no order of calls goes in.
 
 Made by `python benchmarks/fidelity_shapes.py --output docs/fidelity-shapes.md`, seed 0, 5 splits by session,
 240 sessions of 10 to 49 calls of 8 tools.

@@ -1,4 +1,4 @@
-"""The parts of a profile file that say when tools fail: regimes and rate limits."""
+"""The parts of a profile file that say when tools fail: regimes, rate limits, sessions that fail as a whole."""
 
 from collections.abc import Mapping
 from typing import Annotated, Self
@@ -6,6 +6,7 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from earthwire.config.located_yaml import Section
+from earthwire.fault_models.laws.failing_sessions import FailingSessions
 from earthwire.fault_models.laws.rate_limit import RateLimit
 from earthwire.fault_models.laws.regime import (
     AGE_BINS,
@@ -18,6 +19,7 @@ from earthwire.fault_models.laws.regime import (
 from earthwire.fault_models.plan import Support
 
 Calls = Annotated[int, Field(ge=0, le=2**63 - 1)]
+LEVELS_MAX = 100
 ByAge = Annotated[list[Calls], Field(min_length=AGE_BINS, max_length=AGE_BINS)]
 
 
@@ -94,6 +96,22 @@ class UpstreamSection(Section):
         return self
 
 
+class FailingSessionsSection(Section):
+    """`failing` of the `sessions` failed as a whole: the share that did of equally many each, fastest first."""
+
+    sessions: Annotated[int, Field(ge=1, le=2**63 - 1)]
+    failing: Calls
+    by_level: Annotated[
+        list[Annotated[float, Field(ge=0.0, lt=1.0)]], Field(min_length=1, max_length=LEVELS_MAX)
+    ]
+
+    @model_validator(mode="after")
+    def _failing_is_a_part(self) -> Self:
+        if self.failing > self.sessions:
+            raise ValueError(f"failing is {self.failing} where there are only {self.sessions} sessions")
+        return self
+
+
 def regime_law(section: RegimeSection) -> RegimeLaw:
     """Return the law that a section describes."""
     if section.runs is not None:
@@ -151,6 +169,32 @@ def upstream_section(regime: UpstreamRegime) -> Mapping[str, object]:
         "bad_ticks": sum(regime.history.runs[1::2]),
         "runs": list(regime.history.runs),
     }
+
+
+def failing_sessions(section: FailingSessionsSection) -> FailingSessions:
+    """Return the law that a section describes."""
+    return FailingSessions(section.sessions, section.failing, tuple(section.by_level))
+
+
+def failing_sessions_section(law: FailingSessions) -> Mapping[str, object]:
+    """Return the section that describes a law."""
+    return {"sessions": law.sessions, "failing": law.failing, "by_level": list(law.by_level)}
+
+
+def check_part(whole: Mapping[str, Mapping[str, int]], part: Mapping[str, Mapping[str, int]]) -> None:
+    """Check that outcome counts of failing sessions are a part of those of all sessions.
+
+    Raises:
+        ValueError: naming the first that is not.
+    """
+    for previous, counts in part.items():
+        for kind, count in counts.items():
+            of_all = whole.get(previous, {}).get(kind, 0)
+            if count > of_all:
+                raise ValueError(
+                    f"failing_outcomes_after has {count} {kind!r} after {previous!r}, outcomes_after only {of_all}: "
+                    "it counts a part of the same calls"
+                )
 
 
 def _check_runs(runs: list[int], *stated: tuple[str, int | None]) -> None:

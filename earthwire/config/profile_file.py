@@ -25,9 +25,13 @@ from earthwire.config.dependence_sections import (
 )
 from earthwire.config.drift_section import DriftSection, drift, drift_section
 from earthwire.config.failure_sections import (
+    FailingSessionsSection,
     RateLimitSection,
     RegimeSection,
     UpstreamSection,
+    check_part,
+    failing_sessions,
+    failing_sessions_section,
     rate_limit,
     rate_limit_section,
     regime_law,
@@ -82,6 +86,7 @@ class LawsSection(Section):
     calls: Count
     sessions: Count
     outcomes_after: dict[str, dict[str, Count]]
+    failing_outcomes_after: dict[str, dict[str, Count]] | None = None
     latency: dict[str, LatencySection]
     session_levels: SessionLevelsSection | None = None
     donor_ranks: DonorRanksSection | None = None
@@ -93,6 +98,11 @@ class LawsSection(Section):
     regime: RegimeSection | None = None
     rate_limit: RateLimitSection | None = None
     payload: PayloadSection | None = None
+
+    @model_validator(mode="after")
+    def _failing_is_a_part(self) -> Self:
+        check_part(self.outcomes_after, self.failing_outcomes_after or {})
+        return self
 
 
 class SourceSection(Section):
@@ -131,6 +141,16 @@ class ProfileFile(Section):
     upstreams: dict[str, UpstreamSection] = {}
     intervals: IntervalsSection | None = None
     drift: DriftSection | None = None
+    failing_sessions: FailingSessionsSection | None = None
+
+    @model_validator(mode="after")
+    def _failing_sessions_are_counted(self) -> Self:
+        if (self.failing_sessions is None) != (self.overall.failing_outcomes_after is None):
+            raise ValueError(
+                "failing_sessions and failing_outcomes_after of overall come together: how many sessions fail as a "
+                "whole, and what their calls end as"
+            )
+        return self
 
     @model_validator(mode="after")
     def _donors_exist(self) -> Self:
@@ -166,6 +186,7 @@ def read_profile(path: Path) -> Profile:
         upstreams={name: upstream_regime(section) for name, section in file.upstreams.items()},
         intervals=None if file.intervals is None else intervals(file.intervals),
         drift=None if file.drift is None else drift(file.drift),
+        failing_sessions=None if file.failing_sessions is None else failing_sessions(file.failing_sessions),
         provenance=Provenance(
             sources=tuple(Source(**source.model_dump()) for source in provenance.sources),
             calls=provenance.calls,
@@ -200,6 +221,11 @@ def profile_text(profile: Profile) -> str:
             **({"corrections": provenance.corrections} if provenance.corrections else {}),
         },
         "dependence": dependence_section(profile.dependence),
+        **(
+            {"failing_sessions": failing_sessions_section(profile.failing_sessions)}
+            if profile.failing_sessions is not None
+            else {}
+        ),
         "overall": _section(profile.overall),
         "tools": {name: _section(laws) for name, laws in sorted(profile.tools.items())},
     }
@@ -226,6 +252,9 @@ def _laws(section: LawsSection) -> ToolLaws:
         calls=section.calls,
         sessions=section.sessions,
         outcomes=OutcomeCounts(section.outcomes_after),
+        failing_outcomes=(
+            None if section.failing_outcomes_after is None else OutcomeCounts(section.failing_outcomes_after)
+        ),
         latency={kind: latency_table(table) for kind, table in section.latency.items()},
         session_levels=None if section.session_levels is None else session_levels(section.session_levels),
         donor_ranks=None if section.donor_ranks is None else donor_ranks(section.donor_ranks),
@@ -244,9 +273,9 @@ def _laws(section: LawsSection) -> ToolLaws:
 
 def _section(laws: ToolLaws) -> dict[str, object]:
     section: dict[str, object] = {"calls": laws.calls, "sessions": laws.sessions}
-    section["outcomes_after"] = {
-        previous: dict(sorted(counts.items())) for previous, counts in sorted(laws.outcomes.after.items())
-    }
+    section["outcomes_after"] = _counts_section(laws.outcomes)
+    if laws.failing_outcomes is not None:
+        section["failing_outcomes_after"] = _counts_section(laws.failing_outcomes)
     section["latency"] = {kind: table_section(table) for kind, table in sorted(laws.latency.items())}
     if laws.session_levels is not None:
         section["session_levels"] = levels_section(laws.session_levels)
@@ -272,3 +301,7 @@ def _section(laws: ToolLaws) -> dict[str, object]:
     if laws.payload != NO_PAYLOAD_LAW:
         section["payload"] = payload_section(laws.payload)
     return section
+
+
+def _counts_section(counts: OutcomeCounts) -> dict[str, dict[str, int]]:
+    return {previous: dict(sorted(kinds.items())) for previous, kinds in sorted(counts.after.items())}

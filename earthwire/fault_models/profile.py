@@ -9,6 +9,7 @@ from earthwire.fault_models.drift import Drift
 from earthwire.fault_models.intervals import Intervals
 from earthwire.fault_models.laws.dependence import Dependence, SessionLevels
 from earthwire.fault_models.laws.donors import DonorRanks
+from earthwire.fault_models.laws.failing_sessions import FailingSessions
 from earthwire.fault_models.laws.first_byte import FirstByteLaw
 from earthwire.fault_models.laws.latency import LatencyTable
 from earthwire.fault_models.laws.outcome import OutcomeCounts
@@ -18,7 +19,6 @@ from earthwire.fault_models.laws.regime import RegimeLaw, UpstreamRegime
 from earthwire.fault_models.laws.sequence import SequenceLaw
 from earthwire.fault_models.laws.slots import Slot
 from earthwire.fault_models.laws.stream import StreamLaw
-from earthwire.traces.labels.outcome_kind import is_fault
 
 
 class ErrorResponse(msgspec.Struct, frozen=True):
@@ -48,6 +48,8 @@ class ToolLaws(msgspec.Struct, frozen=True):
     Attributes:
         calls, sessions: how many calls and sessions they rest on.
         outcomes: counts of outcome kinds by previous outcome.
+        failing_outcomes: those of them that are from sessions that failed as a whole; None where that is all the same
+            to the tool, and where the profile knows no such sessions.
         latency: table for each outcome kind that was seen with a latency.
         session_levels: how fast and how steady the sessions were that used the tool; None where they are too few.
         donor_ranks: recorded ranks of its calls, where the profile replays donor sessions.
@@ -76,6 +78,7 @@ class ToolLaws(msgspec.Struct, frozen=True):
     payload: PayloadLaw = NO_PAYLOAD_LAW
     stream: StreamLaw | None = None
     sequence: SequenceLaw | None = None
+    failing_outcomes: OutcomeCounts | None = None
 
     @property
     def main_latency(self) -> LatencyTable | None:
@@ -85,11 +88,7 @@ class ToolLaws(msgspec.Struct, frozen=True):
     @property
     def fault_share(self) -> float | None:
         """Share of the calls that failed; None where outcomes are not known."""
-        total = self.outcomes.total
-        calls = sum(total.values())
-        if not calls or set(total) == {"unknown"}:
-            return None
-        return sum(count for kind, count in total.items() if is_fault(kind)) / calls
+        return None if set(self.outcomes.total) <= {"unknown"} else self.outcomes.fault_share()
 
 
 class Source(msgspec.Struct, frozen=True):
@@ -146,6 +145,7 @@ class Profile(msgspec.Struct, frozen=True):
         upstreams: when each upstream was bad, by `earthwire.fault_models.grouping.upstream`; for the wall clock.
         intervals: how sure the parameters are; None where that was not computed.
         drift: how tools changed while they were recorded; None where that was not asked.
+        failing_sessions: how many sessions failed as a whole; None where that is not how tools fail.
     """
 
     tools: dict[str, ToolLaws]
@@ -157,6 +157,7 @@ class Profile(msgspec.Struct, frozen=True):
     upstreams: dict[str, UpstreamRegime] = {}
     intervals: Intervals | None = None
     drift: Drift | None = None
+    failing_sessions: FailingSessions | None = None
 
 
 _NO_LAWS = ("intervals", "drift")

@@ -1,6 +1,6 @@
 """Learns a profile from calls."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Literal, NamedTuple
 
 import msgspec
@@ -8,18 +8,18 @@ import numpy as np
 
 from earthwire.fault_models.laws.dependence import Dependence, SessionLevels
 from earthwire.fault_models.laws.latency import LatencyTable
-from earthwire.fault_models.laws.outcome import OutcomeCounts, OutcomeLaw, add_counts
+from earthwire.fault_models.laws.outcome import OutcomeCounts, OutcomeLaw, add_counts, without_part
 from earthwire.fault_models.laws.rate_limit import RateLimit
 from earthwire.fault_models.laws.regime import RegimeLaw, RunHistory
 from earthwire.fault_models.profile import Profile, Provenance, ToolLaws
 from earthwire.grounding.certainty.intervals import state_intervals
-from earthwire.grounding.counts.cells import Cells
 from earthwire.grounding.counts.censoring import limits_as_latencies
 from earthwire.grounding.counts.tally import Tally, tally
 from earthwire.grounding.drift.recency import measure_drift, recent
 from earthwire.grounding.engine import Engine, choose_engine, with_engine
 from earthwire.grounding.fits.clock_steps import clock_step_s
 from earthwire.grounding.fits.donor_sessions import Donors, donor_sessions
+from earthwire.grounding.fits.failing_sessions import SessionKinds, session_kinds
 from earthwire.grounding.fits.first_bytes import first_byte_laws
 from earthwire.grounding.fits.outages import upstream_regimes
 from earthwire.grounding.fits.payloads import PayloadBank
@@ -108,7 +108,9 @@ def _fitted(
     if timed.censored.all():
         timed = timed.select(~timed.censored)
     together = _together(timed) if len(timed) else _Together()
-    builder = _Builder(counts or tally(calls), timed, together, _failing(calls), payloads or PayloadBank())
+    counts = counts or tally(calls)
+    failing = _failing(calls, counts, together.sessions)
+    builder = _Builder(counts, timed, together, failing, payloads or PayloadBank())
     profile = Profile(
         tools=builder.tools(),
         overall=builder.overall(),
@@ -116,6 +118,7 @@ def _fitted(
         donor_levels=together.donors.levels,
         donor_spreads=together.donors.spreads,
         upstreams=upstream_regimes(calls),
+        failing_sessions=None if failing.kinds is None else failing.kinds.law,
     )
     return profile, together.sessions
 
@@ -136,14 +139,17 @@ def _together(timed: Calls) -> _Together:
 
 
 class _Failing(NamedTuple):
-    """What is known of when tools fail, beside their counts: by tool code."""
+    """What is known of when tools fail, beside their counts: by tool code, and by kind of session."""
 
     limits: dict[int, RateLimit]
     histories: dict[int, RunHistory]
+    kinds: SessionKinds | None
 
 
-def _failing(calls: Calls) -> _Failing:
-    return _Failing(rate_limits(calls), histories(calls))
+def _failing(calls: Calls, counts: Tally, sessions: SessionFit | None) -> _Failing:
+    limits, runs = rate_limits(calls), histories(calls)
+    level = None if sessions is None else np.where(sessions.usable, sessions.level, np.nan)
+    return _Failing(limits, runs, session_kinds(calls, counts, limits.keys() | runs.keys(), level))
 
 
 class _Builder:
@@ -162,9 +168,11 @@ class _Builder:
         self._sessions, self._sequences, self._donors = together
         self._failing = failing
         self._tables = Tables(counts) if len(timed) else None
-        self._transitions = _nested(counts)
-        self._all_outcomes = add_counts(OutcomeCounts(after) for after in self._transitions.values())
-        self._session_counts = {tool: n for (tool,), n in _pairs(counts.sessions)}
+        self._outcomes = counts.outcomes()
+        self._all_outcomes = add_counts(self._outcomes.values())
+        self._failing_outcomes = {} if failing.kinds is None else failing.kinds.outcomes
+        self._all_failing = add_counts(self._failing_outcomes.values()) if failing.kinds is not None else None
+        self._session_counts = {tool: n for (tool,), n in counts.sessions.pairs()}
         self._sessions_of_tool = {
             tool: np.unique(timed.session.take(rows)) for tool, rows in timed.rows_by_tool.items()
         }
@@ -178,7 +186,7 @@ class _Builder:
 
     def tools(self) -> dict[str, ToolLaws]:
         names = self._counts.tool_names
-        return {names[tool]: self._tool(tool, names[tool]) for tool in self._transitions}
+        return {names[tool]: self._tool(tool, names[tool]) for tool in self._outcomes}
 
     def overall(self) -> ToolLaws:
         outcomes = self._all_outcomes
@@ -201,10 +209,11 @@ class _Builder:
             payload=self._payloads.overall(),
             stream=self._payloads.overall_stream_law(),
             sequence=self._sequences.overall,
+            failing_outcomes=self._all_failing,
         )
 
     def _tool(self, tool: int, name: str) -> ToolLaws:
-        outcomes = OutcomeCounts(self._transitions[tool])
+        outcomes = self._outcomes[tool]
         total = outcomes.total
         step_s = clock_step_s(self._counts, tool, self._latencies_of_tool.get(tool, _NO_LATENCIES))
         levels = self._levels(self._sessions_of_tool.get(tool))
@@ -223,16 +232,19 @@ class _Builder:
             payload=self._payloads.law(name),
             stream=self._payloads.stream_law(name),
             sequence=self._sequences.laws.get(tool) if levels is not None else None,
+            failing_outcomes=self._failing_outcomes.get(tool),
         )
 
     def _regime(self, tool: int, outcomes: OutcomeCounts) -> RegimeLaw | None:
         if tool in self._failing.limits:
             return None
-        law = OutcomeLaw(self._all_outcomes, outcomes)
         history = self._failing.histories.get(tool)
-        if history is not None or not any(_is_the_tools_fault(kind) for kind in outcomes.total):
+        usual = without_part(outcomes, self._failing_outcomes.get(tool))
+        if history is not None or not any(_is_the_tools_fault(kind) for kind in usual.total):
             return history
-        return age_hazards(self._counts, tool, law)
+        law = OutcomeLaw(without_part(self._all_outcomes, self._all_failing), usual)
+        kinds = self._failing.kinds
+        return age_hazards(self._counts if kinds is None else kinds.usual, tool, law)
 
     def _latency(self, name: str, kinds: Iterable[str]) -> dict[str, LatencyTable]:
         if self._tables is None:
@@ -249,15 +261,3 @@ class _Builder:
 def _is_the_tools_fault(kind: str) -> bool:
     """Tell whether a kind can be a sign of a regime: what callers do wrong says nothing of how the tool is doing."""
     return is_fault(kind) and not is_client_error(kind)
-
-
-def _nested(counts: Tally) -> dict[int, dict[str, dict[str, int]]]:
-    nested: dict[int, dict[str, dict[str, int]]] = {}
-    for (tool, previous, kind), count in _pairs(counts.transitions):
-        after = nested.setdefault(int(tool), {}).setdefault(counts.kind_names[previous], {})
-        after[counts.kind_names[kind]] = int(count)
-    return nested
-
-
-def _pairs(cells: Cells) -> Iterator[tuple[list[int], int]]:
-    return zip(cells.keys.tolist(), cells.counts.tolist(), strict=True)

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from earthwire.config.located_yaml import FileError
 from earthwire.config.profile_file import profile_text, read_profile
 from earthwire.fault_models.laws.dependence import Dependence, SessionLevels
+from earthwire.fault_models.laws.failing_sessions import FailingSessions
 from earthwire.fault_models.laws.latency import LEVELS, LatencyTable
 from earthwire.fault_models.laws.outcome import OutcomeCounts
 from earthwire.fault_models.laws.payload import CUT_BINS, PayloadLaw
@@ -49,6 +50,7 @@ def full_profile() -> Profile:
         latency={"http_5xx:503": table, "ok": table},
         session_levels=SessionLevels(9, (-0.5, 0.0, 0.75), (0.5, 1.0, 0.25), (0.5, 1.0, 1.5)),
         sequence=SequenceLaw((0.5, -0.25), (1.0, 0.75), (0.25, 0.75), 0.375, 1.25, 0.125),
+        failing_outcomes=OutcomeCounts({"start": {"ok": 1}, "ok": {"http_5xx:503": 3}}),
         resolution_s=0.001,
         responses={"http_5xx:503": (response, response)},
         payload=payload,
@@ -59,6 +61,7 @@ def full_profile() -> Profile:
         dependence=Dependence(0.125, 0.5, 0.75, 4, 11, 0.25),
         donor_levels=(-0.5, 0.25),
         donor_spreads=(0.5, 1.5),
+        failing_sessions=FailingSessions(40, 10, (0.125, 0.375)),
         provenance=Provenance(
             sources=(Source("t.jsonl", "earthwire JSONL", "00ff", 15),),
             calls=15,
@@ -206,6 +209,22 @@ def test_the_smallest_profile_needs_version_overall_and_tools(tmp_path: Path) ->
         (
             ("tools:", "donor_levels: [0, 1]\ndonor_spreads: [1]\ntools:"),
             "2 donor_levels but 1 donor_spreads: there is one each, or none at all",
+        ),
+        (
+            ("calls: 1", "calls: 1, failing_outcomes_after: {start: {ok: 2}}"),
+            "overall: failing_outcomes_after has 2 'ok' after 'start', outcomes_after only 1",
+        ),
+        (
+            ("calls: 1", "calls: 1, failing_outcomes_after: {start: {ok: 1}}"),
+            "failing_sessions and failing_outcomes_after of overall come together",
+        ),
+        (
+            ("tools:", "failing_sessions: {sessions: 2, failing: 3, by_level: [0.5]}\ntools:"),
+            "failing_sessions: failing is 3 where there are only 2 sessions",
+        ),
+        (
+            ("tools:", "failing_sessions: {sessions: 2, failing: 1, by_level: [1.0]}\ntools:"),
+            "failing_sessions.by_level.0: 1.0: input should be less than 1",
         ),
     ],
 )

@@ -122,6 +122,7 @@ def _row_values(laws: "ToolLaws") -> dict[str, object]:
         "calls": laws.calls,
         "sessions": laws.sessions,
         "outcomes": total,
+        "failing_outcomes": None if laws.failing_outcomes is None else laws.failing_outcomes.total,
         "regime": None if laws.regime is None else type(laws.regime).__name__,
         "rate_limit": None if laws.rate_limit is None else msgspec.structs.asdict(laws.rate_limit),
         "support": None if table is None else table.support,
@@ -151,7 +152,7 @@ def _print(profile: "Profile", names: list[str], rows: int) -> None:
     if len(names) > rows:
         console.print(f"{len(names) - rows} more tools: --rows, --tool or --json shows them")
     shown = [(name, profile.tools[name]) for name in names[:rows]]
-    for sentence in failure_sentences(shown, profile.upstreams):
+    for sentence in failure_sentences(profile, shown):
         console.print(sentence, markup=False, soft_wrap=True)
     _print_footer(profile)
 

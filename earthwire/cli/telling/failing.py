@@ -8,19 +8,40 @@ from earthwire.cli.console import percent
 if TYPE_CHECKING:
     from earthwire.fault_models.laws.rate_limit import RateLimit
     from earthwire.fault_models.laws.regime import RegimeLaw, UpstreamRegime
-    from earthwire.fault_models.profile import ToolLaws
+    from earthwire.fault_models.profile import Profile, ToolLaws
 
 _SENTENCES_MAX = 10
 
 
-def failure_sentences(
-    tools: Iterable[tuple[str, "ToolLaws"]], upstreams: dict[str, "UpstreamRegime"]
-) -> list[str]:
-    """Return one sentence for each tool with a rate limit or a regime and each upstream with outages; at most 10."""
-    sentences = [*_of_tools(tools), *_of_upstreams(upstreams)]
+def failure_sentences(profile: "Profile", tools: Iterable[tuple[str, "ToolLaws"]]) -> list[str]:
+    """Return what is to be said of when tools fail, in at most 10 sentences.
+
+    One is of sessions that fail as a whole, the others each of a tool with a rate limit or a regime, or of an upstream
+    with outages.
+
+    Args:
+        profile: that the tools belong to.
+        tools: those that are shown.
+    """
+    sentences = [*_of_sessions(profile), *_of_tools(tools), *_of_upstreams(profile.upstreams)]
     if len(sentences) <= _SENTENCES_MAX:
         return sentences
     return [*sentences[:_SENTENCES_MAX], f"{len(sentences) - _SENTENCES_MAX} more of these: --tool or --json"]
+
+
+def _of_sessions(profile: "Profile") -> Iterator[str]:
+    from earthwire.fault_models.laws.outcome import OutcomeCounts, without_part
+
+    law, overall = profile.failing_sessions, profile.overall
+    if law is None:
+        return
+    failing = overall.failing_outcomes or OutcomeCounts({})
+    usual = without_part(overall.outcomes, failing)
+    often = " (most often slow ones)" if law.by_level[-1] > 2.0 * law.share else ""
+    yield (
+        f"{law.failing:,} of {law.sessions:,} sessions{often} fail as a whole: {percent(failing.fault_share())} of "
+        f"their calls end as faults, of the others' {percent(usual.fault_share())}"
+    )
 
 
 def _of_tools(tools: Iterable[tuple[str, "ToolLaws"]]) -> Iterator[str]:

@@ -54,6 +54,10 @@ class DrawnLaws:
         law = _DrawnOutcomeLaw(model.outcomes.law, self._effective_share, self._scope)
         self.outcomes = copy.copy(model.outcomes)
         self.outcomes.law = law
+        if (failing := model.outcomes.failing_law) is not None:
+            self.outcomes.failing_law = _DrawnOutcomeLaw(
+                failing, self._effective_share, self._scope, "failing outcome law"
+            )
         ok = self.latency("ok")
         parts = (law.probabilities(), None if ok is None else ok.quantiles_s)
         self.digest = hashlib.blake2b(_ENCODER.encode(parts), digest_size=8).hexdigest()
@@ -76,10 +80,17 @@ class DrawnLaws:
 class _DrawnOutcomeLaw(OutcomeLaw):
     """An outcome law whose probabilities are one draw for each previous outcome."""
 
-    __slots__ = ("_by_previous", "_effective_share", "_law", "_scope")
+    __slots__ = ("_by_previous", "_effective_share", "_law", "_purpose", "_scope")
 
-    def __init__(self, law: OutcomeLaw, effective_share: float, scope: tuple[int, str, str]) -> None:
+    def __init__(
+        self,
+        law: OutcomeLaw,
+        effective_share: float,
+        scope: tuple[int, str, str],
+        purpose: str = "outcome law",
+    ) -> None:
         super().__init__()
+        self._purpose = purpose
         self._law = law
         self._effective_share = effective_share
         self._scope = scope
@@ -100,7 +111,7 @@ class _DrawnOutcomeLaw(OutcomeLaw):
         mean = self._law.probabilities(previous)
         calls = PRIOR_CALLS + self._effective_share * sum(self._law.counts_after(previous).values())
         seed, episode, tool = self._scope
-        uniforms = _uniforms(UniformStream(seed, "outcome law", episode, tool, previous))
+        uniforms = _uniforms(UniformStream(seed, self._purpose, episode, tool, previous))
         kinds = [kind for kind in sorted(mean) if mean[kind] > 0.0]
         return dict(zip(kinds, dirichlet([calls * mean[kind] for kind in kinds], uniforms), strict=True))
 

@@ -69,6 +69,14 @@ class DonorSessions:
     def __len__(self) -> int:
         return len(self.levels)
 
+    def donor(self, episode_u: float) -> int:
+        """Return the number of the session that is the donor of an episode with this uniform."""
+        return int(episode_u * len(self.levels))
+
+    def place(self, episode_u: float) -> float:
+        """Return which part of the sessions has a lower level than an episode's donor, in [0, 1)."""
+        return self.standings[self.donor(episode_u)] / len(self.levels)
+
 
 class DonorPool:
     """The sessions that can lend ranks to one tool.

@@ -41,6 +41,11 @@ class OutcomeCounts(msgspec.Struct, frozen=True):
                 total[kind] = total.get(kind, 0) + count
         return total
 
+    def fault_share(self) -> float:
+        """Return the share of the calls that ended as a fault; 0 where there are none."""
+        total = self.total
+        return sum(count for kind, count in total.items() if is_fault(kind)) / max(sum(total.values()), 1)
+
 
 def add_counts(parts: Iterable[OutcomeCounts]) -> OutcomeCounts:
     """Return the counts of several tools taken together."""
@@ -51,6 +56,19 @@ def add_counts(parts: Iterable[OutcomeCounts]) -> OutcomeCounts:
             for kind, count in counts.items():
                 into[kind] = into.get(kind, 0) + count
     return OutcomeCounts(total)
+
+
+def without_part(whole: OutcomeCounts, part: OutcomeCounts | None) -> OutcomeCounts:
+    """Return the counts of a tool less those of a part of its calls."""
+    if part is None:
+        return whole
+    after: dict[str, dict[str, int]] = {}
+    for previous, counts in whole.after.items():
+        taken = part.after.get(previous, {})
+        left = {kind: rest for kind, count in counts.items() if (rest := count - taken.get(kind, 0))}
+        if left:
+            after[previous] = left
+    return OutcomeCounts(after)
 
 
 class OutcomeLaw:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, Literal
 import msgspec
 
 from earthwire.fault_models.grouping import upstream
+from earthwire.fault_models.laws.failing_sessions import FailingEpisodes
 from earthwire.fault_models.laws.outcome import START, OutcomeCounts, OutcomeLaw
 from earthwire.fault_models.laws.rate_limit import REFUSED, Meter, RateLimit, open_meter, without_refusals
 from earthwire.fault_models.laws.regime import (
@@ -248,9 +249,24 @@ class OutcomeModel:
         limit: its rate limit; None for none.
         upstream_regime: of its upstream, for episodes on the wall clock; None if there is none.
         rules: what is made of its faults.
+        failing: which episodes fail as a whole, and outcome counts of such sessions, which `levels` are without; None
+            where no episode does.
+
+    Attributes:
+        law: of episodes that do not fail as a whole.
+        failing_law: of those that do; None where none does.
     """
 
-    __slots__ = ("_limit", "_regime", "_rules", "_tool", "_upstream_regime", "law")
+    __slots__ = (
+        "_failing_episodes",
+        "_limit",
+        "_regime",
+        "_rules",
+        "_tool",
+        "_upstream_regime",
+        "failing_law",
+        "law",
+    )
 
     def __init__(
         self,
@@ -260,6 +276,7 @@ class OutcomeModel:
         limit: RateLimit | None = None,
         upstream_regime: UpstreamRegime | None = None,
         rules: FaultRules = AS_RECORDED,
+        failing: tuple[FailingEpisodes, Sequence[OutcomeCounts]] | None = None,
     ) -> None:
         self._tool = tool
         self._rules = rules
@@ -267,6 +284,11 @@ class OutcomeModel:
         self._limit = limit
         self._upstream_regime = upstream_regime
         self.law = OutcomeLaw(*(levels if limit is None else map(without_refusals, levels)))
+        self._failing_episodes: FailingEpisodes | None = None
+        self.failing_law: OutcomeLaw | None = None
+        if failing is not None:
+            self._failing_episodes, failing_levels = failing
+            self.failing_law = OutcomeLaw(*failing_levels)
 
     def open(self, seed: int, episode: str, clock: RegimeClock = "calls") -> OutcomePath:
         """Return the outcomes of an episode, from its first call on."""
@@ -282,18 +304,32 @@ class OutcomeModel:
 
     def fault_share(self) -> float:
         """Return the share of calls that end as a fault, whatever came before and but for a rate limit."""
-        return math.fsum(p for kind, p in self.law.marginal().items() if self._is_drawn_fault(kind))
+        return math.fsum(p for kind, p in self._marginal().items() if self._is_drawn_fault(kind))
+
+    def _marginal(self) -> dict[str, float]:
+        """Return the probability of each outcome kind over all episodes, those that fail as a whole among them."""
+        usual = self.law.marginal()
+        if self._failing_episodes is None or self.failing_law is None:
+            return usual
+        share, failing = self._failing_episodes.share, self.failing_law.marginal()
+        return {
+            kind: (1.0 - share) * usual.get(kind, 0.0) + share * failing.get(kind, 0.0)
+            for kind in sorted(usual.keys() | failing.keys())
+        }
 
     def _is_drawn_fault(self, kind: str) -> bool:
         return is_fault(kind) and not (self._rules.pass_client_errors and is_client_error(kind))
 
     def _drifted_share(self) -> float:
         """Return the share of drifted answers among the good ones."""
-        shares = self.law.marginal()
+        shares = self._marginal()
         drifted = shares.get(SCHEMA_DRIFT, 0.0)
         return drifted / (drifted + shares.get("ok", 0.0)) if drifted else 0.0
 
     def _unlimited(self, seed: int, episode: str, clock: RegimeClock) -> OutcomePath:
+        episodes, failing_law = self._failing_episodes, self.failing_law
+        if episodes is not None and failing_law is not None and episodes.fails(seed, episode):
+            return OutcomePath(failing_law)
         if clock == "time" and self._upstream_regime is not None:
             group = upstream(self._tool)
             shared = upstream_path(self._upstream_regime.history, seed, episode, group)

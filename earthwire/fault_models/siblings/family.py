@@ -8,7 +8,7 @@ broader than any real tool is. A sibling from afar lends how far off it is from 
 import hashlib
 import math
 from bisect import insort
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Protocol
 
@@ -17,14 +17,16 @@ import msgspec
 from earthwire.fault_models.grouping import ancestors, upstream
 from earthwire.fault_models.laws.dependence import NO_SESSIONS, CompactRanks, RankLaw
 from earthwire.fault_models.laws.donors import DONORS_MIN, DonorPool, DonorRanksInTurn, DonorSessions, join
+from earthwire.fault_models.laws.failing_sessions import FailingEpisodes
 from earthwire.fault_models.laws.latency import LatencyTable
-from earthwire.fault_models.laws.outcome import OutcomeCounts, add_counts
+from earthwire.fault_models.laws.outcome import OutcomeCounts
 from earthwire.fault_models.laws.outcome_path import AS_RECORDED, FaultRules, OutcomeModel
 from earthwire.fault_models.laws.payload import NO_PAYLOAD_LAW, PayloadLaw
 from earthwire.fault_models.laws.slots import fill
 from earthwire.fault_models.plan import Support
 from earthwire.fault_models.profile import ErrorResponse, Profile, ToolLaws
 from earthwire.fault_models.siblings.group_means import GroupMeans
+from earthwire.fault_models.siblings.outcome_levels import OutcomeLevels, failing_counts, usual_counts
 from earthwire.fault_models.steps.pace import DRIP_S, SLOW_DRIP
 
 SIBLINGS_MIN = 3
@@ -128,28 +130,44 @@ class Family:
         for name in self._members[_ALL]:
             for group in ancestors(name):
                 self._members.setdefault(group, []).append(name)
-        self._group_counts: dict[str, OutcomeCounts] = {}
-        self._seen_once_counts: OutcomeCounts | None = None
+        self._outcome_levels = OutcomeLevels(profile, self._members, usual_counts)
+        self._failing_levels = OutcomeLevels(profile, self._members, failing_counts)
         self._overall_rank_law: RankLaw | None = None
         self._group_donors: dict[str, DonorPool] = {}
         self._level_means: dict[str, GroupMeans] = {}
         self._donor_sessions = DonorSessions(profile.donor_levels, profile.donor_spreads)
+        self._failing_episodes = self._episodes_that_fail()
 
     def model(self, tool: str) -> ToolModel:
         """Return the resolved laws of a tool, known or not."""
         laws = self.profile.tools.get(tool)
-        groups = [group for group in reversed(ancestors(tool)) if group in self._members]
-        levels = [self.profile.overall.outcomes, *(self._counts(group) for group in groups)]
-        if laws is not None:
-            levels.append(laws.outcomes)
-        elif self._seen_once().after:
-            # Before the groups: siblings on the same server say more.
-            levels.insert(1, self._seen_once())
         ranks = self._donor_ranks(tool) if self.profile.donor_levels else self._compact_ranks(laws)
         regime, limit = (laws.regime, laws.rate_limit) if laws is not None else (None, None)
         upstream_regime = self.profile.upstreams.get(upstream(tool))
-        outcomes = OutcomeModel(tool, levels, regime, limit, upstream_regime, self._rules)
+        outcomes = OutcomeModel(
+            tool,
+            self._outcome_levels.of(tool),
+            regime,
+            limit,
+            upstream_regime,
+            self._rules,
+            self._failing(tool, laws),
+        )
         return ToolModel(tool, laws, self, outcomes, ranks)
+
+    def _failing(
+        self, tool: str, laws: ToolLaws | None
+    ) -> tuple[FailingEpisodes, Sequence[OutcomeCounts]] | None:
+        """Return which episodes fail and how a tool does so in them; None where that is all the same to it."""
+        if self._failing_episodes is None or (laws is not None and laws.failing_outcomes is None):
+            return None
+        return self._failing_episodes, self._failing_levels.of(tool)
+
+    def _episodes_that_fail(self) -> FailingEpisodes | None:
+        law = self.profile.failing_sessions
+        if law is None:
+            return None
+        return FailingEpisodes(law, self._donor_sessions.place if self.profile.donor_levels else _as_it_is)
 
     def adopted_latency(self, tool: str, kind: str) -> LatencyTable | None:
         """Return the table that stands in for one that a tool lacks."""
@@ -238,24 +256,6 @@ class Family:
                 insort(found, name)
         return found
 
-    def _seen_once(self) -> OutcomeCounts:
-        """Return the counts of tools that were seen in one session only.
-
-        What was never seen is most like what was hardly seen (Good 1953, "The population frequencies of species"), not
-        like the busy tools that most calls belong to.
-        """
-        if self._seen_once_counts is None:
-            rare = (laws.outcomes for laws in self.profile.tools.values() if laws.sessions == 1)
-            self._seen_once_counts = add_counts(rare)
-        return self._seen_once_counts
-
-    def _counts(self, group: str) -> OutcomeCounts:
-        counts = self._group_counts.get(group)
-        if counts is None:
-            members = (self.profile.tools[name].outcomes for name in self._members[group])
-            counts = self._group_counts[group] = add_counts(members)
-        return counts
-
     def _compact_ranks(self, laws: ToolLaws | None) -> Callable[[float, float, float], RankSource]:
         dependence, overall = self.profile.dependence, self.profile.overall
         if laws is not None and laws.session_levels is not None:
@@ -269,10 +269,10 @@ class Family:
 
     def _donor_ranks(self, tool: str) -> Callable[[float, float, float], RankSource]:
         pool = self._pool(tool)
-        session_count = len(self.profile.donor_levels)
+        donor = self._donor_sessions.donor
 
         def ranks(episode_u: float, tool_u: float, jitter_u: float) -> RankSource:
-            return DonorRanksInTurn(pool, int(episode_u * session_count))
+            return DonorRanksInTurn(pool, donor(episode_u))
 
         return ranks
 
@@ -291,6 +291,11 @@ class Family:
             if len(pool) >= DONORS_MIN or group == _ALL:
                 break
         return pool
+
+
+def _as_it_is(episode_u: float) -> float:
+    """Return the place of an episode among all sessions by level: compact levels come lowest first."""
+    return episode_u
 
 
 def _lent(table: LatencyTable, support: Support) -> LatencyTable:

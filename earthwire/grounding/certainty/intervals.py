@@ -34,6 +34,7 @@ _NO_PARAMETERS = {
     "jitter_contrast": "it rests on variances of few calls each, whose own noise is known as for normal scores only",
     "resolution_s": "the step of the recorder's clock is found or not",
     "donor_ranks": "ranks of donor sessions are recorded values",
+    "failing_sessions": "which sessions fail as a whole is a guess at each of them, whose own error is not counted",
     "sequence": "it is stated where it is beyond chance, at one in a thousand, and else left out",
     "extrapolation": "what lies beyond a time limit has a band of its own, of 80 %, beside the table",
     "stream": "the number and gaps of chunks are recorded quantiles, kept without their sessions",

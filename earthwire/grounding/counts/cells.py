@@ -5,7 +5,7 @@ few numbers are possible they need no sorting at all.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,6 +32,10 @@ class Cells:
     def select(self, rows: npt.NDArray[np.bool_]) -> "Cells":
         """Return the cells of a mask."""
         return Cells(self.keys[rows], self.counts[rows])
+
+    def pairs(self) -> Iterator[tuple[list[int], int]]:
+        """Yield the keys and the sum of each cell, where one thing is summed."""
+        return zip(self.keys.tolist(), self.counts.tolist(), strict=True)
 
 
 def count_cells(*columns: npt.NDArray[np.integer], where: BoolArray | None = None) -> Cells:

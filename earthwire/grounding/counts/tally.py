@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from earthwire.fault_models.laws.outcome import START
+from earthwire.fault_models.laws.outcome import START, OutcomeCounts
 from earthwire.fault_models.laws.regime import AGE_BINS
 from earthwire.grounding.counts.cells import (
     Cells,
@@ -67,6 +67,14 @@ class Tally:
     on_step: Cells
     calls: int
     session_count: int
+
+    def outcomes(self) -> dict[int, OutcomeCounts]:
+        """Return the counts of outcome kinds of each tool code that has any."""
+        after: dict[int, dict[str, dict[str, int]]] = {}
+        for (tool, previous, kind), count in self.transitions.pairs():
+            of_tool = after.setdefault(tool, {})
+            of_tool.setdefault(self.kind_names[previous], {})[self.kind_names[kind]] = count
+        return {tool: OutcomeCounts(of_tool) for tool, of_tool in after.items()}
 
 
 def tally(calls: Calls) -> Tally:

@@ -33,6 +33,7 @@ def test_json_holds_the_figures_of_every_tool(profile: Path, run: Run) -> None:
         "calls",
         "sessions",
         "outcomes",
+        "failing_outcomes",
         "regime",
         "rate_limit",
         "support",
