@@ -23,10 +23,10 @@ from earthwire.fault_models.drift import Drift, DriftWindow
 from earthwire.fault_models.grounded import GroundedSimulation, UpstreamFit
 from earthwire.fault_models.grouping import ancestors
 from earthwire.fault_models.intervals import Interval, Intervals, ScopeIntervals
+from earthwire.fault_models.laws.compact_ranks import CompactRanks
 from earthwire.fault_models.laws.dependence import (
     EXACT_SESSIONS_MIN,
     NO_SESSIONS,
-    CompactRanks,
     Dependence,
     RankLaw,
     SessionLevels,
@@ -101,8 +101,9 @@ from earthwire.fault_models.plan import (
     steps_on,
 )
 from earthwire.fault_models.profile import ErrorResponse, Profile, Provenance, Source, ToolLaws, profile_hash
-from earthwire.fault_models.siblings.family import SIBLINGS_MIN, Family, RankSource, ToolModel
+from earthwire.fault_models.siblings.family import SIBLINGS_MIN, Family, ToolModel
 from earthwire.fault_models.siblings.matching import ToolMatcher
+from earthwire.fault_models.siblings.rank_sources import RankSource
 from earthwire.fault_models.simulation import STREAMS_MAX, Simulation, TooManyStreamsError
 from earthwire.fault_models.steps.delivery import deliver, plain_response
 from earthwire.fault_models.steps.layer import LAYERS, MCP_LAYERS, Layer, layer_of, may_fail

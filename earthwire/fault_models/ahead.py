@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from earthwire.fault_models.call import Foreseen
-from earthwire.fault_models.laws.dependence import CompactRanks, normal_quantile
+from earthwire.fault_models.laws.compact_ranks import CompactRanks
+from earthwire.fault_models.laws.dependence import normal_quantile
 from earthwire.fault_models.laws.latency import LEVELS, LatencyTable
 from earthwire.fault_models.laws.outcome_path import OutcomePath
 from earthwire.fault_models.uniforms import CELL, Purpose, UniformStream
@@ -103,7 +104,7 @@ class Ahead:
         outcome_u, latency_u, level_u, first_u = uniform_columns(self._uniforms, indexes, _PURPOSES)
         kinds = self._kinds(indexes, outcome_u)
         steps, noise = map(normal_quantile, level_u.tolist()), map(normal_quantile, latency_u.tolist())
-        ranks = self._ranks.rank_law.ranks(self._ranks.next_scores(start, steps, noise, kinds))
+        ranks = self._ranks.next_ranks(start, steps, noise, kinds)
         latencies_s = self._latencies_s(kinds, ranks)
         return zip(indexes, kinds, ranks.tolist(), latencies_s, first_u.tolist(), strict=True)
 

@@ -19,7 +19,7 @@ from earthwire.fault_models.conditions.severity import (
     open_severe,
     severe_latency_s,
 )
-from earthwire.fault_models.laws.dependence import CompactRanks
+from earthwire.fault_models.laws.compact_ranks import CompactRanks
 from earthwire.fault_models.laws.latency import LatencyTable
 from earthwire.fault_models.laws.outcome_path import (
     AS_RECORDED,
@@ -35,8 +35,9 @@ from earthwire.fault_models.laws.rate_limit import with_retry_after
 from earthwire.fault_models.laws.stream import streamed
 from earthwire.fault_models.plan import Plan, Support
 from earthwire.fault_models.profile import Profile, profile_hash
-from earthwire.fault_models.siblings.family import Family, RankSource, ToolModel
+from earthwire.fault_models.siblings.family import Family, ToolModel
 from earthwire.fault_models.siblings.matching import ToolMatcher
+from earthwire.fault_models.siblings.rank_sources import RankSource
 from earthwire.fault_models.steps.delivery import RELAYED_KINDS, deliver, relay
 from earthwire.fault_models.steps.pace import SLOW_DRIP, drip_first_byte_s
 from earthwire.fault_models.uniforms import Purpose, UniformStream

@@ -7,6 +7,7 @@ import msgspec
 import numpy as np
 
 from earthwire.fault_models.laws.dependence import Dependence, SessionLevels
+from earthwire.fault_models.laws.failing_sessions import FailingSessions
 from earthwire.fault_models.laws.latency import LatencyTable
 from earthwire.fault_models.laws.outcome import OutcomeCounts, OutcomeLaw, add_counts, without_part
 from earthwire.fault_models.laws.rate_limit import RateLimit
@@ -19,13 +20,14 @@ from earthwire.grounding.drift.recency import measure_drift, recent
 from earthwire.grounding.engine import Engine, choose_engine, with_engine
 from earthwire.grounding.fits.clock_steps import clock_step_s
 from earthwire.grounding.fits.donor_sessions import Donors, donor_sessions
-from earthwire.grounding.fits.failing_sessions import SessionKinds, session_kinds
+from earthwire.grounding.fits.failing_sessions import SessionKinds, failing_law, session_kinds
 from earthwire.grounding.fits.first_bytes import first_byte_laws
 from earthwire.grounding.fits.outages import upstream_regimes
 from earthwire.grounding.fits.payloads import PayloadBank
 from earthwire.grounding.fits.ranks import cross_fitted_scores
 from earthwire.grounding.fits.rate_limits import rate_limits
 from earthwire.grounding.fits.regimes import age_hazards, histories
+from earthwire.grounding.fits.score_scales import differ_in_level, on_one_scale
 from earthwire.grounding.fits.sequences import SequenceFit, fit_sequences
 from earthwire.grounding.fits.sessions import SessionFit, fit_sessions, session_levels
 from earthwire.grounding.fits.tables import Tables
@@ -107,9 +109,9 @@ def _fitted(
     timed = calls.select(calls.latency_s > 0)
     if timed.censored.all():
         timed = timed.select(~timed.censored)
-    together = _together(timed) if len(timed) else _Together()
     counts = counts or tally(calls)
-    failing = _failing(calls, counts, together.sessions)
+    failing = _failing(calls, counts)
+    together = _together(timed, failing.kinds) if len(timed) else _Together()
     builder = _Builder(counts, timed, together, failing, payloads or PayloadBank())
     profile = Profile(
         tools=builder.tools(),
@@ -118,24 +120,29 @@ def _fitted(
         donor_levels=together.donors.levels,
         donor_spreads=together.donors.spreads,
         upstreams=upstream_regimes(calls),
-        failing_sessions=None if failing.kinds is None else failing.kinds.law,
+        failing_sessions=_failing_sessions(calls, failing.kinds, together),
     )
     return profile, together.sessions
 
 
 class _Together(NamedTuple):
-    """What is known of how the calls of a session hang together."""
+    """What is known of how the calls of a session hang together, and whether it matters to failing how slow it is."""
 
     sessions: SessionFit | None = None
     sequences: SequenceFit = SequenceFit({}, None, np.zeros(0))
     donors: Donors = Donors()
+    fail_by_level: bool = False
 
 
-def _together(timed: Calls) -> _Together:
+def _together(timed: Calls, kinds: SessionKinds | None) -> _Together:
     scores = cross_fitted_scores(timed)
+    fail_by_level = kinds is not None and differ_in_level(timed, scores, kinds.failing)
+    if fail_by_level:
+        scores = on_one_scale(timed, scores)
     sequences = fit_sequences(timed, scores)
     sessions = fit_sessions(timed, sequences.free)
-    return _Together(sessions, sequences, donor_sessions(timed, scores, sequences.free, sessions))
+    donors = donor_sessions(timed, scores, sequences.free, sessions)
+    return _Together(sessions, sequences, donors, fail_by_level)
 
 
 class _Failing(NamedTuple):
@@ -146,10 +153,20 @@ class _Failing(NamedTuple):
     kinds: SessionKinds | None
 
 
-def _failing(calls: Calls, counts: Tally, sessions: SessionFit | None) -> _Failing:
+def _failing(calls: Calls, counts: Tally) -> _Failing:
     limits, runs = rate_limits(calls), histories(calls)
-    level = None if sessions is None else np.where(sessions.usable, sessions.level, np.nan)
-    return _Failing(limits, runs, session_kinds(calls, counts, limits.keys() | runs.keys(), level))
+    return _Failing(limits, runs, session_kinds(calls, counts, limits.keys() | runs.keys()))
+
+
+def _failing_sessions(
+    calls: Calls, kinds: SessionKinds | None, together: _Together
+) -> FailingSessions | None:
+    if kinds is None:
+        return None
+    level, fit = np.full(len(calls.session_names), np.nan), together.sessions
+    if fit is not None and together.fail_by_level:
+        level[fit.usable] = fit.level[fit.usable]
+    return failing_law(kinds, level)
 
 
 class _Builder:
@@ -165,7 +182,7 @@ class _Builder:
     ) -> None:
         self._counts = counts
         self._payloads = payloads
-        self._sessions, self._sequences, self._donors = together
+        self._sessions, self._sequences, self._donors, _ = together
         self._failing = failing
         self._tables = Tables(counts) if len(timed) else None
         self._outcomes = counts.outcomes()

@@ -2,15 +2,18 @@
 
 import math
 
+import msgspec
 import numpy as np
 import pytest
 
 from earthwire.config import read_profile, shipped_profiles
-from earthwire.fault_models import Call, Simulation, plan_digest
+from earthwire.fault_models import Call, OutcomeCounts, Profile, Simulation, ToolLaws, plan_digest
 from earthwire.fault_models.ahead import AHEAD_COUNT_MAX, Curve, uniform_columns
 from earthwire.fault_models.laws.dependence import NO_SESSIONS, Dependence, RankLaw
+from earthwire.fault_models.laws.failing_sessions import FailingSessions
 from earthwire.fault_models.laws.latency import LEVELS, LatencyTable
 from earthwire.fault_models.uniforms import Purpose, UniformStream
+from earthwire.traces.labels.outcome_kind import is_fault
 
 CALLS = 3 * AHEAD_COUNT_MAX
 TABLE = LatencyTable(100, tuple(0.01 * 1.1**i for i in range(len(LEVELS))))
@@ -34,6 +37,27 @@ def test_ranks_are_the_same_numbers_at_every_score() -> None:
     law = RankLaw(NO_SESSIONS, Dependence())
     scores = [-9.0, -6.0, 6.0, 9.0, *np.random.default_rng(1).normal(size=10_000).tolist()]
     assert law.ranks(scores).tolist() == [law.rank(score) for score in scores]
+
+
+def with_slow_sessions_that_fail(profile: Profile) -> Profile:
+    """Return a profile in which all faults of its tools are from slow sessions that failed as a whole."""
+
+    def failing(laws: ToolLaws) -> ToolLaws:
+        after = {
+            previous: {kind: count for kind, count in counts.items() if is_fault(kind)}
+            for previous, counts in laws.outcomes.after.items()
+        }
+        return msgspec.structs.replace(laws, failing_outcomes=OutcomeCounts(after))
+
+    return msgspec.structs.replace(
+        profile,
+        tools={name: failing(laws) for name, laws in profile.tools.items()},
+        overall=failing(profile.overall),
+        failing_sessions=FailingSessions(100, 50, (0.5, 0.75)),
+    )
+
+
+PROFILES["failing"] = with_slow_sessions_that_fail(PROFILES["demo"])
 
 
 @pytest.mark.parametrize("name", PROFILES)

@@ -13,15 +13,13 @@ episode that is slow or restless for one tool is so for all of them, and no orde
 """
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from statistics import NormalDist
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from earthwire.fault_models.laws.sequence import SequenceLaw, SequenceScores
-from earthwire.fault_models.uniforms import Purpose
-from earthwire.traces.labels.outcome_kind import is_fault
 
 if TYPE_CHECKING:
     import numpy as np
@@ -38,9 +36,6 @@ _Z_MAX = 6.0
 _Z_TOP = _Z_MAX - 1e-9
 _STEPS_PER_UNIT = 10
 _HALF_ROOT = math.sqrt(0.5)
-
-# As plain numbers: looking a member of an enumeration up takes longer than all that is done with it here.
-_LEVEL, _LATENCY = int(Purpose.LEVEL), int(Purpose.LATENCY)
 
 
 class Dependence(msgspec.Struct, frozen=True):
@@ -106,113 +101,6 @@ class SessionLevels(msgspec.Struct, frozen=True):
 NO_SESSIONS = SessionLevels(0, (0.0,), (1.0,))
 
 
-class CompactRanks:
-    """The ranks of one tool's calls in one episode, drawn from level, spread, slow level and earlier calls.
-
-    Args:
-        dependence: shares of the variance inside a session.
-        sessions: levels and spreads to choose from.
-        rank_law: of those sessions.
-        episode_u: the episode's uniform: which session speaks.
-        tool_u, jitter_u: the tool's uniforms in the episode: where it stands, and how restless it is.
-    """
-
-    __slots__ = (
-        "_after_fault",
-        "_innovation",
-        "_memory",
-        "_offset",
-        "_rank_law",
-        "_sequence",
-        "_slow",
-        "_slow_weight",
-        "_white",
-    )
-
-    def __init__(
-        self,
-        dependence: Dependence,
-        sessions: SessionLevels,
-        rank_law: "RankLaw",
-        episode_u: float,
-        tool_u: float,
-        jitter_u: float,
-    ) -> None:
-        level, spread, jitter = sessions.at(episode_u)
-        tool_weight, slow_weight, noise_weight = dependence.weights()
-        own_jitters = dependence.own_jitters()
-        restless = spread * jitter * own_jitters[int(jitter_u * len(own_jitters))]
-        self._offset = level + spread * tool_weight * normal_quantile(tool_u)
-        self._slow_weight = restless * slow_weight
-        self._white = restless * noise_weight
-        self._memory = dependence.level_memory
-        self._innovation = math.sqrt(1.0 - dependence.level_memory**2)
-        self._rank_law = rank_law
-        self._sequence = rank_law.sequence
-        self._slow: float | None = None
-        self._after_fault = False
-
-    def next_rank(self, index: int, u: tuple[float, ...], kind: str) -> float:
-        """Return the rank of call `index`, in (0, 1), from its uniforms and its outcome kind; calls come in order."""
-        score = self._offset
-        if self._slow_weight != 0.0:
-            score += self._slow_weight * self._next_slow(u[_LEVEL])
-        score += self._white * normal_quantile(u[_LATENCY])
-        sequence = self._sequence
-        if sequence is not None:
-            score = sequence.moved(score, index, self._after_fault)
-            if sequence.heeds_faults:
-                self._after_fault = is_fault(kind)
-        return self._rank_law.rank(score)
-
-    def next_scores(
-        self, start: int, steps: Iterable[float], noise: Iterable[float], kinds: Sequence[str]
-    ) -> list[float]:
-        """Return the normal scores of many calls, which `next_rank` makes ranks of.
-
-        Args:
-            start: index of the first of them.
-            steps, noise: normal scores of the calls' uniforms, one each a call.
-            kinds: outcome kind of each call.
-        """
-        scores = self._own_scores(steps, noise)
-        sequence = self._sequence
-        if sequence is None:
-            return scores
-        if not sequence.heeds_faults:
-            return [sequence.moved(score, index, False) for index, score in enumerate(scores, start)]
-        moved = []
-        for index, (score, kind) in enumerate(zip(scores, kinds, strict=True), start):
-            moved.append(sequence.moved(score, index, self._after_fault))
-            self._after_fault = is_fault(kind)
-        return moved
-
-    def _own_scores(self, steps: Iterable[float], noise: Iterable[float]) -> list[float]:
-        """Return the scores of many calls by themselves."""
-        memory, innovation, slow = self._memory, self._innovation, self._slow
-        offset, slow_weight, white = self._offset, self._slow_weight, self._white
-        if slow_weight == 0.0:
-            # No slow level, and so nothing that is remembered: the steps are not even worked out.
-            return [offset + white * own for own in noise]
-        scores = []
-        for step, own in zip(steps, noise, strict=True):
-            slow = step if slow is None else memory * slow + innovation * step
-            scores.append(offset + slow_weight * slow + white * own)
-        self._slow = slow
-        return scores
-
-    def _next_slow(self, u: float) -> float:
-        """Let the slow level advance by one call; return where it is then."""
-        step, slow = normal_quantile(u), self._slow
-        self._slow = slow = step if slow is None else self._memory * slow + self._innovation * step
-        return slow
-
-    @property
-    def rank_law(self) -> "RankLaw":
-        """What makes ranks of scores."""
-        return self._rank_law
-
-
 class RankLaw:
     """The distribution H of normal scores over recorded sessions: makes ranks uniform.
 
@@ -220,6 +108,7 @@ class RankLaw:
         sessions: the recorded sessions.
         dependence: shares of the variance inside a session.
         sequence: how earlier calls of the tool move a score; None where they do not.
+        weights: how much each of the sessions counts; None for equally much.
 
     Attributes:
         sequence: the same, ready to move scores.
@@ -228,28 +117,36 @@ class RankLaw:
     __slots__ = ("_cdf", "sequence")
 
     def __init__(
-        self, sessions: SessionLevels, dependence: Dependence, sequence: SequenceLaw | None = None
+        self,
+        sessions: SessionLevels,
+        dependence: Dependence,
+        sequence: SequenceLaw | None = None,
+        weights: Sequence[float] | None = None,
     ) -> None:
         self.sequence = None if sequence is None else SequenceScores(sequence)
-        pairs = [(0.0, 1.0)]
+        parts = [(1.0, 0.0, 1.0)]
         if sessions.session_count >= EXACT_SESSIONS_MIN:
             t = dependence.tool_share
             # Inside a session z is normal, given m: its variance is s² (t + (1 - t) q² m²).
-            pairs = [
-                (level, spread * math.sqrt(t + (1.0 - t) * (jitter * own) ** 2))
-                for level, spread, jitter in sessions.each()
+            parts = [
+                (weight, level, spread * math.sqrt(t + (1.0 - t) * (jitter * own) ** 2))
+                for weight, (level, spread, jitter) in zip(
+                    weights or [1.0] * len(sessions.levels), sessions.each(), strict=True
+                )
                 for own in dependence.own_jitters()
             ]
+        total = sum(weight for weight, _, _ in parts)
         steps = int(_Z_MAX * _STEPS_PER_UNIT)
         grid = [i / _STEPS_PER_UNIT for i in range(-steps, steps + 1)]
         self._cdf = [
-            sum(_phi((z - level) / deviation) for level, deviation in pairs) / len(pairs) for z in grid
+            sum(weight * _phi((z - level) / deviation) for weight, level, deviation in parts) / total
+            for z in grid
         ]
         if sequence is not None:
             # The distribution of moved scores: found by this very method from that of scores by themselves.
-            parts = list(sequence.mixture())
+            moves = list(sequence.mixture())
             self._cdf = [
-                sum(share * self.rank((z - shift) / scale) for shift, scale, share in parts) for z in grid
+                sum(share * self.rank((z - shift) / scale) for shift, scale, share in moves) for z in grid
             ]
 
     def rank(self, z: float) -> float:

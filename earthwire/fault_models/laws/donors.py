@@ -17,13 +17,17 @@ from collections.abc import Sequence
 
 import msgspec
 
-from earthwire.fault_models.laws.dependence import normal_probability, normal_quantile
+from earthwire.fault_models.laws.dependence import SessionLevels, normal_probability, normal_quantile
+from earthwire.fault_models.laws.ranks_by_end import RankLawsByEnd
 
 RANK_STEPS = 1 << 16
 """Ranks are kept as unsigned 16-bit integers."""
 
 DONORS_MIN = 3
 """Sessions that a tool needs for donors of its own."""
+
+TYPICAL_MAX = 32
+"""Sessions that stand for all where they are taken together."""
 
 _RANK_MIN = 0.5 / RANK_STEPS
 
@@ -55,10 +59,11 @@ class DonorSessions:
         places: of each session in the order in which stand-ins are looked for: by spread, and shuffled among equals.
     """
 
-    __slots__ = ("levels", "places", "standings")
+    __slots__ = ("_spreads", "levels", "places", "standings")
 
     def __init__(self, levels: Sequence[float], spreads: Sequence[float] = ()) -> None:
         self.levels = levels
+        self._spreads = spreads
         self.standings = _positions(
             sorted(range(len(levels)), key=lambda session: (levels[session], session))
         )
@@ -76,6 +81,18 @@ class DonorSessions:
     def place(self, episode_u: float) -> float:
         """Return which part of the sessions has a lower level than an episode's donor, in [0, 1)."""
         return self.standings[self.donor(episode_u)] / len(self.levels)
+
+    def typical(self) -> SessionLevels:
+        """Return levels and spreads of at most `TYPICAL_MAX` sessions, lowest level first and evenly spaced."""
+        total = len(self.levels)
+        by_level = sorted(range(total), key=self.standings.__getitem__)
+        count = min(total, TYPICAL_MAX)
+        chosen = [by_level[int((i + 0.5) / count * total)] for i in range(count)]
+        return SessionLevels(
+            total,
+            tuple(self.levels[session] for session in chosen),
+            tuple(self._spreads[session] if self._spreads else 1.0 for session in chosen),
+        )
 
 
 class DonorPool:
@@ -151,26 +168,30 @@ class DonorRanksInTurn:
     Args:
         pool: sessions that can lend.
         donor: session number of the episode's donor.
+        by_end: make ranks of the scores of calls that end alike; None where how a call ends says nothing of its
+            session.
     """
 
-    __slots__ = ("_at", "_calls", "_donor", "_lender", "_level", "_pool", "_shift")
+    __slots__ = ("_at", "_by_end", "_calls", "_donor", "_lender", "_level", "_pool", "_shift")
 
-    def __init__(self, pool: DonorPool, donor: int) -> None:
+    def __init__(self, pool: DonorPool, donor: int, by_end: RankLawsByEnd | None = None) -> None:
         self._pool = pool
+        self._by_end = by_end
         self._donor = donor
         self._level = pool.level(donor)
         self._lender = donor
         self._lend(0)
 
     def next_rank(self, index: int, u: tuple[float, ...], kind: str) -> float:
-        """Return the rank of call `index`, in (0, 1); calls come in order, and nothing else of them matters."""
+        """Return the rank of call `index`, in (0, 1); calls come in order, and no uniform of them matters."""
         if self._at == len(self._calls):
             self._lend(index)
         rank = (self._calls[self._at] + 0.5) / RANK_STEPS
         self._at += 1
-        if self._shift == 0.0:
+        if self._shift == 0.0 and self._by_end is None:
             return rank
-        moved = normal_probability(normal_quantile(rank) + self._shift)
+        score = normal_quantile(rank) + self._shift
+        moved = normal_probability(score) if self._by_end is None else self._by_end.of(kind).rank(score)
         return min(max(moved, _RANK_MIN), 1.0 - _RANK_MIN)
 
     def _lend(self, index: int) -> None:

@@ -109,6 +109,10 @@ class OutcomeLaw:
         """Return the probability of each outcome kind, whatever came before."""
         return dict(self._prior)
 
+    def fault_share(self) -> float:
+        """Return the probability of any fault, whatever came before."""
+        return math.fsum(p for kind, p in self.marginal().items() if is_fault(kind))
+
     def draw(self, u: float, previous: str) -> str:
         """Return the outcome kind at position `u` in [0, 1) of the cumulative distribution, faults first."""
         table = self._cumulative.get(previous)

@@ -8,15 +8,11 @@ broader than any real tool is. A sibling from afar lends how far off it is from 
 import hashlib
 import math
 from bisect import insort
-from collections.abc import Callable, Sequence
-from functools import partial
-from typing import Protocol
+from collections.abc import Sequence
 
 import msgspec
 
 from earthwire.fault_models.grouping import ancestors, upstream
-from earthwire.fault_models.laws.dependence import NO_SESSIONS, CompactRanks, RankLaw
-from earthwire.fault_models.laws.donors import DONORS_MIN, DonorPool, DonorRanksInTurn, DonorSessions, join
 from earthwire.fault_models.laws.failing_sessions import FailingEpisodes
 from earthwire.fault_models.laws.latency import LatencyTable
 from earthwire.fault_models.laws.outcome import OutcomeCounts
@@ -27,6 +23,7 @@ from earthwire.fault_models.plan import Support
 from earthwire.fault_models.profile import ErrorResponse, Profile, ToolLaws
 from earthwire.fault_models.siblings.group_means import GroupMeans
 from earthwire.fault_models.siblings.outcome_levels import OutcomeLevels, failing_counts, usual_counts
+from earthwire.fault_models.siblings.rank_sources import OpenRanks, RankSources
 from earthwire.fault_models.steps.pace import DRIP_S, SLOW_DRIP
 
 SIBLINGS_MIN = 3
@@ -38,13 +35,6 @@ REFUSAL_SHARE = 0.1
 """Part of a tool's good calls, the fastest, that a refusal is taken to be as fast as where none was timed."""
 
 _ALL = ""
-
-
-class RankSource(Protocol):
-    """Where the ranks of one tool's calls in one episode come from."""
-
-    def next_rank(self, index: int, u: tuple[float, ...], kind: str) -> float:
-        """Return the rank of call `index`, in (0, 1), from its uniforms and its outcome kind; calls come in order."""
 
 
 class ToolModel:
@@ -79,7 +69,7 @@ class ToolModel:
         laws: ToolLaws | None,
         family: "Family",
         outcomes: OutcomeModel,
-        ranks: Callable[[float, float, float], RankSource],
+        ranks: OpenRanks,
     ) -> None:
         self._name = name
         self._laws = laws
@@ -132,16 +122,14 @@ class Family:
                 self._members.setdefault(group, []).append(name)
         self._outcome_levels = OutcomeLevels(profile, self._members, usual_counts)
         self._failing_levels = OutcomeLevels(profile, self._members, failing_counts)
-        self._overall_rank_law: RankLaw | None = None
-        self._group_donors: dict[str, DonorPool] = {}
+        self._ranks = RankSources(profile, self._members, _ALL)
         self._level_means: dict[str, GroupMeans] = {}
-        self._donor_sessions = DonorSessions(profile.donor_levels, profile.donor_spreads)
-        self._failing_episodes = self._episodes_that_fail()
+        failing = profile.failing_sessions
+        self._failing_episodes = None if failing is None else FailingEpisodes(failing, self._ranks.place)
 
     def model(self, tool: str) -> ToolModel:
         """Return the resolved laws of a tool, known or not."""
         laws = self.profile.tools.get(tool)
-        ranks = self._donor_ranks(tool) if self.profile.donor_levels else self._compact_ranks(laws)
         regime, limit = (laws.regime, laws.rate_limit) if laws is not None else (None, None)
         upstream_regime = self.profile.upstreams.get(upstream(tool))
         outcomes = OutcomeModel(
@@ -153,7 +141,7 @@ class Family:
             self._rules,
             self._failing(tool, laws),
         )
-        return ToolModel(tool, laws, self, outcomes, ranks)
+        return ToolModel(tool, laws, self, outcomes, self._ranks.of(tool, outcomes))
 
     def _failing(
         self, tool: str, laws: ToolLaws | None
@@ -162,12 +150,6 @@ class Family:
         if self._failing_episodes is None or (laws is not None and laws.failing_outcomes is None):
             return None
         return self._failing_episodes, self._failing_levels.of(tool)
-
-    def _episodes_that_fail(self) -> FailingEpisodes | None:
-        law = self.profile.failing_sessions
-        if law is None:
-            return None
-        return FailingEpisodes(law, self._donor_sessions.place if self.profile.donor_levels else _as_it_is)
 
     def adopted_latency(self, tool: str, kind: str) -> LatencyTable | None:
         """Return the table that stands in for one that a tool lacks."""
@@ -255,47 +237,6 @@ class Family:
             if table is not None and table.support == "tool":
                 insort(found, name)
         return found
-
-    def _compact_ranks(self, laws: ToolLaws | None) -> Callable[[float, float, float], RankSource]:
-        dependence, overall = self.profile.dependence, self.profile.overall
-        if laws is not None and laws.session_levels is not None:
-            levels, rank_law = laws.session_levels, RankLaw(laws.session_levels, dependence, laws.sequence)
-        else:
-            levels = overall.session_levels or NO_SESSIONS
-            if self._overall_rank_law is None:
-                self._overall_rank_law = RankLaw(levels, dependence, overall.sequence)
-            rank_law = self._overall_rank_law
-        return partial(CompactRanks, dependence, levels, rank_law)
-
-    def _donor_ranks(self, tool: str) -> Callable[[float, float, float], RankSource]:
-        pool = self._pool(tool)
-        donor = self._donor_sessions.donor
-
-        def ranks(episode_u: float, tool_u: float, jitter_u: float) -> RankSource:
-            return DonorRanksInTurn(pool, donor(episode_u))
-
-        return ranks
-
-    def _pool(self, tool: str) -> DonorPool:
-        """Return the donors of a tool: its own, or those of the nearest group that has enough of them."""
-        laws = self.profile.tools.get(tool)
-        own = laws.donor_ranks if laws is not None else None
-        if own is not None and len(own.sessions) >= DONORS_MIN:
-            return DonorPool(own, self._donor_sessions)
-        for group in (*ancestors(tool), _ALL):
-            if group not in self._group_donors:
-                members = (self.profile.tools[name].donor_ranks for name in self._members.get(group, ()))
-                joined = join([ranks for ranks in members if ranks is not None])
-                self._group_donors[group] = DonorPool(joined, self._donor_sessions)
-            pool = self._group_donors[group]
-            if len(pool) >= DONORS_MIN or group == _ALL:
-                break
-        return pool
-
-
-def _as_it_is(episode_u: float) -> float:
-    """Return the place of an episode among all sessions by level: compact levels come lowest first."""
-    return episode_u
 
 
 def _lent(table: LatencyTable, support: Support) -> LatencyTable:

@@ -42,26 +42,25 @@ class SessionKinds(NamedTuple):
     """What sessions that fail as a whole are like, beside all others.
 
     Attributes:
-        law: how many fail.
+        sessions: codes of all sessions, rising.
+        failing: codes of those that fail, rising.
         outcomes: which part of the outcome counts is theirs, by the code of each tool to which it is not all the same.
         usual: of the calls of all other sessions.
     """
 
-    law: FailingSessions
+    sessions: IntArray
+    failing: IntArray
     outcomes: dict[int, OutcomeCounts]
     usual: Tally
 
 
-def session_kinds(
-    calls: Calls, counts: Tally, apart: Collection[int] = (), level: FloatArray | None = None
-) -> SessionKinds | None:
+def session_kinds(calls: Calls, counts: Tally, apart: Collection[int] = ()) -> SessionKinds | None:
     """Tell two kinds of sessions apart.
 
     Args:
         calls: in session order.
         counts: of all calls, of which `calls` may be a sample.
         apart: codes of tools whose faults follow laws of their own, a rate limit or a history.
-        level: how slow each session code is, NaN where that is not known; None where it is known of none.
 
     Returns:
         None where there are no two kinds of sessions.
@@ -74,7 +73,8 @@ def session_kinds(
     theirs, others = tally(calls.of_sessions(failing)).outcomes(), usual.outcomes()
     nothing = OutcomeCounts({})
     return SessionKinds(
-        _law(failing, sessions, np.full(len(calls.session_names), np.nan) if level is None else level),
+        sessions,
+        failing,
         {
             tool: _part(whole, theirs.get(tool, nothing), others.get(tool, nothing))
             for tool, whole in counts.outcomes().items()
@@ -96,8 +96,14 @@ def failing_sessions(calls: Calls, apart: Collection[int] = ()) -> IntArray:
     return cells.codes[fails]
 
 
-def _law(failing: IntArray, sessions: IntArray, level: FloatArray) -> FailingSessions:
-    """Return how many of the sessions fail, by level as far as that is known."""
+def failing_law(kinds: SessionKinds, level: FloatArray) -> FailingSessions:
+    """Return how many sessions fail, by level as far as that is known.
+
+    Args:
+        kinds: the sessions of either kind.
+        level: how slow each session code is, NaN where that is not known.
+    """
+    sessions, failing = kinds.sessions, kinds.failing
     share = len(failing) / len(sessions)
     known = sessions[~np.isnan(level[sessions])]
     slices = min(max(len(known) // _SLICE_SESSIONS, 1), _SLICES_MAX)

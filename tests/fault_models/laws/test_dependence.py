@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from earthwire.fault_models import Dependence, SessionLevels
-from earthwire.fault_models.laws.dependence import NO_SESSIONS, CompactRanks, RankLaw
+from earthwire.fault_models.laws.compact_ranks import CompactRanks
+from earthwire.fault_models.laws.dependence import NO_SESSIONS, RankLaw
 from earthwire.fault_models.uniforms import Purpose, UniformStream
 
 LEVELS = tuple(np.linspace(-0.9, 0.9, 30).tolist())

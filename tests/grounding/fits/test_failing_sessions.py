@@ -5,11 +5,18 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from earthwire.fault_models.laws.failing_sessions import FailingSessions
 from earthwire.fault_models.laws.outcome import without_part
 from earthwire.grounding import calibrate
 from earthwire.grounding.calibrate import fit_laws
 from earthwire.grounding.counts.tally import tally
-from earthwire.grounding.fits.failing_sessions import FAILING_MIN, failing_sessions, session_kinds
+from earthwire.grounding.engine import Engine
+from earthwire.grounding.fits.failing_sessions import (
+    FAILING_MIN,
+    failing_law,
+    failing_sessions,
+    session_kinds,
+)
 from earthwire.grounding.samples.outcome_mix import dispersion, faults
 from earthwire.grounding.simulated import simulate
 from earthwire.traces.columns.calls import Calls
@@ -66,8 +73,9 @@ def test_the_counts_of_both_kinds_add_up():
     calls, truth = failing()
     kinds = session_kinds(calls, tally(calls), apart=[1])
     assert kinds is not None
-    assert (kinds.law.sessions, kinds.law.failing) == (160, len(failing_sessions(calls, [1])))
-    assert kinds.law.share == pytest.approx(kinds.law.failing / 160, abs=1e-4)
+    assert kinds.failing.tolist() == failing_sessions(calls, [1]).tolist()
+    unknown = failing_law(kinds, np.full(160, np.nan))
+    assert unknown == FailingSessions(160, len(kinds.failing), (round(len(kinds.failing) / 160, 4),))
     assert sorted(kinds.outcomes) == [0, 2, 3]
     others = kinds.usual.outcomes()
     for tool, part in kinds.outcomes.items():
@@ -90,17 +98,34 @@ def test_counts_of_all_calls_are_divided_as_those_of_the_sample():
         assert part.fault_share() == pytest.approx(of_sample.outcomes[tool].fault_share(), abs=0.05)
 
 
-def test_failing_sessions_are_slow_where_they_were():
+def slow_where_they_fail() -> tuple[Calls, np.ndarray]:
+    """Calls of which those of failing sessions take three times as long, whatever they end as."""
     calls, truth = failing()
     slow = np.isin(calls.session, truth)
-    profile = calibrate(
-        replace(calls, latency_s=calls.latency_s * np.where(slow, 3.0, 1.0)), has_intervals=False
-    )
-    law = profile.failing_sessions
+    return replace(calls, latency_s=calls.latency_s * np.where(slow, 3.0, 1.0)), truth
+
+
+def test_failing_sessions_are_slow_where_they_were():
+    calls, _ = slow_where_they_fail()
+    law = calibrate(calls, has_intervals=False).failing_sessions
     assert law is not None
     assert len(law.by_level) == 8
     assert law.by_level[-1] > 0.9
     assert max(law.by_level[:4]) <= 0.1
+
+
+@pytest.mark.parametrize("engine", ["compact", "replay"])
+def test_faults_of_slow_sessions_are_as_slow_as_recorded(engine: Engine):
+    calls, _ = slow_where_they_fail()
+    profile = calibrate(calls, engine=engine, has_intervals=False)
+
+    def medians_log_s(made: Calls) -> list[float]:
+        bad = faults(made)
+        return [float(np.log(np.median(made.latency_s[alike]))) for alike in (bad, ~bad)]
+
+    simulated = np.mean([medians_log_s(simulate(profile, calls, seed)) for seed in range(5)], axis=0)
+    # Without scales of their own faults come out .2 slower than recorded.
+    assert simulated == pytest.approx(medians_log_s(calls), abs=0.1)
 
 
 def test_sessions_without_latencies_fail_as_often_as_those_with():
