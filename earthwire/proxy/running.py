@@ -3,9 +3,9 @@
 import asyncio
 import contextlib
 import gc
-import os
 import signal
 from collections.abc import Callable, Iterator
+from functools import partial
 
 from earthwire.proxy.calls.planner import Planner
 from earthwire.proxy.listening import warn_on_stderr
@@ -46,7 +46,7 @@ async def serve(
     async with running_proxy(config, planner, warn, worker) as proxy:
         reload = None if reread is None else _Reload(proxy, reread, warn, is_spokesman=worker is None)
         if reload is not None:
-            proxy.reload_asked = reload.now if worker is None else _reload_all
+            proxy.reload_asked = reload.now if worker is None else partial(_reload_all, worker)
         with _signals(stop, reload), _lifeline(stop, worker):
             gc.collect()
             gc.freeze()
@@ -115,9 +115,13 @@ class _Reload:
                 return
 
 
-async def _reload_all() -> str:
-    """Have the supervisor make all workers read the recipe anew."""
-    os.kill(os.getppid(), signal.SIGHUP)
+async def _reload_all(worker: Worker) -> str:
+    """Have the supervisor make all workers read the recipe anew.
+
+    Raises:
+        OSError: if it is gone.
+    """
+    worker.ask_for_reload()
     return "all workers are told to read the recipe again; what comes of it is said on stderr"
 
 

@@ -207,16 +207,18 @@ class Supervisor:
         running = [place for place in self._places if place.process is not None]
         sentinels = [place.process.sentinel for place in running if place.process is not None]
         timeout_s = None if all(place.due_s is None for place in self._places) else BACKOFF_S_MIN / 2
-        wait([*sentinels, self._wake], timeout_s)
-        self._drain_wake()
+        wait([*sentinels, self._wake, self._held_lifeline], timeout_s)
+        _drain(self._wake)
+        if _drain(self._held_lifeline):
+            self._reload_wanted = True
         if self._stopping:
             return
-        if self._reload_wanted:
-            self._reload_wanted = False
-            self._reload()
         for place in running:
             if place.process is not None and not place.process.is_alive():
                 self._mourn(place, place.process)
+        if self._reload_wanted:
+            self._reload_wanted = False
+            self._reload()
         for place in self._places:
             if place.due_s is not None and place.due_s <= time.monotonic():
                 self._start(place)
@@ -261,7 +263,8 @@ class Supervisor:
             config, host=old.host, port=old.port, record_path=old.record_path, admin=old.admin
         )
         for place in self._places:
-            if place.process is not None and place.process.pid is not None:
+            # One that has ended meanwhile keeps its id until it is asked for, so that no other process is meant by it.
+            if place.process is not None and place.process.pid is not None and place.process.is_alive():
                 os.kill(place.process.pid, signal.SIGHUP)
 
     def _stop_all(self) -> None:
@@ -280,12 +283,6 @@ class Supervisor:
         self._worker_warn.close()
         for end in (*self._reserved, self._lifeline, self._held_lifeline, self._wake, self._wake_writer):
             end.close()
-
-    def _drain_wake(self) -> None:
-        self._wake.setblocking(False)
-        with contextlib.suppress(BlockingIOError):
-            while self._wake.recv(64):
-                pass
 
     @contextlib.contextmanager
     def _signals(self) -> Iterator[None]:
@@ -340,6 +337,15 @@ def _check(config: ServeConfig, planner: Planner, worker_count: int) -> None:
             f"{config.unix_path}: a socket file has one listener; serve with one worker, or on a port"
         )
     check_host(config)
+
+
+def _drain(end: socket.socket) -> bool:
+    """Read all that was sent to an end; tell whether there was anything."""
+    was_told = False
+    with contextlib.suppress(BlockingIOError):
+        while end.recv(64, socket.MSG_DONTWAIT):
+            was_told = True
+    return was_told
 
 
 def _replays(config: ServeConfig) -> bool:

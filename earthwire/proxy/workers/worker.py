@@ -20,7 +20,7 @@ class Worker(msgspec.Struct, frozen=True):
         mailboxes: for connections that are another's.
         scoreboard: where it counts the records that it wrote.
         declared: the episodes that are declared at it, and those that were lost with the worker before it.
-        lifeline: reaches its end when the supervisor is gone; the worker then stops.
+        lifeline: leads to the supervisor, and reaches its end when that is gone; the worker then stops.
     """
 
     placement: Placement
@@ -37,6 +37,16 @@ class Worker(msgspec.Struct, frozen=True):
     def count_written(self, count: int) -> None:
         """Count records that are with the operating system."""
         self.scoreboard.add_written(self.index, count)
+
+    def ask_for_reload(self) -> None:
+        """Ask the supervisor to have all workers read the recipe anew.
+
+        Not by a signal: the parent of a worker whose supervisor is gone is another process, in a container the first.
+
+        Raises:
+            OSError: if the supervisor is gone.
+        """
+        self.lifeline.send(b"\0", socket.MSG_DONTWAIT)
 
     def record_path(self, path: Path | None) -> Path | None:
         """Return the file that this worker appends its records to: `shard_path` of the one that was asked for."""
