@@ -1,5 +1,6 @@
 """From what is to be served to the sources that answer and the routes that lead there."""
 
+import asyncio
 import ssl
 from collections.abc import Callable, Iterable
 
@@ -143,6 +144,21 @@ class Assembly:
         upstream = self._config.upstreams[name]
         is_timed = isinstance(upstream, ReplayConfig) and upstream.timing == "recorded"
         return PassThrough() if is_timed else self._planner
+
+
+def try_out(config: ServeConfig, planner: Planner) -> None:
+    """Find out whether something can be served, where no proxy runs.
+
+    Raises:
+        ServeError: if it cannot.
+    """
+
+    async def assemble() -> None:
+        loop = asyncio.get_running_loop()
+        # What there is to warn of, those say that serve it.
+        Assembly(config, planner, Watchdog(loop), Turns(loop), lambda _: None).close()
+
+    asyncio.run(assemble())
 
 
 def _mcp_name(name: str) -> str:

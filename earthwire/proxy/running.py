@@ -6,6 +6,7 @@ import gc
 import signal
 from collections.abc import Callable, Iterator
 from functools import partial
+from typing import Protocol
 
 from earthwire.proxy.calls.planner import Planner
 from earthwire.proxy.listening import warn_on_stderr
@@ -13,11 +14,22 @@ from earthwire.proxy.serve_config import ServeConfig, ServeError
 from earthwire.proxy.server import Proxy, running_proxy
 from earthwire.proxy.workers import Worker
 
-Reread = Callable[[], tuple[ServeConfig, Planner] | None]
-"""Reads recipe and profile anew; None if they are as they were. Raises ValueError or ServeError if they are wrong."""
-
 # Rare full collections: with thousands of calls in flight each of them would stop the loop for milliseconds.
 _GC_THRESHOLDS = (100_000, 50, 50)
+
+
+class Reread(Protocol):
+    """Reads recipe and profile anew."""
+
+    def __call__(self) -> tuple[ServeConfig, Planner] | None:
+        """Return what they say; None if that is what is served.
+
+        Raises:
+            ServeError, ValueError, OSError: if they are wrong.
+        """
+
+    def taken(self) -> None:
+        """Note that what was read last is served now."""
 
 
 async def serve(
@@ -100,6 +112,7 @@ class _Reload:
             served = await asyncio.to_thread(self._reread)
             if served is not None:
                 await self._proxy.reload(*served)
+                self._reread.taken()
             return said_of(served)
 
     async def _reload(self) -> None:

@@ -21,6 +21,7 @@ import msgspec
 from earthwire.config.recipe import WORKERS_MAX
 from earthwire.fault_models.grounded import GroundedSimulation
 from earthwire.proxy.admin_config import AdminConfig
+from earthwire.proxy.assembly import try_out
 from earthwire.proxy.calls.pass_through import PassThrough
 from earthwire.proxy.calls.planner import Planner
 from earthwire.proxy.listening import check_host, listen_problem, warn_on_stderr
@@ -249,6 +250,9 @@ class Supervisor:
             return
         try:
             served = self._reread()
+            if served is not None:
+                try_out(*served)
+                self._reread.taken()
         except (ServeError, ValueError, OSError) as error:
             self._warn(f"the recipe was not read again, the old one stays: {error}")
             return

@@ -241,6 +241,18 @@ def test_recordings_that_cannot_be_replayed_do_not_end_what_is_served(serving):
     serving.stop()
 
 
+def test_a_recipe_that_cannot_be_served_is_refused_each_time_it_is_read(serving):
+    """It counted as served: that nothing changes was said of it the next time."""
+    text = serving.recipe.read_text()
+    serving.recipe.write_text(text + "upstream_tls: {ca: absent.pem}\n")
+    for _ in range(2):
+        assert "absent.pem: not a PEM file of certificate authorities" in serving.reload("was not read again")
+    serving.recipe.write_text(text)
+    serving.reload("nothing changes")
+    serving.call()
+    assert "the recipe was read again" not in serving.stop()
+
+
 def test_what_did_not_change_changes_nothing(serving):
     serving.call()
     serving.reload("nothing changes")

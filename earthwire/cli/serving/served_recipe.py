@@ -60,7 +60,7 @@ def start(
     try:
         config = msgspec.structs.replace(serve_config(recipe, planner), admin=admin)
         announce = announcement(config, planner, recipe.profile is not None)
-        reread = None if read is None else _reread(read, recipe, planner, admin)
+        reread = None if read is None else _Reread(read, recipe, planner, admin)
         if worker_count == 1:
             run(config, planner, announce, warn, reread)
         else:
@@ -128,30 +128,44 @@ def _replay_config(replay: ReplaySection, recipe: RecipeFile) -> "ReplayConfig":
     return ReplayConfig(index=index, miss=replay.on_miss, timing=replay.timing, url=live)
 
 
-def _reread(
-    read: Callable[[], RecipeFile], recipe: RecipeFile, planner: "Planner", admin: "AdminConfig | None"
-) -> Callable[[], "tuple[ServeConfig, Planner] | None"]:
-    """Return what reads the recipe anew; it returns None where that changes nothing."""
-    from earthwire.proxy.serve_config import ServeError
+class _Reread:
+    """Reads a recipe and its profile anew, and knows which are served."""
 
-    served = (recipe, planner.profile_hash)
-    spokesman = os.getpid()
+    def __init__(
+        self,
+        read: Callable[[], RecipeFile],
+        recipe: RecipeFile,
+        planner: "Planner",
+        admin: "AdminConfig | None",
+    ) -> None:
+        self._read = read
+        self._first = recipe
+        self._admin = admin
+        self._served = self._wanted = (recipe, planner.profile_hash)
+        self._spokesman = os.getpid()
 
-    def reread() -> "tuple[ServeConfig, Planner] | None":
-        nonlocal served
+    def __call__(self) -> "tuple[ServeConfig, Planner] | None":
+        """Return what they say; None if that is what is served (see `earthwire.proxy.running.Reread`)."""
+        from earthwire.proxy.serve_config import ServeError
+
         try:
-            wanted = read()
-            new_planner = planner_of(wanted)
-            config = msgspec.structs.replace(serve_config(wanted, new_planner), admin=admin)
+            recipe = self._read()
+            planner = planner_of(recipe)
+            config = msgspec.structs.replace(serve_config(recipe, planner), admin=self._admin)
         except SystemExit as ended:
             # What ends a command that starts must not end a proxy that serves; the message is out already.
             raise ServeError("see the error above") from ended
-        if (wanted, new_planner.profile_hash) == served and wanted.replay is None:
+        self._wanted = (recipe, planner.profile_hash)
+        if self._wanted == self._served and recipe.replay is None:
             return None
-        served = (wanted, new_planner.profile_hash)
-        for key in ("port", "workers"):
-            if getattr(wanted.listen, key) != getattr(recipe.listen, key) and os.getpid() == spokesman:
-                warn(f"listen.{key}: changed in the recipe, and stays as it is until the next start")
-        return config, new_planner
+        return config, planner
 
-    return reread
+    def taken(self) -> None:
+        """Note that what was read last is served now, and say what of it is not."""
+        self._served = self._wanted
+        if os.getpid() != self._spokesman:
+            return
+        first, now = self._first.listen, self._wanted[0].listen
+        for key in ("port", "workers"):
+            if getattr(now, key) != getattr(first, key):
+                warn(f"listen.{key}: changed in the recipe, and stays as it is until the next start")
