@@ -15,6 +15,18 @@ from earthwire.proxy.upstreams.replay_upstream import ReplayConfig
 from earthwire.proxy.wire.tls import Certificate
 
 DEFAULT_PORT = 8900
+_FIXED = (
+    "host",
+    "port",
+    "unix_path",
+    "certificate",
+    "allow_public",
+    "record_path",
+    "keep_bodies",
+    "spending",
+    "admin",
+)
+"""What cannot change while a proxy runs."""
 
 
 class ServeError(RuntimeError):
@@ -62,3 +74,8 @@ class ServeConfig(msgspec.Struct, frozen=True, kw_only=True):
     upstream_certificate: Certificate | None = None
     tool_keys: tuple[str, ...] = ()
     limits: Limits = Limits()
+
+
+def as_reloaded(served: ServeConfig, wanted: ServeConfig) -> ServeConfig:
+    """Return what is served once a recipe was read again: what it wants, less what cannot change while a proxy runs."""
+    return msgspec.structs.replace(wanted, **{name: getattr(served, name) for name in _FIXED})

@@ -19,7 +19,7 @@ from earthwire.proxy.episodes.episodes import Episodes
 from earthwire.proxy.handler import Handler
 from earthwire.proxy.listening import check_host, listen_on_file, listen_problem, warn_on_stderr
 from earthwire.proxy.recording.recorder import Recorder
-from earthwire.proxy.serve_config import ServeConfig, ServeError
+from earthwire.proxy.serve_config import ServeConfig, ServeError, as_reloaded
 from earthwire.proxy.timing.clock import RealClock
 from earthwire.proxy.timing.heartbeat import Heartbeat
 from earthwire.proxy.wire.client_side import ClientConnection
@@ -35,8 +35,6 @@ if TYPE_CHECKING:
     from earthwire.proxy.admin.side import AdminSide
 
 BACKLOG_COUNT = 16_384
-_FIXED = ("host", "unix_path", "certificate", "allow_public", "record_path", "keep_bodies", "admin")
-"""What of a configuration cannot change while a proxy runs."""
 
 
 class Proxy:
@@ -146,10 +144,11 @@ class Proxy:
     async def reload(self, config: ServeConfig, planner: Planner) -> None:
         """Serve something else from the next call on; calls under way end as they began.
 
-        What an episode's tools remember starts anew; the numbers of its calls go on.
+        What an episode's tools remember starts anew; the numbers of its calls go on, and so does its clock.
 
         Args:
-            config: what is served from now on. Where the proxy listens and what it records stays as it is.
+            config: what is served from now on. Where the proxy listens, what it records and what calls cost stays as
+                it is.
             planner: decides from now on.
 
         Raises:
@@ -157,15 +156,11 @@ class Proxy:
         """
         assert self._handler is not None, "a proxy is reloaded after it was started"
         assembly = Assembly(config, planner, self._watchdog, self._turns, self._warn)
-        changed = [name for name in _FIXED if getattr(config, name) != getattr(self.config, name)]
-        if changed:
-            self._warn(
-                f"{', '.join(changed)}: changed in the recipe, and stays as it is until the next start"
-            )
+        self.config = as_reloaded(self.config, config)
         assembly.forbid(self._own_endpoints())
         before, self._assembly = self._assembly, assembly
         unknown_tools = UnknownTools(config.tool_keys, self._warn)
-        self._handler.opening.serve_from(assembly.routes(), planner, unknown_tools)
+        self._handler.opening.serve_from(assembly.routes(), planner, unknown_tools, config.implied_episodes)
         before.retire()
         self._retired.append(before)
         await self._check_upstreams()

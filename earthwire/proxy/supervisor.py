@@ -26,7 +26,7 @@ from earthwire.proxy.calls.pass_through import PassThrough
 from earthwire.proxy.calls.planner import Planner
 from earthwire.proxy.listening import check_host, listen_problem, warn_on_stderr
 from earthwire.proxy.running import Reread, run, said_of
-from earthwire.proxy.serve_config import ServeConfig, ServeError
+from earthwire.proxy.serve_config import ServeConfig, ServeError, as_reloaded
 from earthwire.proxy.server import Proxy
 from earthwire.proxy.upstreams.replay_upstream import ReplayConfig
 from earthwire.proxy.workers import (
@@ -261,11 +261,8 @@ class Supervisor:
             return
         config, self._planner = served
         self._resuming.begin()
-        # Workers that start later get what the others serve; where they listen and record does not change.
-        old = self._config
-        self._config = msgspec.structs.replace(
-            config, host=old.host, port=old.port, record_path=old.record_path, admin=old.admin
-        )
+        # Workers that start later get what the others serve.
+        self._config = as_reloaded(self._config, config)
         for place in self._places:
             # One that has ended meanwhile keeps its id until it is asked for, so that no other process is meant by it.
             if place.process is not None and place.process.pid is not None and place.process.is_alive():

@@ -1,6 +1,7 @@
 """SIGHUP: new calls get what recipe and profile say now, calls under way end as they began."""
 
 import http.client
+import itertools
 import json
 import os
 import re
@@ -76,6 +77,14 @@ class Serving:
         assert connection.getresponse().read() == b"{}"
         connection.close()
         return time.monotonic() - started_s
+
+    def wait_until_it_listens(self) -> None:
+        deadline_s = time.monotonic() + END_TIMEOUT_S
+        while True:
+            try:
+                return socket.create_connection(("127.0.0.1", self.port), END_TIMEOUT_S).close()
+            except ConnectionRefusedError:
+                assert time.monotonic() < deadline_s
 
     def reload(self, expected: str) -> str:
         """Send SIGHUP and return what is said about it."""
@@ -265,9 +274,56 @@ def test_the_address_stays_and_that_is_said(serving):
     text = serving.recipe.read_text()
     serving.recipe.write_text(text.replace("calls.jsonl", "others.jsonl").replace("seed: 3", "seed: 4"))
     write_profile(serving.profile, 0.3)
-    line = serving.reload("stays as it is until the next start")
-    assert "record_path" in line
+    serving.reload("record: changed in the recipe, and stays as it is until the next start")
     until_new(serving, lambda took_s: took_s >= 0.3)
     serving.stop()
     assert not list(serving.recipe.parent.glob("others*"))
     assert as_made(serving)[-1].seed == 4
+
+
+def test_a_new_clock_is_that_of_episodes_that_begin_afterwards(serving):
+    """It was passed over in silence."""
+    write_profile(serving.profile, 0.3)
+    serving.reload("the recipe was read again")
+    until_new(serving, lambda took_s: took_s >= 0.3)
+    serving.call("/e/before/a")
+    serving.recipe.write_text(serving.recipe.read_text() + "clock: {mode: virtual}\n")
+    serving.reload("the recipe was read again")
+    targets = (f"/e/after-{number}/a" for number in itertools.count())
+    deadline_s = time.monotonic() + END_TIMEOUT_S
+    while serving.call(next(targets)) >= 0.3:
+        assert time.monotonic() < deadline_s
+    assert serving.call("/e/before/a") >= 0.3
+    serving.stop()
+
+
+def test_a_new_budget_stays_out_and_that_is_said(serving):
+    """It was passed over in silence."""
+    serving.recipe.write_text(serving.recipe.read_text() + "budget: {calls_max: 1}\n")
+    serving.reload("budget: changed in the recipe, and stays as it is until the next start")
+    for _ in range(3):
+        serving.call("/e/thrifty/a")
+    assert "stays as it is" not in serving.stop()
+
+
+@pytest.mark.parametrize("serving", [2], indirect=True)
+def test_a_worker_that_starts_after_a_reload_serves_what_the_others_serve(serving, instant_tool):
+    """It had the budget of the new recipe, and recorded bodies."""
+    text = serving.recipe.read_text().replace("seed: 3", "seed: 4")
+    serving.recipe.write_text(
+        text.replace("path: calls.jsonl", "path: calls.jsonl, bodies: true") + "budget: {calls_max: 1}\n"
+    )
+    serving.reload("the recipe was read again")
+    for pid in Path(f"/proc/{serving.process.pid}/task/{serving.process.pid}/children").read_text().split():
+        os.kill(int(pid), signal.SIGKILL)
+    for _ in range(2):
+        serving.heard("the next one starts in")
+    serving.wait_until_it_listens()
+    for number in range(4):
+        serving.call(f"/e/run-{number}/a")
+        serving.call(f"/e/run-{number}/a")
+    serving.stop()
+    calls = as_made(serving)
+    assert len(calls) == 8
+    assert {call.seed for call in calls} == {4}
+    assert {call.url_full for call in calls} == {None}

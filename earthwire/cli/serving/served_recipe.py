@@ -11,7 +11,7 @@ from earthwire.cli.console import fail, messages
 from earthwire.cli.serving.announcing import announcement
 from earthwire.cli.serving.recipe_planner import mcp_configs, planner_of, tool_keys, warn
 from earthwire.cli.telling.client_timeouts import timeout_sentences
-from earthwire.config.recipe import RecipeFile, ReplaySection
+from earthwire.config.recipe import ListenSection, RecipeFile, ReplaySection
 
 if TYPE_CHECKING:
     from earthwire.proxy.admin_config import AdminConfig
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from earthwire.proxy.serve_config import ServeConfig
     from earthwire.proxy.upstreams.replay_upstream import ReplayConfig
     from earthwire.proxy.wire.tls import Certificate
+
+_UNTIL_THE_NEXT_START = ("record", "costs", "budget", "reward", "expectations")
+"""What of a recipe, beside `listen`, cannot change while a proxy runs: a recording is held against one of each."""
 
 
 def start(
@@ -165,7 +168,10 @@ class _Reread:
         self._served = self._wanted
         if os.getpid() != self._spokesman:
             return
-        first, now = self._first.listen, self._wanted[0].listen
-        for key in ("port", "workers"):
-            if getattr(now, key) != getattr(first, key):
-                warn(f"listen.{key}: changed in the recipe, and stays as it is until the next start")
+        first, now = self._first, self._wanted[0]
+        changed = [key for key in _UNTIL_THE_NEXT_START if getattr(now, key) != getattr(first, key)]
+        for key in ListenSection.model_fields:
+            if getattr(now.listen, key) != getattr(first.listen, key):
+                changed.append(f"listen.{key}")
+        if changed:
+            warn(f"{', '.join(changed)}: changed in the recipe, and stays as it is until the next start")

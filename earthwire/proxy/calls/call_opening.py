@@ -67,15 +67,24 @@ class CallOpening:
         self._limits = limits
         self._spending = spending
         self.own_budgets = Spending.without_prices()
-        self._implied_episodes = implied_episodes
         self._known: dict[str, EpisodeProgress] = {}
         self.placement = placement
         self.episodes = Episodes(limits, self.forget)
         self.inflight_count = 0
-        self.serve_from(routes, planner, unknown_tools)
+        self.serve_from(routes, planner, unknown_tools, implied_episodes)
 
-    def serve_from(self, routes: Routes, planner: Planner, unknown_tools: UnknownTools) -> None:
-        """Let targets lead elsewhere from the next call on; calls under way end as they began."""
+    def serve_from(
+        self,
+        routes: Routes,
+        planner: Planner,
+        unknown_tools: UnknownTools,
+        implied_episodes: EpisodeSettings | None,
+    ) -> None:
+        """Let targets lead elsewhere from the next call on; calls under way end as they began.
+
+        What implied episodes are counts for those that begin from now on.
+        """
+        self._implied_episodes = implied_episodes
         self._routes = routes
         self.unknown_tools = unknown_tools
         # Anew, since they lead where targets led until now.
