@@ -231,7 +231,7 @@ class _Round:
     def _energy_ratio(self, answer: Calls, rng: np.random.Generator) -> float:
         real_s = self.held_out.latency_s
         floor = distances.root_energy(self.training.latency_s, real_s, ENERGY_CALLS, rng)
-        return distances.root_energy(answer.latency_s, real_s, ENERGY_CALLS, rng) / floor
+        return distances.over_floor(distances.root_energy(answer.latency_s, real_s, ENERGY_CALLS, rng), floor)
 
 
 def _report(

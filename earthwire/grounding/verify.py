@@ -166,7 +166,8 @@ class _Scores:
             floors.append(yardstick.two_sample_auc(x_other, other.session, x_one, one.session, seed + i))
             floor = distances.root_energy(one.latency_s, other.latency_s, ENERGY_CALLS, rng)
             matched = rng.choice(real.latency_s, 4 * ENERGY_CALLS, p=weight / weight.sum())
-            ratios.append(distances.root_energy(simulated.latency_s, matched, ENERGY_CALLS, rng) / floor)
+            distance = distances.root_energy(simulated.latency_s, matched, ENERGY_CALLS, rng)
+            ratios.append(distances.over_floor(distance, floor))
         self.floor, self.energy_ratio = float(np.mean(floors)), float(np.median(ratios))
         self.excess = self.auc - max(0.5, self.floor)
 

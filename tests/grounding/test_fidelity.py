@@ -103,3 +103,16 @@ def test_verify_names_the_tools_it_leaves_out():
 def test_verify_of_few_calls_is_insufficient_data():
     few = make_calls(sessions=5, calls_per_session=10)
     assert verify(make_calls(), few, repeats=1).verdict == "insufficient data"
+
+
+def test_latencies_that_are_all_equal_get_a_verdict():
+    """Two halves of reality are at distance 0, and so is a good simulation."""
+    calls = make_calls(sessions=80, calls_per_session=20)
+    equal = dataclasses.replace(calls, latency_s=np.full(len(calls), 0.05))
+    report = fidelity(equal, "equal", repeats=5)
+    assert report.models["earthwire"].fidelity_ratio_500 == pytest.approx(1.0)
+    assert not any("ratio" in reason for reason in report.reasons)
+    of_two = verify(
+        equal, dataclasses.replace(equal, session_names=tuple(f"x{name}" for name in equal.session_names))
+    )
+    assert of_two.fidelity_ratio_500 == 1.0

@@ -1,6 +1,5 @@
 """``earthwire fidelity``: how faithful is a simulation calibrated on half of these sessions to the other half?"""
 
-import math
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -86,7 +85,7 @@ def _print(report: "FidelityReport", left_out: Iterable[str]) -> None:
 
 def _print_scores(report: "FidelityReport") -> None:
     from earthwire.cli.tables import plain_table
-    from earthwire.report import MODEL_LABELS
+    from earthwire.report import MODEL_LABELS, gap_text
 
     table = plain_table(gap=2)
     table.add_column("simulation", no_wrap=True)
@@ -94,9 +93,12 @@ def _print_scores(report: "FidelityReport") -> None:
         table.add_column(name, justify="right")
     for name, score in report.models.items():
         style = "bold" if name == "earthwire" else None
-        closed = "n/a" if math.isnan(score.gap_closed) else f"{100 * score.gap_closed:.0f} %"
         table.add_row(
-            MODEL_LABELS[name], f"{score.auc:.3f}", closed, f"{score.fidelity_ratio_500:.2f}", style=style
+            MODEL_LABELS[name],
+            f"{score.auc:.3f}",
+            gap_text(score.gap_closed),
+            f"{score.fidelity_ratio_500:.2f}",
+            style=style,
         )
     table.add_section()
     low, high = min(report.auc_real_repeats), max(report.auc_real_repeats)

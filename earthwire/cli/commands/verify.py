@@ -134,10 +134,12 @@ def _print(report: "VerifyReport", rows: int) -> None:
     if str(report.never_drawn):
         console.print(f"{LEFT_OUT}: {report.never_drawn}", markup=False, soft_wrap=True)
     if report.auc is not None:
+        from earthwire.report import gap_text
+
         console.print(
             f"AUC {report.auc:.3f} (floor {report.auc_real:.3f}, mock {report.auc_mock:.3f}), "
             f"p = {report.p_value:.3f}; "
-            f"gap closed {100 * (report.gap_closed or 0):.0f} %; "
+            f"gap closed {gap_text(report.gap_closed)}; "
             f"fidelity ratio {report.fidelity_ratio_500:.2f} at m = 500",
             soft_wrap=True,
         )

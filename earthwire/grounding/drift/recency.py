@@ -21,6 +21,7 @@ from earthwire.grounding.drift.drift_test import LEVEL, TimedSessions, drift_p_v
 from earthwire.grounding.drift.half_life import HalfLife, best_half_life, weights
 from earthwire.grounding.engine import thinned
 from earthwire.grounding.samples.outcome_mix import faults
+from earthwire.grounding.samples.rank_shares import rank_shares
 from earthwire.traces.columns.calls import BoolArray, Calls, FloatArray
 
 SESSIONS_MIN = 40
@@ -130,17 +131,16 @@ def drift_windows(
 def _scores(calls: Calls) -> FloatArray:
     """Return the normal score of each call among those of its tool and kind, NaN where its latency is not known.
 
-    Sessions that are alike get scores that are alike, whatever their order: that is all that the test asks for.
+    Sessions that are alike get scores that are alike, whatever their order: that is all that the test asks for. So
+    equal latencies, which coarse clocks make many of, have equal scores.
     """
     scores = np.full(len(calls), np.nan)
     rows = np.flatnonzero((calls.latency_s > 0) & ~calls.censored)
-    cell = calls.tool[rows] * len(calls.kind_names) + calls.kind[rows]
-    order = np.lexsort((calls.latency_s[rows], cell))
-    _, begin, position, count = np.unique(
-        cell[order], return_index=True, return_inverse=True, return_counts=True
-    )
-    rank = np.arange(len(rows)) - begin[position]
-    scores[rows[order]] = special.ndtri((rank + 0.5) / count[position])
+    cell, latency_s = (calls.tool * len(calls.kind_names) + calls.kind)[rows], calls.latency_s[rows]
+    order = np.argsort(cell, kind="stable")
+    _, starts = np.unique(cell[order], return_index=True)
+    for cell_rows in np.split(order, starts[1:]) if len(order) else ():
+        scores[rows[cell_rows]] = special.ndtri(rank_shares(latency_s[cell_rows]))
     return scores
 
 

@@ -3,6 +3,9 @@
 In-sample ranks hide the session effect: where a tool has few sessions, its own table moves towards them. Scores under
 tables of the other folds keep it, but add the error of those tables: a sparse tool's level is off by more than a rich
 one's. That excess is no session effect either; `_without_table_error` takes it out.
+
+Recorders with coarse clocks make many latencies equal. Which of equal calls was the slower one nobody knows: their
+scores are dealt out at random, since in the order of sessions late sessions would be slow.
 """
 
 import hashlib
@@ -16,6 +19,7 @@ from earthwire.grounding.fits.tables import Tables
 from earthwire.traces.columns.calls import Calls, FloatArray, IntArray
 
 _FOLDS = 8
+_SEED = 0
 _SCORE_MAX = 6.0
 _SUPPORT_EDGES = (0.01, 1.3, 2.5, 5.0, 10.0)
 """Bounds of the support classes, in effective calls of the cell: none, up to 1.3, … more than 10."""
@@ -37,10 +41,20 @@ def cross_fitted_scores(calls: Calls) -> FloatArray:
         calls: calls with known latencies; one that was cut off gets the mean score of those that outlive it.
     """
     scores, support = _raw_scores(calls)
-    scores = _without_table_error(calls, scores, support)
+    rng = np.random.default_rng(_SEED)
+    scores = _dealt_among_equals(calls, _without_table_error(calls, scores, support), rng)
     rank = np.empty(len(scores))
-    rank[np.argsort(scores, kind="stable")] = np.arange(len(scores))
+    rank[np.lexsort((rng.permutation(len(scores)), scores))] = np.arange(len(scores))
     return np.asarray(special.ndtri((rank + 0.5) / len(scores)))
+
+
+def _dealt_among_equals(calls: Calls, scores: FloatArray, rng: np.random.Generator) -> FloatArray:
+    """Return scores shuffled among calls of one tool and kind with the same latency: they differ by fold alone."""
+    keys = (calls.latency_s, calls.censored, calls.kind, calls.tool)
+    as_they_are = np.lexsort(keys)
+    dealt = np.empty(len(scores))
+    dealt[np.lexsort((rng.permutation(len(scores)), *keys))] = scores[as_they_are]
+    return dealt
 
 
 def session_folds(calls: Calls) -> IntArray:

@@ -1,5 +1,7 @@
 """Distances between two samples of latencies, each beside what chance alone would give."""
 
+import math
+
 import numpy as np
 
 from earthwire.traces.columns.calls import FloatArray
@@ -38,6 +40,16 @@ def root_energy(a_s: FloatArray, b_s: FloatArray, m: int, rng: np.random.Generat
     log_a, log_b = np.log(a_s), np.log(b_s)
     draws = [stats.energy_distance(rng.choice(log_a, m), rng.choice(log_b, m)) for _ in range(_DRAWS)]
     return float(np.mean(draws))
+
+
+def over_floor(distance: float, floor: float) -> float:
+    """Return how many times as large as the floor a distance is: 1 where both are 0, infinite where only the floor is.
+
+    Two halves of reality are at distance 0 where all calls take equally long, as those of a coarse clock may.
+    """
+    if floor:
+        return distance / floor
+    return math.inf if distance else 1.0
 
 
 def quantile_ratios(simulated_s: FloatArray, real_s: FloatArray) -> dict[str, float | None]:

@@ -37,6 +37,17 @@ def test_what_does_not_change_gives_no_more_false_alarms_than_stated():
     assert sum(drift.half_life_s is not None for drift in found) <= 3
 
 
+@pytest.mark.parametrize("step_s", [0.02, 0.1, 10.0])
+def test_coarse_clocks_are_no_drift(step_s):
+    """Many latencies are equal: in the order of sessions the first of them would be the fastest."""
+    p_values = []
+    for seed in range(10):
+        calls = recorded(seed)
+        latency_s = np.maximum(np.round(calls.latency_s / step_s), 1.0) * step_s
+        p_values.append(measure_drift(replace(calls, latency_s=latency_s)).p_value)
+    assert sum(p <= LEVEL for p in p_values) <= 3
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_drift_is_found_and_the_newest_law_is_closer_with_weighting_than_without(seed):
     """Calls become slower by a factor of 2.5, after 60 days of 100.
