@@ -177,8 +177,9 @@ AUC above the floor: of telling simulated calls from held-out ones, less that of
 features and by single calls; above .05 `earthwire fidelity` fails. Gap closed: 0 % is a mock with the median delay,
 100 % another half of reality. The last four rows are what a plan may not depend on: it is a function of the tool and
 of how often it was called, not of what other tools did before, so that no order of calls goes in. Half of 240 sessions
-leave their laws uncertain: with `--sessions 960 --repeats 3`, where a floor is known to .01, sessions without rights are
-at -.011, and what remains is what the laws cannot say: cache misses (+.083), odd tools (+.075), restless sessions (+.055).
+leave their laws uncertain: with `--sessions 960 --repeats 3`, where a floor is known to .01, sessions without rights
+are at -.011, and what remains is what the laws cannot say: cache misses (+.083), odd tools (+.075), restless sessions
+(+.055).
 
 Made by `python benchmarks/fidelity_shapes.py --output docs/fidelity-shapes.md`, seed 0, 5 splits by session,
 240 sessions of 10 to 49 calls of 8 tools.
