@@ -6,6 +6,7 @@ import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING
+from weakref import WeakSet
 
 import msgspec
 
@@ -76,7 +77,8 @@ class Proxy:
         self._heads = RequestHeadReader(config.limits)
         self._tls = _listener_tls(config)
         self._assembly = Assembly(config, planner, self._watchdog, self._turns, warn)
-        self._retired: list[Assembly] = []
+        # Calls that began before a reload hold what answers them, and nobody else does.
+        self._retired: WeakSet[Source] = WeakSet()
         self._recorder: Recorder | None = None
         self.admin: AdminSide | None = None
         self.reload_asked: Callable[[], Awaitable[str]] | None = None
@@ -156,13 +158,13 @@ class Proxy:
         """
         assert self._handler is not None, "a proxy is reloaded after it was started"
         assembly = Assembly(config, planner, self._watchdog, self._turns, self._warn)
-        self.config = as_reloaded(self.config, config)
+        self.config, self._planner = as_reloaded(self.config, config), planner
         assembly.forbid(self._own_endpoints())
         before, self._assembly = self._assembly, assembly
         unknown_tools = UnknownTools(config.tool_keys, self._warn)
         self._handler.opening.serve_from(assembly.routes(), planner, unknown_tools, config.implied_episodes)
         before.retire()
-        self._retired.append(before)
+        self._retired.update(before.sources.values())
         await self._check_upstreams()
 
     async def _reload_from_admin(self) -> str:
@@ -334,8 +336,9 @@ class Proxy:
         )
 
     def _release(self) -> None:
-        for assembly in (*self._retired, self._assembly):
-            assembly.close()
+        self._assembly.close()
+        for source in list(self._retired):
+            source.close()
         self._watchdog.close()
         if self._heartbeat is not None:
             self._heartbeat.close()

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import threading
+import weakref
 from pathlib import Path
 
 import pytest
@@ -163,3 +164,28 @@ def answer_all(connection: socket.socket) -> None:
     with connection:
         while connection.recv(65536):
             connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello")
+
+
+def test_what_was_served_before_a_reload_is_let_go_of_once_its_calls_are_over(harness, play):
+    """Each reload kept its planner, with all that it knew of its episodes, its connections and its recordings."""
+    plan = harness.plan(Forward(), Wait(0.2), RelayHead(), RelayBody())
+
+    async def scenario():
+        async with (
+            harness.upstream(harness.response()) as upstream,
+            harness.proxy(upstream.port, plan) as running,
+        ):
+            proxy = running.proxy
+            planner = type(harness.planner)(plan)
+            await proxy.reload(proxy.config, planner)
+            call = asyncio.create_task(harness.talk(running.port, harness.get()))
+            await harness.until(lambda: proxy.inflight_count)
+            before = [weakref.ref(planner), weakref.ref(proxy.sources["tool"])]
+            del planner
+            await proxy.reload(proxy.config, harness.planner)
+            assert None not in [reference() for reference in before]
+            received = await call
+            await harness.until(lambda: [reference() for reference in before] == [None, None])
+            return received
+
+    assert play(scenario()).endswith(b"hello")
