@@ -7,11 +7,11 @@ from pydantic import Field, model_validator
 
 from earthwire.config.located_yaml import Section
 from earthwire.fault_models.laws.first_byte import SHARE_LEVELS, FirstByteLaw
-from earthwire.fault_models.laws.latency import LEVELS, Extrapolation, LatencyTable
+from earthwire.fault_models.laws.latency import LATENCY_S_MAX, LEVELS, Extrapolation, LatencyTable
 from earthwire.fault_models.plan import Support
 
 Calls = Annotated[int, Field(ge=0, le=2**63 - 1)]
-Milliseconds = Annotated[float, Field(gt=0.0, le=1e9)]
+Milliseconds = Annotated[float, Field(gt=0.0, le=1e3 * LATENCY_S_MAX)]
 Probability = Annotated[float, Field(ge=0.0, le=1.0)]
 PositiveShare = Annotated[float, Field(gt=0.0, le=1.0)]
 

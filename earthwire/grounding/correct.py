@@ -12,7 +12,7 @@ from dataclasses import replace
 import msgspec
 import numpy as np
 
-from earthwire.fault_models.laws.latency import LEVELS, LatencyTable
+from earthwire.fault_models.laws.latency import LATENCY_S_MAX, LEVELS, LatencyTable
 from earthwire.fault_models.profile import Profile
 from earthwire.grounding.counts.moments import moments
 from earthwire.grounding.counts.tally import tally
@@ -84,7 +84,7 @@ def _correct_tool(
     if ks <= critical:
         return Correction(name, ks, critical, before, before, False), table
     shift = DAMPING * _smoothed(np.log(np.quantile(real_s, LEVELS) / np.quantile(simulated_s, LEVELS)))
-    quantiles = np.maximum.accumulate(np.array(table.quantiles_s) * np.exp(shift))
+    quantiles = np.maximum.accumulate(np.array(table.quantiles_s) * np.exp(shift)).clip(max=LATENCY_S_MAX)
     rank = (np.argsort(np.argsort(simulated_s)) + 0.5) / len(simulated_s)
     promised = simulated_s * np.exp(np.interp(rank, LEVELS, shift))
     after = distances.log_wasserstein(real_s, promised)

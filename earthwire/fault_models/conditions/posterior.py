@@ -113,6 +113,8 @@ class _DrawnOutcomeLaw(OutcomeLaw):
         seed, episode, tool = self._scope
         uniforms = _uniforms(UniformStream(seed, self._purpose, episode, tool, previous))
         kinds = [kind for kind in sorted(mean) if mean[kind] > 0.0]
+        if not kinds:  # Of a tool whose calls were all cancelled nothing is known.
+            return {}
         return dict(zip(kinds, dirichlet([calls * mean[kind] for kind in kinds], uniforms), strict=True))
 
 

@@ -14,6 +14,10 @@ LEVELS: tuple[float, ...] = (
 )
 """The 63 probabilities of every table: spaced evenly on the logit scale, so that both tails are resolved."""
 
+LATENCY_S_MAX = 1e6
+"""Longest latency that a table holds, 11.6 days. A recorded span without a start, or a tail that was inferred, may seem
+to last longer."""
+
 
 class Extrapolation(msgspec.Struct, frozen=True):
     """What a table says beyond the largest time limit that calls ran into: inferred from siblings, not seen.

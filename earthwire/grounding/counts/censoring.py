@@ -16,7 +16,7 @@ from typing import TypeVar
 import numpy as np
 from scipy import special
 
-from earthwire.fault_models.laws.latency import Extrapolation
+from earthwire.fault_models.laws.latency import LATENCY_S_MAX, Extrapolation
 from earthwire.grounding.counts.moments import Moments
 from earthwire.grounding.counts.tally import BIN_WIDTH, Tally, bin_log_s
 from earthwire.traces.columns.calls import Calls, FloatArray, IntArray
@@ -278,7 +278,7 @@ def _completed(own: Survival, cut_count: int, tail: Tail | None) -> Completed:
     if tail is None:
         return Completed(own.log_s, own.mass * own.count, cut_count, None)
     extrapolation = Extrapolation(
-        limit_s=_roundest_s(own.limit_log_s),
+        limit_s=min(_roundest_s(own.limit_log_s), LATENCY_S_MAX),
         share_beyond=own.beyond,
         doubled_low=tail.doubled_low,
         doubled_high=tail.doubled_high,

@@ -7,7 +7,7 @@ process posterior mean (Ferguson 1973) smoothed by a small kernel.
 import numpy as np
 
 from earthwire.fault_models.grouping import ancestors
-from earthwire.fault_models.laws.latency import LEVELS, LatencyTable
+from earthwire.fault_models.laws.latency import LATENCY_S_MAX, LEVELS, LatencyTable
 from earthwire.fault_models.plan import Support
 from earthwire.grounding.counts.cells import starts_of
 from earthwire.grounding.counts.censoring import complete, with_censored
@@ -148,4 +148,5 @@ def _bandwidth(own: FloatArray, own_weight: FloatArray, prior: FloatArray) -> fl
 
 
 def _seconds(log_s: FloatArray) -> tuple[float, ...]:
-    return tuple(float(f"{value:.4g}") for value in np.maximum.accumulate(np.exp(log_s)))
+    rising = np.maximum.accumulate(np.exp(np.minimum(log_s, np.log(LATENCY_S_MAX))))
+    return tuple(float(f"{value:.4g}") for value in rising)
