@@ -1,15 +1,18 @@
 """What all commands share: where they print, how they fail, how they show progress, and their exit codes."""
 
 import os
+import re
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from rich.console import Console
 from rich.status import Status
+from rich.text import Text
 
+from earthwire.traces.quantity_text import counted as counted
 from earthwire.traces.quantity_text import milliseconds as milliseconds
 from earthwire.traces.quantity_text import percent as percent
 
@@ -35,7 +38,25 @@ PIPED_COLUMNS = 160
 """Width of what is not printed on a terminal: there is nobody to make the window wider, so nothing is cut."""
 
 _PROGRESS_AFTER_S = 2.0
+_STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+"""Control characters but tab and line feed, and what turns the direction of text."""
 _BLOCKS = " ▁▂▃▄▅▆▇█"
+
+
+def visible(text: str) -> str:
+    """Return text with every character that would steer a terminal as an escape: names come from traces and peers.
+
+    >>> visible("GET a/\x1b[31m\u202e\tb")
+    'GET a/\\x1b[31m\\u202e\tb'
+    """
+    return _STEERING.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
+class _VisibleConsole(Console):
+    """Prints text that steers nothing; what rich itself adds is not text."""
+
+    def render_str(self, text: str, **settings: Any) -> Text:
+        return super().render_str(visible(text), **settings)
 
 
 def output() -> Console:
@@ -50,7 +71,7 @@ def messages() -> Console:
 
 def _console(stderr: bool) -> Console:
     # With NO_COLOR rich alone would leave out colours but print bold and dim.
-    console = Console(
+    console = _VisibleConsole(
         stderr=stderr, highlight=False, color_system=None if os.environ.get("NO_COLOR") else "auto"
     )
     if not console.is_terminal and "COLUMNS" not in os.environ:

@@ -1,4 +1,4 @@
-"""How ``--help`` writes what a parameter takes: as people say it, not as Python names its types."""
+"""How ``--help`` writes what a parameter takes, and errors what is wrong with it: as people say it."""
 
 import re
 from collections.abc import Callable
@@ -23,6 +23,14 @@ def readable(term: str) -> str:
 
 
 class _Command(TyperCommand):
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse, and say what is wrong without the words of whoever checks values underneath."""
+        try:
+            return super().parse_args(ctx, args)
+        except typer.BadParameter as error:
+            error.message = error.message.removeprefix("Value error, ")
+            raise
+
     def format_options(self, ctx: Any, formatter: Any) -> None:
         _write(self, ctx, formatter)
 

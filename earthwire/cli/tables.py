@@ -9,6 +9,8 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
+from earthwire.cli.console import visible
+
 _SHORTENED_COLUMNS_MIN = 10
 """A part that loses its middle wherever it stands begins on a line that has this much room left."""
 _PART = re.compile(r"[^/ ]*[/ ]|[^/ ]+")
@@ -57,7 +59,7 @@ class FoldedName:
     """
 
     def __init__(self, name: str, note: str = "") -> None:
-        self._name = name
+        self._name = visible(name)
         self._note = note
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:

@@ -34,6 +34,7 @@ from earthwire.grounding.samples.outcome_mix import (
 )
 from earthwire.grounding.simulated import simulate
 from earthwire.traces.columns.calls import Calls, split_sessions
+from earthwire.traces.quantity_text import counted
 
 Progress = Callable[[str], None]
 
@@ -310,11 +311,11 @@ def _compare_outcomes(first: _Round) -> OutcomeComparison | None:
 def _shortage(calls: Calls, repeats: int) -> list[str]:
     reasons = []
     if repeats < REPEATS_MIN:
-        reasons.append(f"{repeats} splits: a verdict needs {REPEATS_MIN} (--repeats)")
+        reasons.append(f"{counted(repeats, 'split')}: a verdict needs {REPEATS_MIN} (--repeats)")
     if len(calls) < 2 * SIDE_CALLS_MIN:
-        reasons.append(f"{len(calls)} calls with a latency: a verdict needs {2 * SIDE_CALLS_MIN}")
+        reasons.append(f"{counted(len(calls), 'call')} with a latency: a verdict needs {2 * SIDE_CALLS_MIN}")
     if calls.session_count < 2 * SIDE_SESSIONS_MIN:
-        reasons.append(f"{calls.session_count} sessions: a verdict needs {2 * SIDE_SESSIONS_MIN}")
+        reasons.append(f"{counted(calls.session_count, 'session')}: a verdict needs {2 * SIDE_SESSIONS_MIN}")
     return reasons
 
 

@@ -27,6 +27,7 @@ from earthwire.grounding.gap.verdict import Verdict, rate_failures, tail_failure
 from earthwire.grounding.samples import distances
 from earthwire.grounding.samples.outcome_mix import Rate, fault_rate, kind_shares, mean_run_length
 from earthwire.traces.columns.calls import Calls, FloatArray, split_sessions
+from earthwire.traces.quantity_text import counted
 
 _PERMUTATIONS = 200
 _ALPHA = 0.01
@@ -233,9 +234,13 @@ def _shortages(real: Calls, simulated: Calls) -> list[str]:
 def _shortage(calls: Calls, side: str) -> list[str]:
     reasons = []
     if len(calls) < SIDE_CALLS_MIN:
-        reasons.append(f"{len(calls)} {side} calls of common tools: a verdict needs {SIDE_CALLS_MIN}")
+        reasons.append(
+            f"{counted(len(calls), f'{side} call')} of common tools: a verdict needs {SIDE_CALLS_MIN}"
+        )
     if calls.session_count < SIDE_SESSIONS_MIN:
-        reasons.append(f"{calls.session_count} {side} sessions: a verdict needs {SIDE_SESSIONS_MIN}")
+        reasons.append(
+            f"{counted(calls.session_count, f'{side} session')}: a verdict needs {SIDE_SESSIONS_MIN}"
+        )
     return reasons
 
 

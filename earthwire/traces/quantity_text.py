@@ -1,4 +1,4 @@
-"""Writes latencies and shares as people read them, the same way on a terminal and in a report."""
+"""Writes latencies, shares and counts as people read them, the same way on a terminal and in a report."""
 
 
 def milliseconds(value_s: float) -> str:
@@ -14,3 +14,12 @@ def percent(share: float) -> str:
     if share == 0:
         return "0 %"
     return f"{100 * share:.1f} %" if share >= 0.001 else "<0.1 %"
+
+
+def counted(count: int, what: str) -> str:
+    """Return how many of something there are.
+
+    >>> counted(1, "session"), counted(1200, "call")
+    ('1 session', '1,200 calls')
+    """
+    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"

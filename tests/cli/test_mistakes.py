@@ -223,3 +223,41 @@ def test_a_port_that_a_forward_proxy_cannot_have_is_said(run) -> None:
         assert f"port {port} on 127.0.0.1 is in use; choose another with --port" in mistake(
             run, "forward", "--intercept", "localhost", "--port", port
         )
+
+
+def test_a_trace_file_without_calls_says_what_is_read_of_its_format(run, tmp_path: Path) -> None:
+    path = tmp_path / "spans.json"
+    span = {"traceId": "0af7651916cd43dd8448eb211c80319c", "spanId": "b7ad6b7169203331", "name": "select"}
+    times = {"startTimeUnixNano": "1700000000000000000", "endTimeUnixNano": "1700000000100000000"}
+    spans = {"resourceSpans": [{"resource": {}, "scopeSpans": [{"spans": [{**span, **times, "kind": 1}]}]}]}
+    path.write_text(json.dumps(spans))
+    said = mistake(run, "import", path)
+    assert f"{path}: holds no calls" in said
+    assert "HTTP client spans, MCP spans" in said
+
+
+def test_a_wrong_choice_is_said_without_the_words_of_a_library(run) -> None:
+    assert mistake(run, "schema", "nope").endswith(
+        "Invalid value for 'kind': 'nope' is not one of 'recipe', 'profile'."
+    )
+
+
+def test_a_binary_file_is_called_one(run, tmp_path: Path) -> None:
+    path = tmp_path / "x.dat"
+    path.write_bytes(bytes(range(200, 256)) + bytes(20))
+    assert "it is binary and starts with the bytes c8 c9 ca" in mistake(run, "import", path)
+    path.write_text("Übungsnotizen, in Zeilen\n" * 3)
+    assert "it starts with 'Übungsnotizen, in Zeilen" in mistake(run, "import", path)
+
+
+def test_names_of_tools_steer_no_terminal(run, tmp_path: Path) -> None:
+    traces, learned = tmp_path / "t.jsonl", tmp_path / "p.yaml"
+    record = {"tool": "GET a/\x1b[31mred\u202e\x07", "duration_ns": 10**7, "outcome": "ok"}
+    lines = [{"format": "earthwire-traces", "version": 1}]
+    lines += [{**record, "session_id": f"s{i % 5}", "seq": i} for i in range(40)]
+    traces.write_text("\n".join(map(json.dumps, lines)))
+    assert run("calibrate", traces, "-o", learned).returncode == 0
+    for command in (("show", learned), ("show", learned, "--intervals"), ("import", traces)):
+        result = run(*command)
+        assert not {"\x1b", "\x07", "\u202e"} & set(result.stdout + result.stderr)
+    assert "GET a/\\x1b[31mred\\u202e\\x07" in run("show", learned).stdout

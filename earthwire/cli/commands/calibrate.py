@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 import typer
 
-from earthwire.cli.console import late_status, output
+from earthwire.cli.console import counted, late_status, output
 from earthwire.cli.telling.client_timeouts import ClientTimeout, limit_warnings, timeout_sentences
 from earthwire.cli.telling.drawn_calls import McpMethods, drawn_calls, left_out_sentences
 from earthwire.cli.telling.drift_table import drift_sentences
@@ -121,7 +121,8 @@ def _print(fitted: "Profile", path: Path, client_timeout_s: float | None, left_o
     console = output()
     provenance = fitted.provenance
     console.print(
-        f"{provenance.calls:,} calls of {len(fitted.tools):,} tools in {provenance.sessions:,} sessions → {path}",
+        f"{counted(provenance.calls, 'call')} of {counted(len(fitted.tools), 'tool')} in "
+        f"{counted(provenance.sessions, 'session')} → {path}",
         markup=False,
         soft_wrap=True,
     )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from earthwire.cli.console import EXIT_OF_VERDICT, late_status, output, percent
+from earthwire.cli.console import EXIT_OF_VERDICT, counted, late_status, output, percent
 from earthwire.cli.telling.drawn_calls import McpMethods, drawn_calls, left_out_sentences
 from earthwire.cli.telling.drift_table import drift_sentences
 from earthwire.cli.writing import check_target, write_page
@@ -62,8 +62,8 @@ def fidelity(
 def _print(report: "FidelityReport", left_out: Iterable[str]) -> None:
     console = output()
     console.print(
-        f"{report.source}: {report.calls:,} calls with a latency in {report.sessions:,} sessions; "
-        f"{report.repeats} splits by session, seed {report.seed}",
+        f"{report.source}: {counted(report.calls, 'call')} with a latency in {counted(report.sessions, 'session')}; "
+        f"{counted(report.repeats, 'split')} by session, seed {report.seed}",
         markup=False,
         soft_wrap=True,
     )

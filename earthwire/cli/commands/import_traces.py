@@ -132,6 +132,15 @@ def import_traces(
         _print_json(summaries, sources, output)
     else:
         _print_text(summaries, sources, output)
+    _refuse_nothing(summaries)
+
+
+def _refuse_nothing(summaries: Sequence[SourceSummary]) -> None:
+    """Fail where nothing that was read is a call, and say what would be."""
+    if any(summary.record_count or summary.bad_lines for summary in summaries):
+        return
+    first = summaries[0]
+    fail(f"{first.path}: holds no calls; what is read of {first.format.name} is: {first.format.calls}")
 
 
 def _check_output(output: Path | None, inputs: Sequence[Path]) -> None:

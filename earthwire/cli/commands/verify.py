@@ -5,7 +5,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from earthwire.cli.console import EXIT_OF_VERDICT, fail, late_status, messages, milliseconds, output, percent
+from earthwire.cli.console import (
+    EXIT_OF_VERDICT,
+    counted,
+    fail,
+    late_status,
+    messages,
+    milliseconds,
+    output,
+    percent,
+)
 from earthwire.cli.tables import FoldedName, first_of, plain_table
 from earthwire.cli.telling.drawn_calls import LEFT_OUT
 from earthwire.cli.writing import check_target, write_page, write_whole
@@ -123,8 +132,9 @@ def _correct(profile: "Profile", target: Path, real: "Calls", simulated: "Calls"
 def _print(report: "VerifyReport", rows: int) -> None:
     console = output()
     console.print(
-        f"real: {report.real} ({report.real_calls:,} calls, {report.real_sessions:,} sessions)\n"
-        f"simulated: {report.simulated} ({report.simulated_calls:,} calls, {report.simulated_sessions:,} sessions)",
+        f"real: {report.real} ({counted(report.real_calls, 'call')}, {counted(report.real_sessions, 'session')})\n"
+        f"simulated: {report.simulated} ({counted(report.simulated_calls, 'call')}, "
+        f"{counted(report.simulated_sessions, 'session')})",
         markup=False,
         soft_wrap=True,
     )

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from earthwire.cli.console import visible
 from earthwire.config.recipe import RecipeFile
 
 _HOSTS_NAMED_MAX = 5
@@ -84,4 +85,4 @@ def mcp_configs(recipe: RecipeFile, planner: "Planner") -> dict[str, "McpConfig"
 
 def warn(text: str) -> None:
     """Print a warning where it does not mix with results."""
-    print(f"earthwire: warning: {text}", file=sys.stderr, flush=True)
+    print(f"earthwire: warning: {visible(text)}", file=sys.stderr, flush=True)

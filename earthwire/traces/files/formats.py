@@ -17,6 +17,8 @@ from earthwire.traces.record import TraceRecord
 
 Reader = Callable[[Path, ReadOptions, BadLineHandler | None], Iterator[TraceRecord]]
 
+_START_BYTES = 40
+
 
 @dataclass(frozen=True, slots=True)
 class Format:
@@ -24,12 +26,14 @@ class Format:
 
     Attributes:
         name: what users call it.
+        calls: what in it is a call.
         cannot_tell: sentences on what this source cannot estimate.
         recognises: tells by the first bytes of a file, decompressed.
         read: yields the records of a file.
     """
 
     name: str
+    calls: str
     cannot_tell: tuple[str, ...]
     recognises: Callable[[bytes], bool]
     read: Reader
@@ -44,11 +48,11 @@ def _read_parquet(path: Path, _: ReadOptions, on_bad_line: BadLineHandler | None
 
 
 FORMATS: tuple[Format, ...] = (
-    Format(parquet.NAME, parquet.CANNOT_TELL, parquet.recognises, _read_parquet),
-    Format(har.NAME, har.CANNOT_TELL, har.recognises, har.read_har),
-    Format(otlp.NAME, otlp.CANNOT_TELL, otlp.recognises, otlp.read_otlp),
-    Format(govcr.NAME, govcr.CANNOT_TELL, govcr.recognises, govcr.read_govcr),
-    Format(jsonl.NAME, jsonl.CANNOT_TELL, jsonl.recognises, _read_jsonl),
+    Format(parquet.NAME, "rows", parquet.CANNOT_TELL, parquet.recognises, _read_parquet),
+    Format(har.NAME, "entries", har.CANNOT_TELL, har.recognises, har.read_har),
+    Format(otlp.NAME, otlp.CALLS, otlp.CANNOT_TELL, otlp.recognises, otlp.read_otlp),
+    Format(govcr.NAME, "interactions", govcr.CANNOT_TELL, govcr.recognises, govcr.read_govcr),
+    Format(jsonl.NAME, "lines behind the header", jsonl.CANNOT_TELL, jsonl.recognises, _read_jsonl),
 )
 
 
@@ -89,7 +93,12 @@ def _foreign(head: bytes) -> str:
 
     if (foreign := foreign_format(head)) is not None:
         return f"format not recognised: it looks like {foreign.name}; {foreign.way_out}"
-    return f"format not recognised; it starts with {head[:40]!r}"
+    # A character may be cut in two at the end.
+    start = head[:_START_BYTES].decode(errors="ignore")
+    is_text = len(start.encode()) > min(len(head), _START_BYTES) - 4 and start.replace("\n", "").isprintable()
+    if not is_text:
+        return f"format not recognised; it is binary and starts with the bytes {head[:8].hex(' ')}"
+    return f"format not recognised; it starts with {start!r}"
 
 
 def find_sources(paths: Iterable[Path], tell: Callable[[str], None] | None = None) -> Sources:

@@ -24,6 +24,7 @@ from earthwire.traces.record import TraceRecord, record_from_dict
 from earthwire.traces.tool_key import PathTemplater
 
 NAME = "OTLP JSON traces"
+CALLS = "HTTP client spans, MCP spans, and spans of tools that an agent executed (execute_tool)"
 CANNOT_TELL: tuple[str, ...] = (
     "A span has one duration: no time to first byte, no phases, no chunk times.",
     "Sampled traces miss rare faults; tail sampling that prefers errors shows too many; spans do not say.",

@@ -67,7 +67,7 @@ def test_an_unknown_format_lists_the_known_ones(tmp_path: Path) -> None:
     path.write_text("some notes")
     with pytest.raises(TraceFileError, match="format not recognised") as caught:
         read_traces(path)
-    assert "starts with b'some notes'" in str(caught.value)
+    assert "starts with 'some notes'" in str(caught.value)
     assert all(known.name in str(caught.value) for known in FORMATS)
 
 
