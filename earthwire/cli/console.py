@@ -44,7 +44,7 @@ _BLOCKS = " ▁▂▃▄▅▆▇█"
 
 
 def visible(text: str) -> str:
-    """Return text with every character that would steer a terminal as an escape: names come from traces and peers.
+    r"""Return text with every character that would steer a terminal as an escape: names come from traces and peers.
 
     >>> visible("GET a/\x1b[31m\u202e\tb")
     'GET a/\\x1b[31m\\u202e\tb'
