@@ -174,14 +174,14 @@ def fidelity(
     """Score a calibrated simulation on held-out sessions.
 
     Args:
-        calls: recorded calls.
+        calls: recorded calls; those that the agent took back are left out.
         source: name for the report.
         repeats: how many random splits; at least 1.
         seed: of splits, simulations and classifiers.
         progress: is told what is being done.
         rivals: what to compare with, by name; ``mock`` must be among them.
     """
-    timed = calls.timed()
+    timed = calls.ended_by_tools().timed()
     shortage = _shortage(timed, repeats)
     if timed.session_count < 4 or len(timed) < 40:
         return _unscored(timed, source, repeats, seed, shortage)

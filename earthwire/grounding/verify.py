@@ -44,6 +44,8 @@ class VerifyReport(msgspec.Struct, frozen=True, kw_only=True):
         p_value: of the classifier's score, by permuting whole sessions; small means told apart.
         tools: comparison of each tool with enough calls on both sides, most calls first.
         left_out: tools that only one side has.
+        taken_back_real, taken_back_simulated: calls that the agent did not wait for, which are left out: how they would
+            have ended is not known.
         never_drawn: requests that whoever read the calls left out, since no plan is drawn for them.
         curves: what the report's pictures are drawn from.
         lag: how late the proxy was that recorded the simulated calls; None where that is not known.
@@ -73,6 +75,8 @@ class VerifyReport(msgspec.Struct, frozen=True, kw_only=True):
     tools: list[ToolComparison]
     left_out: list[str]
     curves: Curves
+    taken_back_real: int
+    taken_back_simulated: int
     lag: LagReport | None
     verdict: Verdict
     reasons: list[str]
@@ -91,14 +95,15 @@ def verify(
     """Compare two sets of calls.
 
     Args:
-        real, simulated: calls; what has no latency counts for outcomes only.
+        real, simulated: calls; what has no latency counts for outcomes only, and what the agent took back not at all.
         names: of the two sets, for the report.
         repeats: splits of the real sessions for the floor.
         seed: of splits and classifiers.
         progress: is told what is being done.
         lag: of the simulated calls; beyond the bounds of `earthwire.grounding.gap.lag` the run is not judged.
     """
-    real, simulated, left_out = _common(real, simulated)
+    taken_back = tuple(len(calls) - len(calls.ended_by_tools()) for calls in (real, simulated))
+    real, simulated, left_out = _common(real.ended_by_tools(), simulated.ended_by_tools())
     timed_real, timed_simulated = real.timed(), simulated.timed()
     shortage = _shortages(timed_real, timed_simulated)
     scores = None
@@ -135,10 +140,18 @@ def verify(
         tools=tools,
         left_out=left_out,
         curves=draw_curves(real, simulated, CONFIDENCE),
+        taken_back_real=taken_back[0],
+        taken_back_simulated=taken_back[1],
         lag=lag,
         verdict=verdict(shortage, failures, unresolved, invalid),
         reasons=invalid + shortage + failures + unresolved or ["every criterion is met"],
     )
+
+
+def taken_back_text(report: VerifyReport) -> str:
+    """Return in words how many calls were left out since the agent did not wait for them; empty where none were."""
+    real, simulated = report.taken_back_real, report.taken_back_simulated
+    return f"{real:,} real, {simulated:,} simulated" if real or simulated else ""
 
 
 class _Scores:

@@ -2,7 +2,7 @@
 
 import htpy
 
-from earthwire.grounding.verify import VerifyReport
+from earthwire.grounding.verify import VerifyReport, taken_back_text
 from earthwire.pages.document import figure, page, section, table
 from earthwire.pages.scale import linear_scale
 from earthwire.report.comparison import fault_section, latency_section, session_section, tool_section
@@ -108,6 +108,8 @@ def _method(report: VerifyReport) -> htpy.Element:
         f"Seed {report.seed}. Recorded calls are weighted so that both sides use each tool equally often; only tools "
         "that both sides have are compared."
     ]
+    if taken_back := taken_back_text(report):
+        sentences.append(f"Left out, as the agent did not wait for them: {taken_back}.")
     if str(report.never_drawn):
         sentences.append(f"Left out, as no plan is drawn for them: {report.never_drawn}.")
     if report.left_out:

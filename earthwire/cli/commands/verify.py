@@ -130,6 +130,8 @@ def _correct(profile: "Profile", target: Path, real: "Calls", simulated: "Calls"
 
 
 def _print(report: "VerifyReport", rows: int) -> None:
+    from earthwire.grounding.verify import taken_back_text
+
     console = output()
     console.print(
         f"real: {report.real} ({counted(report.real_calls, 'call')}, {counted(report.real_sessions, 'session')})\n"
@@ -141,6 +143,8 @@ def _print(report: "VerifyReport", rows: int) -> None:
     if report.left_out:
         named = first_of(report.left_out, _TOOLS_NAMED_MAX)
         console.print(f"left out, as only one side has them: {named}", markup=False, soft_wrap=True)
+    if taken_back := taken_back_text(report):
+        console.print(f"left out, as the agent did not wait for them: {taken_back}", soft_wrap=True)
     if str(report.never_drawn):
         console.print(f"{LEFT_OUT}: {report.never_drawn}", markup=False, soft_wrap=True)
     if report.auc is not None:

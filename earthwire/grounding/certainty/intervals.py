@@ -15,7 +15,6 @@ from earthwire.grounding.certainty.limit_intervals import limit_intervals
 from earthwire.grounding.certainty.outage_intervals import outage_intervals
 from earthwire.grounding.certainty.scope import Scope
 from earthwire.grounding.counts.censoring import limits_as_latencies
-from earthwire.grounding.counts.tally import NOT_DRAWN
 from earthwire.grounding.engine import thinned
 from earthwire.grounding.fits import dependence_fit
 from earthwire.grounding.fits.outages import calls_by_upstream
@@ -55,8 +54,7 @@ def state_intervals(
         confidence: coverage of each interval.
     """
     calls = limits_as_latencies(calls)
-    not_drawn = [i for i, name in enumerate(calls.kind_names) if name in NOT_DRAWN]
-    drawn = calls.select(~np.isin(calls.kind, not_drawn))
+    drawn = calls.ended_by_tools()
     used = thinned(drawn, INTERVAL_CALLS_MAX, np.random.default_rng(_SEED))
     return Intervals(
         confidence=confidence,

@@ -23,13 +23,10 @@ from earthwire.grounding.counts.cells import (
 )
 from earthwire.traces.columns.calls import BoolArray, Calls, FloatArray, IntArray
 from earthwire.traces.columns.tool_sequences import ToolSequences, sequences_of
-from earthwire.traces.labels.outcome_kind import is_fault
+from earthwire.traces.labels.outcome_kind import TAKEN_BACK, is_fault
 
 BIN_WIDTH = 0.01
 """Width of a bin in log latency: at most 0.5 % error on any one latency."""
-
-NOT_DRAWN = ("cancelled",)
-"""Outcome kinds that the agent brings about, not the tool: they say nothing of how the tool ends its calls."""
 
 CLOCK_STEPS_S = (1.0, 0.1, 0.01, 0.001, 0.0001)
 """Steps of a recorder's clock that are looked for, in seconds, coarsest first."""
@@ -85,8 +82,8 @@ def tally(calls: Calls) -> Tally:
 def tally_of(calls: ToolSequences) -> Tally:
     """Count one shard of calls, which holds whole sessions, in the order in which they are counted."""
     kind_names = (*calls.kind_names, START)
-    not_drawn = [i for i, name in enumerate(kind_names) if name in NOT_DRAWN]
-    drawn = calls.select(~np.isin(calls.kind, not_drawn)) if not_drawn else calls
+    taken_back = [i for i, name in enumerate(kind_names) if name in TAKEN_BACK]
+    drawn = calls.select(~np.isin(calls.kind, taken_back)) if taken_back else calls
     begins, latencies = drawn.begins, _Latencies.of(drawn)
     latency, steps = _latency_cells(drawn, latencies), _steps(drawn, begins)
     return Tally(

@@ -38,6 +38,7 @@ _SEED = 0
 
 def measure_drift(calls: Calls) -> Drift:
     """Tell whether tools changed while they were recorded, and with which half-life old sessions are to count."""
+    calls = calls.ended_by_tools()
     if not len(calls):
         return Drift("n/a: there are no calls")
     sessions = sessions_in_time(calls)

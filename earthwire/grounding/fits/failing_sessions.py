@@ -15,7 +15,7 @@ from scipy import special
 
 from earthwire.fault_models.laws.failing_sessions import FailingSessions
 from earthwire.fault_models.laws.outcome import KAPPA, OutcomeCounts
-from earthwire.grounding.counts.tally import NOT_DRAWN, Tally, tally
+from earthwire.grounding.counts.tally import Tally, tally
 from earthwire.grounding.samples.outcome_mix import faults
 from earthwire.grounding.samples.rounding import rounded
 from earthwire.traces.columns.calls import BoolArray, Calls, FloatArray, IntArray
@@ -147,8 +147,8 @@ class _Cells:
 
     @classmethod
     def of(cls, calls: Calls, apart: Collection[int]) -> "_Cells":
-        left_out = [i for i, name in enumerate(calls.kind_names) if name in NOT_DRAWN]
-        calls = calls.select(~(np.isin(calls.kind, left_out) | np.isin(calls.tool, list(apart))))
+        calls = calls.ended_by_tools()
+        calls = calls.select(~np.isin(calls.tool, list(apart)))
         order = calls.by_tool_in_session
         codes, session = np.unique(calls.session[order], return_inverse=True)
         tool, bad = calls.tool[order], faults(calls)[order]

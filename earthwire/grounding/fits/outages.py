@@ -54,7 +54,7 @@ class Ticks:
 
 def upstream_regimes(calls: Calls) -> dict[str, UpstreamRegime]:
     """Return the regime of each upstream that was seen to go down and come back often enough."""
-    found = {name: _regime(part) for name, part in calls_by_upstream(calls)}
+    found = {name: _regime(part) for name, part in calls_by_upstream(calls.ended_by_tools())}
     return {name: regime for name, regime in found.items() if regime is not None}
 
 

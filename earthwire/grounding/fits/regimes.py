@@ -20,7 +20,7 @@ from earthwire.fault_models.laws.regime import (
     RunHistory,
 )
 from earthwire.grounding.counts.cells import Cells
-from earthwire.grounding.counts.tally import NOT_DRAWN, Tally
+from earthwire.grounding.counts.tally import Tally
 from earthwire.grounding.samples.outcome_mix import faults
 from earthwire.traces.columns.calls import BoolArray, Calls, IntArray
 from earthwire.traces.labels.outcome_kind import is_client_error, is_fault
@@ -42,7 +42,7 @@ def histories(calls: Calls) -> dict[int, RunHistory]:
 
     The sequences of a tool are joined in the order of their sessions.
     """
-    drawn = calls.select(~np.isin(calls.kind, [calls.kind_names.index(k) for k in _present(calls)]))
+    drawn = calls.ended_by_tools()
     bad = faults(drawn)
     fault_count = np.bincount(drawn.tool, weights=bad, minlength=len(drawn.tool_names))
     found = {}
@@ -84,10 +84,6 @@ def age_hazards(counts: Tally, tool: int, law: OutcomeLaw) -> AgeHazards | None:
         return None
     evidence = sum(_evidence(hazard, kind, law) for kind, hazard in by_kind.items())
     return AgeHazards(by_kind) if evidence > EVIDENCE_MIN else None
-
-
-def _present(calls: Calls) -> list[str]:
-    return [name for name in NOT_DRAWN if name in calls.kind_names]
 
 
 def _history(bad: BoolArray, session: IntArray) -> RunHistory | None:

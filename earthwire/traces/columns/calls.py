@@ -20,6 +20,7 @@ from earthwire.traces.columns.call_columns import (
     latency_measure,
     latency_ns,
 )
+from earthwire.traces.labels.outcome_kind import TAKEN_BACK
 from earthwire.traces.record import TraceRecord
 
 __all__ = [
@@ -92,6 +93,11 @@ class Calls:
     def timed(self) -> "Calls":
         """Return the calls whose latency is known in full: positive, and not cut off by a time limit."""
         return self.select((self.latency_s > 0) & ~self.censored)
+
+    def ended_by_tools(self) -> "Calls":
+        """Return the calls without those that the agent took back: these say nothing of how a tool ends its calls."""
+        taken_back = [i for i, name in enumerate(self.kind_names) if name in TAKEN_BACK]
+        return self.select(~np.isin(self.kind, taken_back)) if taken_back else self
 
     def of_sessions(self, sessions: IntArray) -> "Calls":
         """Return the calls of these session codes."""

@@ -11,6 +11,9 @@ from earthwire.traces.record import OUTCOMES, BodyClass, Outcome
 
 FaultLayer = Literal["transport", "http", "jsonrpc", "tool", "content"]
 
+TAKEN_BACK: Final = ("cancelled",)
+"""Outcome kinds that the agent brings about, not the tool: they say nothing of how a tool ends its calls."""
+
 _LAYERS: Final[Mapping[str, FaultLayer]] = {
     "conn_error": "transport",
     "timeout": "transport",

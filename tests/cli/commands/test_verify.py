@@ -154,6 +154,29 @@ def test_a_recording_of_nothing_but_sessions_that_open_is_an_error(
     assert "open.jsonl: holds no calls of tools" in result.stderr
 
 
+def taken_back(source: Path, path: Path) -> Path:
+    """Write every third call of a recording as one that the agent left after the head of the answer."""
+    with JsonlWriter(path) as writer:
+        for i, record in enumerate(read_traces(source)):
+            left = {"outcome": "cancelled", "error_type": "client_left", "latency_censoring": "right"}
+            writer.write(msgspec.structs.replace(record, **({} if i % 3 else left)))
+    return path
+
+
+def test_calls_that_the_agent_takes_back_are_no_faults_of_a_tool(
+    traces: Path, simulation: Path, report: dict[str, object], tmp_path: Path, run: Run
+) -> None:
+    impatient = taken_back(simulation, tmp_path / "impatient.jsonl")
+    arguments = ("verify", "--real", str(traces), "--sim", str(impatient))
+    found = json.loads(run(*arguments, "--json").stdout)
+    left = sum(record.outcome == "cancelled" for record in read_traces(impatient))
+    assert (found["taken_back_real"], found["taken_back_simulated"]) == (0, left)
+    assert found["simulated_calls"] == report["simulated_calls"] - left
+    assert "cancelled" not in found["kinds_simulated"]
+    assert found["outcomes_simulated"]["rate"] < 1.3 * report["outcomes_simulated"]["rate"]
+    assert f"the agent did not wait for them: 0 real, {left:,} simulated" in run(*arguments).stdout
+
+
 def test_few_sessions_are_insufficient_data(traces: Path, few_traces: Path, run: Run) -> None:
     result = run("verify", "--real", traces, "--sim", few_traces)
     assert result.returncode == 3
