@@ -25,7 +25,14 @@ from earthwire.grounding.gap.rivals import mock
 from earthwire.grounding.gap.tool_comparison import ToolComparison, compare_tools
 from earthwire.grounding.gap.verdict import Verdict, rate_failures, tail_failures, verdict
 from earthwire.grounding.samples import distances
-from earthwire.grounding.samples.outcome_mix import Rate, fault_rate, kind_shares, mean_run_length
+from earthwire.grounding.samples.outcome_mix import (
+    Rate,
+    clustered_rate,
+    fault_rate,
+    kind_shares,
+    mean_run_length,
+    rates_agree,
+)
 from earthwire.traces.columns.calls import Calls, FloatArray, split_sessions
 from earthwire.traces.quantity_text import counted
 
@@ -44,8 +51,8 @@ class VerifyReport(msgspec.Struct, frozen=True, kw_only=True):
         p_value: of the classifier's score, by permuting whole sessions; small means told apart.
         tools: comparison of each tool with enough calls on both sides, most calls first.
         left_out: tools that only one side has.
-        taken_back_real, taken_back_simulated: calls that the agent did not wait for, which are left out: how they would
-            have ended is not known.
+        taken_back_real, taken_back_simulated: share of calls that the agent did not wait for; they are left out, since
+            how they would have ended is not known.
         never_drawn: requests that whoever read the calls left out, since no plan is drawn for them.
         curves: what the report's pictures are drawn from.
         lag: how late the proxy was that recorded the simulated calls; None where that is not known.
@@ -75,8 +82,8 @@ class VerifyReport(msgspec.Struct, frozen=True, kw_only=True):
     tools: list[ToolComparison]
     left_out: list[str]
     curves: Curves
-    taken_back_real: int
-    taken_back_simulated: int
+    taken_back_real: Rate
+    taken_back_simulated: Rate
     lag: LagReport | None
     verdict: Verdict
     reasons: list[str]
@@ -102,15 +109,12 @@ def verify(
         progress: is told what is being done.
         lag: of the simulated calls; beyond the bounds of `earthwire.grounding.gap.lag` the run is not judged.
     """
-    taken_back = tuple(len(calls) - len(calls.ended_by_tools()) for calls in (real, simulated))
+    taken_back = [clustered_rate(calls.taken_back, calls.session, CONFIDENCE) for calls in (real, simulated)]
     real, simulated, left_out = _common(real.ended_by_tools(), simulated.ended_by_tools())
     timed_real, timed_simulated = real.timed(), simulated.timed()
-    shortage = _shortages(timed_real, timed_simulated)
-    scores = None
-    if min(timed_real.session_count, timed_simulated.session_count) >= 4:
-        scores = _Scores(timed_real, timed_simulated, repeats, seed, progress)
+    shortage = _shortages(timed_real, timed_simulated) + _unlike(*taken_back)
+    scores = _scores(timed_real, timed_simulated, repeats, seed, progress)
     unresolved = _unresolved(scores)
-    tools = compare_tools(real, simulated, CONFIDENCE)
     real_rate, simulated_rate = fault_rate(real, CONFIDENCE), fault_rate(simulated, CONFIDENCE)
     ratios = _ratios(timed_real, timed_simulated)
     failures = _failures(scores, real_rate, simulated_rate, ratios.get("p99"))
@@ -137,7 +141,7 @@ def verify(
         kinds_simulated=kind_shares(simulated),
         run_length_real=mean_run_length(real),
         run_length_simulated=mean_run_length(simulated),
-        tools=tools,
+        tools=compare_tools(real, simulated, CONFIDENCE),
         left_out=left_out,
         curves=draw_curves(real, simulated, CONFIDENCE),
         taken_back_real=taken_back[0],
@@ -149,9 +153,22 @@ def verify(
 
 
 def taken_back_text(report: VerifyReport) -> str:
-    """Return in words how many calls were left out since the agent did not wait for them; empty where none were."""
-    real, simulated = report.taken_back_real, report.taken_back_simulated
-    return f"{real:,} real, {simulated:,} simulated" if real or simulated else ""
+    """Return in words which share of calls was left out since the agent did not wait; empty where none was."""
+    sides = {"real": report.taken_back_real, "simulated": report.taken_back_simulated}
+    if not any(side.rate > 0 for side in sides.values()):
+        return ""
+    return ", ".join(
+        f"{side.rate:.1%} of {counted(side.count, f'{name} call')}" for name, side in sides.items()
+    )
+
+
+def _scores(
+    real: Calls, simulated: Calls, repeats: int, seed: int, progress: Callable[[str], None]
+) -> "_Scores | None":
+    """Return the classifiers' scores of timed calls; None where a side has too few sessions to split."""
+    if min(real.session_count, simulated.session_count) < 4:
+        return None
+    return _Scores(real, simulated, repeats, seed, progress)
 
 
 class _Scores:
@@ -255,6 +272,16 @@ def _shortage(calls: Calls, side: str) -> list[str]:
             f"{counted(calls.session_count, f'{side} session')}: a verdict needs {SIDE_SESSIONS_MIN}"
         )
     return reasons
+
+
+def _unlike(real: Rate, simulated: Rate) -> list[str]:
+    """Say so where agents took back calls of one side more often: those that are left are not alike then."""
+    if not min(real.count, simulated.count) or rates_agree(real, simulated):
+        return []
+    return [
+        f"agents did not wait for {real.rate:.1%} of real and {simulated.rate:.1%} of simulated calls, so that those "
+        "that are left are not alike: record both with clients that read every answer and wait equally long"
+    ]
 
 
 def _unresolved(scores: _Scores | None) -> list[str]:

@@ -94,10 +94,14 @@ class Calls:
         """Return the calls whose latency is known in full: positive, and not cut off by a time limit."""
         return self.select((self.latency_s > 0) & ~self.censored)
 
+    @property
+    def taken_back(self) -> BoolArray:
+        """True where the agent took the call back, shape (n_calls,)."""
+        return np.isin(self.kind, [i for i, name in enumerate(self.kind_names) if name in TAKEN_BACK])
+
     def ended_by_tools(self) -> "Calls":
         """Return the calls without those that the agent took back: these say nothing of how a tool ends its calls."""
-        taken_back = [i for i, name in enumerate(self.kind_names) if name in TAKEN_BACK]
-        return self.select(~np.isin(self.kind, taken_back)) if taken_back else self
+        return self.select(~self.taken_back)
 
     def of_sessions(self, sessions: IntArray) -> "Calls":
         """Return the calls of these session codes."""

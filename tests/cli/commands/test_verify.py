@@ -170,11 +170,17 @@ def test_calls_that_the_agent_takes_back_are_no_faults_of_a_tool(
     arguments = ("verify", "--real", str(traces), "--sim", str(impatient))
     found = json.loads(run(*arguments, "--json").stdout)
     left = sum(record.outcome == "cancelled" for record in read_traces(impatient))
-    assert (found["taken_back_real"], found["taken_back_simulated"]) == (0, left)
+    sides = [found[f"taken_back_{side}"] for side in ("real", "simulated")]
+    assert [side["rate"] * side["count"] for side in sides] == pytest.approx([0, left])
     assert found["simulated_calls"] == report["simulated_calls"] - left
     assert "cancelled" not in found["kinds_simulated"]
+    assert found["verdict"] == "insufficient data"
+    assert "0.0% of real and 33.4% of simulated calls" in " ".join(found["reasons"])
     assert found["outcomes_simulated"]["rate"] < 1.3 * report["outcomes_simulated"]["rate"]
-    assert f"the agent did not wait for them: 0 real, {left:,} simulated" in run(*arguments).stdout
+    assert (
+        f"the agent did not wait for them: 0.0% of {found['real_calls']:,} real calls, 33.4% of "
+        in run(*arguments).stdout
+    )
 
 
 def test_few_sessions_are_insufficient_data(traces: Path, few_traces: Path, run: Run) -> None:
