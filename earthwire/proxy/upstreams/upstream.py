@@ -4,7 +4,7 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Iterable
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import msgspec
 
@@ -22,7 +22,12 @@ from earthwire.proxy.wire.turns import Turns
 from earthwire.proxy.wire.upstream_side import UpstreamConnection
 from earthwire.proxy.wire.watchdog import Watchdog
 
+if TYPE_CHECKING:
+    from aiohappyeyeballs import AddrInfoType
+
 _IDEMPOTENT_METHODS = frozenset(("GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE"))
+_NEXT_ADDRESS_AFTER_S = 0.25  # RFC 8305, section 8: the connection attempt delay.
+_OF_A_FAMILY_FIRST = 1  # RFC 8305, section 8: the first address family count.
 
 
 class LiveSource:
@@ -56,7 +61,7 @@ class LiveSource:
         self._watchdog = watchdog
         self._turns = turns
         self._tls = (tls or ssl.create_default_context()) if upstream.scheme == "https" else None
-        self._addresses: list[str] = []
+        self._addresses: list[AddrInfoType] = []
         self._forbidden: frozenset[tuple[str, int]] = frozenset()
         self._idle: list[UpstreamConnection] = []
         self._connections: set[UpstreamConnection] = set()
@@ -205,14 +210,13 @@ class LiveSource:
             return await self._connect_to_file(self.upstream.unix_path)
         if not self._addresses:
             self._addresses = await self._resolve()
-        failure: OSError | None = None
-        for address in self._addresses:
-            try:
-                return await self._connect_to(address)
-            except OSError as error:
-                failure = error
-        assert failure is not None
-        raise failure
+        allowed = [each for each in self._addresses if not self._is_forbidden(each)]
+        if not allowed:
+            raise OSError("the upstream is this proxy itself, which is never connected to")
+        return await self._connect_to(allowed)
+
+    def _is_forbidden(self, found: "AddrInfoType") -> bool:
+        return is_among(str(found[4][0]), self.upstream.port, self._forbidden)
 
     def _new_connection(self) -> UpstreamConnection:
         return UpstreamConnection(
@@ -227,24 +231,31 @@ class LiveSource:
         )
         return connection
 
-    async def _connect_to(self, address: str) -> UpstreamConnection:
-        loop = asyncio.get_running_loop()
-        if is_among(address, self.upstream.port, self._forbidden):
-            raise OSError("the upstream is this proxy itself, which is never connected to")
-        _, connection = await loop.create_connection(
-            self._new_connection,
-            address,
-            self.upstream.port,
-            ssl=self._tls,
-            server_hostname=self.upstream.host if self._tls is not None else None,
+    async def _connect_to(self, addresses: "list[AddrInfoType]") -> UpstreamConnection:
+        """Connect to whichever address answers first: each next one is tried as well if those before are slow."""
+        # Imported here since a command that connects to nothing starts without it.
+        from aiohappyeyeballs import start_connection
+
+        connected = await start_connection(
+            addresses, happy_eyeballs_delay=_NEXT_ADDRESS_AFTER_S, interleave=_OF_A_FAMILY_FIRST
         )
+        try:
+            _, connection = await asyncio.get_running_loop().create_connection(
+                self._new_connection,
+                sock=connected,
+                ssl=self._tls,
+                server_hostname=self.upstream.host if self._tls is not None else None,
+            )
+        except BaseException:
+            connected.close()
+            raise
         return connection
 
-    async def _resolve(self) -> list[str]:
+    async def _resolve(self) -> "list[AddrInfoType]":
         loop = asyncio.get_running_loop()
         found = await loop.getaddrinfo(self.upstream.host, self.upstream.port, type=socket.SOCK_STREAM)
-        addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
-        allowed = [address for address in addresses if not is_link_local(address)]
+        distinct: dict[AddrInfoType, None] = dict.fromkeys(found)
+        allowed = [entry for entry in distinct if not is_link_local(str(entry[4][0]))]
         if not allowed:
             raise OSError("the name leads to link-local addresses only, which are never connected to")
         return allowed

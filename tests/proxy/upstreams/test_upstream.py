@@ -1,7 +1,9 @@
 """Upstreams: TLS, timeouts and the pool."""
 
 import asyncio
+import contextlib
 import shutil
+import socket
 import ssl
 import subprocess
 
@@ -94,6 +96,45 @@ def test_connection_made_as_its_call_is_cancelled_is_closed(harness, play, monke
             await harness.until(lambda: not source.connection_count)
 
     play(scenario())
+
+
+def test_an_address_that_does_not_answer_does_not_keep_the_next_one_waiting(harness, play, monkeypatch):
+    """The connection goes to the address that is there, long before the limit of all of them is over (RFC 8305)."""
+
+    async def scenario():
+        async with harness.upstream(harness.response()) as upstream:
+            url = f"http://tools.test:{upstream.port}"
+            with mute_listener("127.0.0.2", upstream.port), name_of("tools.test", "127.0.0.2", "127.0.0.1"):
+                async with harness.proxy(1, upstreams={"tool": url}) as running:
+                    return await harness.talk(running.port, harness.get())
+
+    @contextlib.contextmanager
+    def name_of(name, *addresses):
+        loop_type = type(asyncio.get_running_loop())
+        resolve = loop_type.getaddrinfo
+
+        async def resolve_name(loop, host, port, **kind):
+            if host != name:
+                return await resolve(loop, host, port, **kind)
+            return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in addresses]
+
+        with monkeypatch.context() as patched:
+            patched.setattr(loop_type, "getaddrinfo", resolve_name)
+            yield
+
+    assert play(scenario()).endswith(b"hello")
+
+
+@contextlib.contextmanager
+def mute_listener(address, port):
+    """Listen with a queue that is full, so that nobody else's connection is ever made."""
+    with contextlib.ExitStack() as opened:
+        listener = opened.enter_context(socket.create_server((address, port), backlog=0))
+        for _ in range(4):
+            waiting = opened.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(listener.getsockname())
+        yield
 
 
 def test_early_answer_ends_an_upload(harness, play):
