@@ -88,8 +88,10 @@ def table_section(table: LatencyTable) -> dict[str, object]:
     return section
 
 
-def first_byte_law(section: FirstByteSection) -> FirstByteLaw:
-    """Return the law of a section."""
+def first_byte_law(section: FirstByteSection | None) -> FirstByteLaw | None:
+    """Return the law of a section, if there is one."""
+    if section is None:
+        return None
     return FirstByteLaw(section.count, tuple(section.shares), section.rank_correlation)
 
 

@@ -92,6 +92,7 @@ class LawsSection(Section):
     donor_ranks: DonorRanksSection | None = None
     sequence: SequenceSection | None = None
     first_byte: FirstByteSection | None = None
+    error_first_byte: FirstByteSection | None = None
     stream: StreamSection | None = None
     resolution_ms: Annotated[float, Field(ge=0.0, le=1e9)] = 0.0
     responses: dict[str, list[ResponseSection]] = {}
@@ -258,7 +259,8 @@ def _laws(section: LawsSection) -> ToolLaws:
         latency={kind: latency_table(table) for kind, table in section.latency.items()},
         session_levels=None if section.session_levels is None else session_levels(section.session_levels),
         donor_ranks=None if section.donor_ranks is None else donor_ranks(section.donor_ranks),
-        first_byte=None if section.first_byte is None else first_byte_law(section.first_byte),
+        first_byte=first_byte_law(section.first_byte),
+        error_first_byte=first_byte_law(section.error_first_byte),
         resolution_s=section.resolution_ms / 1e3,
         responses={
             kind: tuple(map(error_response, responses)) for kind, responses in section.responses.items()
@@ -283,8 +285,9 @@ def _section(laws: ToolLaws) -> dict[str, object]:
         section["donor_ranks"] = donor_ranks_section(laws.donor_ranks)
     if laws.sequence is not None:
         section["sequence"] = sequence_section(laws.sequence)
-    if laws.first_byte is not None:
-        section["first_byte"] = first_byte_section(laws.first_byte)
+    for name in ("first_byte", "error_first_byte"):
+        if (law := getattr(laws, name)) is not None:
+            section[name] = first_byte_section(law)
     if laws.stream is not None:
         section["stream"] = stream_section(laws.stream)
     if laws.resolution_s:

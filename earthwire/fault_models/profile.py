@@ -54,6 +54,7 @@ class ToolLaws(msgspec.Struct, frozen=True):
         session_levels: how fast and how steady the sessions were that used the tool; None where they are too few.
         donor_ranks: recorded ranks of its calls, where the profile replays donor sessions.
         first_byte: share of the latency until the first byte; None where unknown or as for all tools.
+        error_first_byte: the same of answers with an error status; None where they are too few to differ.
         stream: how its streamed responses come; None where none was recorded.
         resolution_s: step of the recorder's clock, reproduced in what is drawn; 0 for none.
         responses: recorded responses for each outcome kind.
@@ -71,6 +72,7 @@ class ToolLaws(msgspec.Struct, frozen=True):
     session_levels: SessionLevels | None = None
     donor_ranks: DonorRanks | None = None
     first_byte: FirstByteLaw | None = None
+    error_first_byte: FirstByteLaw | None = None
     resolution_s: float = 0.0
     responses: dict[str, tuple[ErrorResponse, ...]] = {}
     regime: RegimeLaw | None = None

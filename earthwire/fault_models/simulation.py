@@ -20,6 +20,7 @@ from earthwire.fault_models.conditions.severity import (
     severe_latency_s,
 )
 from earthwire.fault_models.laws.compact_ranks import CompactRanks
+from earthwire.fault_models.laws.first_byte import ERROR_STATUS_PREFIX
 from earthwire.fault_models.laws.latency import LatencyTable
 from earthwire.fault_models.laws.outcome_path import (
     AS_RECORDED,
@@ -336,8 +337,9 @@ def _drawn(
     """Return the plan of a call whose outcome kind and latency are decided."""
     model = stream.model
     first_s = latency_s
-    if model.first_byte is not None:
-        first_s *= model.first_byte.share(rank, first_byte_u)
+    first_byte = model.error_first_byte if kind.startswith(ERROR_STATUS_PREFIX) else model.first_byte
+    if first_byte is not None:
+        first_s *= first_byte.share(rank, first_byte_u)
     if kind in RELAYED_KINDS:
         steps = relay(first_s, latency_s)
     else:

@@ -21,7 +21,7 @@ from earthwire.grounding.engine import Engine, choose_engine, with_engine
 from earthwire.grounding.fits.clock_steps import clock_step_s
 from earthwire.grounding.fits.donor_sessions import Donors, donor_sessions
 from earthwire.grounding.fits.failing_sessions import SessionKinds, failing_law, session_kinds
-from earthwire.grounding.fits.first_bytes import first_byte_laws
+from earthwire.grounding.fits.first_bytes import first_bytes_by_end
 from earthwire.grounding.fits.outages import upstream_regimes
 from earthwire.grounding.fits.payloads import PayloadBank
 from earthwire.grounding.fits.ranks import cross_fitted_scores
@@ -193,7 +193,7 @@ class _Builder:
         self._sessions_of_tool = {
             tool: np.unique(timed.session.take(rows)) for tool, rows in timed.rows_by_tool.items()
         }
-        self._first_bytes, self._overall_first_byte = first_byte_laws(timed)
+        self._first_bytes, self._error_first_bytes = first_bytes_by_end(timed)
         self._all_sessions = np.unique(timed.session)
         known_in_full = timed.timed()
         self._latencies_of_tool = {
@@ -221,7 +221,8 @@ class _Builder:
             outcomes=outcomes,
             latency=latency,
             session_levels=self._levels(self._all_sessions),
-            first_byte=self._overall_first_byte,
+            first_byte=self._first_bytes.overall,
+            error_first_byte=self._error_first_bytes.overall,
             resolution_s=self._overall_step_s,
             payload=self._payloads.overall(),
             stream=self._payloads.overall_stream_law(),
@@ -241,7 +242,8 @@ class _Builder:
             latency=self._latency(name, total),
             session_levels=levels,
             donor_ranks=self._donors.ranks.get(name),
-            first_byte=self._first_bytes.get(tool),
+            first_byte=self._first_bytes.of_tool.get(tool),
+            error_first_byte=self._error_first_bytes.of_tool.get(tool),
             resolution_s=self._overall_step_s if step_s is None else step_s,
             responses=self._payloads.responses(name),
             regime=self._regime(tool, outcomes),

@@ -240,7 +240,11 @@ def test_client_that_leaves_after_the_head_of_an_error_has_met_that_error(
 
     record = play(scenario()).records()[0]
     assert (record.outcome, record.http_response_status_code) == (outcome, status)
-    assert (record.error_type, record.latency_censoring) == ("client_left", "right")
+    assert (record.error_type, record.latency_censoring) == (
+        "client_left",
+        "none" if status >= 400 else "right",
+    )
+    assert record.lateness_ns is None
     assert record.response_body_truncated
     assert kind_of_record(record) == kind
 

@@ -182,14 +182,15 @@ def _print_footer(profile: "Profile") -> None:
     )
     for sentence in sequence_sentences(profile):
         console.print(sentence, soft_wrap=True)
-    first_byte = profile.overall.first_byte
-    if first_byte is not None:
-        console.print(
-            f"the first byte comes after {percent(first_byte.shares[SHARE_LEVELS.index(0.5)])} of the latency (median; "
-            f"{percent(first_byte.shares[SHARE_LEVELS.index(0.1)])} to "
-            f"{percent(first_byte.shares[SHARE_LEVELS.index(0.9)])} in 8 of 10 calls); from {first_byte.count:,} calls",
-            soft_wrap=True,
-        )
+    first_bytes = {"the": profile.overall.first_byte, "an error's": profile.overall.error_first_byte}
+    for whose, law in first_bytes.items():
+        if law is not None:
+            low, median, high = (percent(law.shares[SHARE_LEVELS.index(level)]) for level in (0.1, 0.5, 0.9))
+            console.print(
+                f"{whose} first byte comes after {median} of the latency (median; {low} to {high} in 8 of 10 calls); "
+                f"from {law.count:,} calls",
+                soft_wrap=True,
+            )
     if profile.drift is not None:
         for sentence in drift_sentences(profile.drift):
             console.print(sentence, markup=False, soft_wrap=True)

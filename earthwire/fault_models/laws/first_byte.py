@@ -13,6 +13,10 @@ from earthwire.fault_models.laws.dependence import normal_probability, normal_qu
 SHARE_LEVELS = (0.01, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
 """The probabilities of the share's quantiles."""
 
+ERROR_STATUS_PREFIX = "http_"
+"""What outcome kinds begin with that are answers with an error status. Their bodies are short, or never read: they have
+a law of their own."""
+
 _RANK_MIN = 1e-9
 
 

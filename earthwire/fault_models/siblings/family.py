@@ -44,6 +44,7 @@ class ToolModel:
         outcomes: opens the outcomes of an episode.
         ranks: makes the source of its ranks in one episode, from a uniform of the episode and two of the tool in it.
         first_byte: its own law of the first byte or that of all tools; None where unknown.
+        error_first_byte: that of answers with an error status; where these are too few, the one of all answers.
         resolution_s: step of the recorder's clock.
         payload: its own payload law or that of all tools.
         stream: how its streamed responses come; of an unknown tool that of all tools; None where none was recorded.
@@ -55,6 +56,7 @@ class ToolModel:
         "_laws",
         "_name",
         "_responses",
+        "error_first_byte",
         "first_byte",
         "outcomes",
         "payload",
@@ -79,9 +81,11 @@ class ToolModel:
         self.payload = family.payload_law(laws)
         self.outcomes = outcomes
         self.ranks = ranks
-        self.first_byte = (laws.first_byte if laws is not None else None) or family.profile.overall.first_byte
-        self.resolution_s = (laws or family.profile.overall).resolution_s
-        self.stream = (laws or family.profile.overall).stream
+        overall, own = family.profile.overall, laws or family.profile.overall
+        self.first_byte = own.first_byte or overall.first_byte
+        self.error_first_byte = own.error_first_byte or overall.error_first_byte or self.first_byte
+        self.resolution_s = own.resolution_s
+        self.stream = own.stream
 
     def latency(self, kind: str) -> LatencyTable | None:
         """Return the latency table of an outcome kind, its own or adopted; None if there is none at all."""

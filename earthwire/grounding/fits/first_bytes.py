@@ -1,9 +1,11 @@
 """Fits which share of a call's latency has passed when its first byte is there, where a source knows both times."""
 
+from typing import NamedTuple
+
 import numpy as np
 from scipy import special
 
-from earthwire.fault_models.laws.first_byte import SHARE_LEVELS, FirstByteLaw
+from earthwire.fault_models.laws.first_byte import ERROR_STATUS_PREFIX, SHARE_LEVELS, FirstByteLaw
 from earthwire.grounding.samples.rank_shares import rank_shares
 from earthwire.traces.columns.calls import Calls, FloatArray, IntArray
 
@@ -14,14 +16,33 @@ _CORRELATION_MAX = 0.99
 _SHARE_MIN = 1e-4
 
 
-def first_byte_laws(calls: Calls) -> tuple[dict[int, FirstByteLaw], FirstByteLaw | None]:
-    """Return the law of each tool code with enough calls, and that of all calls; None where only one time is known."""
+class FirstByteLaws(NamedTuple):
+    """The law of each tool code with enough calls, and that of all calls; None where they are too few."""
+
+    of_tool: dict[int, FirstByteLaw]
+    overall: FirstByteLaw | None
+
+
+def first_bytes_by_end(calls: Calls) -> tuple[FirstByteLaws, FirstByteLaws]:
+    """Return the laws of the first byte, and those of answers with an error status.
+
+    Where errors are too few for a law of their own, the first ones are those of all calls. There are none at all where
+    only one of the two times is known.
+    """
+    none = FirstByteLaws({}, None)
     if calls.measure != "duration":
-        return {}, None
-    known = (calls.latency_s > 0) & ~calls.censored & (calls.first_byte_s >= 0)
-    calls = calls.select(known)
+        return none, none
+    calls = calls.select((calls.latency_s > 0) & ~calls.censored & (calls.first_byte_s >= 0))
+    is_error = np.isin(
+        calls.kind, [i for i, name in enumerate(calls.kind_names) if name.startswith(ERROR_STATUS_PREFIX)]
+    )
+    errors = _laws(calls.select(is_error))
+    return _laws(calls if errors.overall is None else calls.select(~is_error)), errors
+
+
+def _laws(calls: Calls) -> FirstByteLaws:
     if len(calls) < TOOL_CALLS_MIN:
-        return {}, None
+        return FirstByteLaws({}, None)
     share = np.clip(calls.first_byte_s / calls.latency_s, _SHARE_MIN, 1.0)
     of_tool: dict[int, FirstByteLaw] = {}
     scores = np.empty((len(calls), 2))
@@ -30,7 +51,7 @@ def first_byte_laws(calls: Calls) -> tuple[dict[int, FirstByteLaw], FirstByteLaw
         scores[rows] = np.column_stack((_scores(calls.latency_s[rows]), _scores(share[rows])))
         if len(rows) >= TOOL_CALLS_MIN:
             of_tool[int(tool)] = _law(share[rows], scores[rows])
-    return of_tool, _law(share, scores[_in_company(calls.tool)])
+    return FirstByteLaws(of_tool, _law(share, scores[_in_company(calls.tool)]))
 
 
 def _law(share: FloatArray, scores: FloatArray) -> FirstByteLaw:

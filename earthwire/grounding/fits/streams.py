@@ -56,7 +56,8 @@ class StreamTally:
     def add(self, record: TraceRecord) -> None:
         """Count one record; one that is no stream, or has no gaps, tells nothing."""
         gaps_ns = record.chunk_gaps_ns
-        if not record.stream or not gaps_ns or record.latency_censoring not in (None, "none"):
+        was_left = record.response_body_truncated or record.latency_censoring not in (None, "none")
+        if not record.stream or not gaps_ns or was_left:
             return
         chunk_count = len(gaps_ns) + 1
         self._chunks[chunk_count] += 1

@@ -7,7 +7,7 @@ from earthwire.proxy.recording.call_record import NANOSECONDS_PER_SECOND, Ending
 from earthwire.proxy.wire.client_side import ClientConnection
 from earthwire.proxy.wire.refusal import RequestRefusedError, UpstreamError, error_body, error_response
 from earthwire.proxy.wire.request import Request
-from earthwire.traces.record import Outcome, TraceRecord
+from earthwire.traces.record import TraceRecord
 
 UNROUTED_TOOL = "unrouted"
 """Tool of records of requests that were refused before it was known where they lead."""
@@ -83,11 +83,13 @@ def refused_record(request: Request | None, refusal: RequestRefusedError, epoch_
 def _left(performance: Performance) -> Ending:
     """Return how a call ended whose client left.
 
-    Whoever leaves after the head of an error has its answer: many clients never read the body of one.
+    Whoever leaves after the head of an error has its answer, for which it waited as long as it did: many clients never
+    read the body of one.
     """
-    status = performance.writer.status
-    outcome: Outcome = "cancelled" if status is None or status < 400 else "http_error"
-    return Ending(outcome, origin_of(performance), status, "client_left", censoring="right")
+    origin, status = origin_of(performance), performance.writer.status
+    if status is not None and status >= 400:
+        return Ending("http_error", origin, status, "client_left")
+    return Ending("cancelled", origin, status, "client_left", censoring="right")
 
 
 def _stopped(performance: Performance) -> Ending:

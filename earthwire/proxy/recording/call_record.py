@@ -204,7 +204,8 @@ def _served_record(call: FinishedCall, ending: Ending, body_class: BodyClass | N
     ttfb_ns = None if first_s is None else int((first_s - arrival_s) * NANOSECONDS_PER_SECOND)
     due_ns = int(plan.last_byte_s * NANOSECONDS_PER_SECOND)
     lag_s = context.lag_s if context.lag_s > call.lag_s else call.lag_s
-    is_timed = due_ns > 0 and ending.censoring == "none" and ending.origin != "proxy"
+    was_whole = ending.censoring == "none" and ending.error_type != "client_left"
+    is_timed = due_ns > 0 and was_whole and ending.origin != "proxy"
     # By position, in the order of the fields: by name this would take as long as all the rest of a record.
     record = ServedRecord(
         context.tool,
@@ -248,7 +249,7 @@ def _served_record(call: FinishedCall, ending: Ending, body_class: BodyClass | N
         _note_tokens(record, call)
     if ending.error_type is not None:
         record.error_type, record.error_message = ending.error_type, ending.error_message
-        record.response_body_truncated = True if ending.censoring == "right" and call.status else None
+        record.response_body_truncated = True if not was_whole and call.status else None
     if ending.outcome == "rpc_error":
         record.rpc_response_status_code = _planned_rpc_code(plan)
     if drawn.conditions is not None or call.lost_status is not None or call.notes:

@@ -9,8 +9,8 @@ from scipy import stats
 from earthwire.config.profile_file import profile_text, read_profile
 from earthwire.fault_models import SHARE_LEVELS, Call, Simulation, Wait
 from earthwire.grounding.calibrate import fit_laws
-from earthwire.grounding.fits.first_bytes import TOOL_CALLS_MIN, first_byte_laws
-from earthwire.traces.columns.calls import Calls, calls_from_records, split_sessions
+from earthwire.grounding.fits.first_bytes import TOOL_CALLS_MIN, FirstByteLaws, first_bytes_by_end
+from earthwire.traces.columns.calls import BoolArray, Calls, calls_from_records, split_sessions
 from earthwire.traces.files.formats import read_all
 from tests.grounding.synthetic import make_calls
 
@@ -28,19 +28,25 @@ def with_first_bytes(calls: Calls, rho: float = -0.6, seed: int = 0) -> Calls:
     return replace(calls, first_byte_s=share * calls.latency_s)
 
 
+def errors(calls: Calls) -> BoolArray:
+    """Tell which calls were answered with an error status."""
+    return np.char.startswith(np.array(calls.kind_names), "http_")[calls.kind]
+
+
 def test_the_share_and_its_correlation_are_recovered():
     """800 calls a tool: standard errors are .02 of a share's level (× .6) and (1 - ρ²)/√800 = .023 of ρ."""
-    of_tool, overall = first_byte_laws(with_first_bytes(make_calls()))
-    assert len(of_tool) == 4
-    for law in [*of_tool.values(), overall]:
+    laws, _ = first_bytes_by_end(with_first_bytes(make_calls()))
+    assert len(laws.of_tool) == 4
+    for law in [*laws.of_tool.values(), laws.overall]:
         assert law.shares == pytest.approx([0.2 + 0.6 * level for level in SHARE_LEVELS], abs=0.05)
         assert law.rank_correlation == pytest.approx(-0.6, abs=0.09)
 
 
 def test_a_source_that_knows_one_time_only_has_no_such_law():
     calls = make_calls()
-    assert first_byte_laws(calls) == ({}, None)
-    assert first_byte_laws(replace(with_first_bytes(calls), measure="ttfb")) == ({}, None)
+    none = FirstByteLaws({}, None)
+    assert first_bytes_by_end(calls) == (none, none)
+    assert first_bytes_by_end(replace(with_first_bytes(calls), measure="ttfb")) == (none, none)
 
 
 def test_a_tool_with_few_calls_takes_the_law_of_all():
@@ -53,9 +59,31 @@ def test_a_tool_with_few_calls_takes_the_law_of_all():
 
 def test_a_first_byte_that_always_comes_last_is_no_trouble():
     calls = make_calls()
-    of_tool, overall = first_byte_laws(replace(calls, first_byte_s=calls.latency_s))
-    assert {law.rank_correlation for law in of_tool.values()} == {0.0}
-    assert set(overall.shares) == {1.0}
+    laws, _ = first_bytes_by_end(replace(calls, first_byte_s=calls.latency_s))
+    assert {law.rank_correlation for law in laws.of_tool.values()} == {0.0}
+    assert set(laws.overall.shares) == {1.0}
+
+
+def test_errors_whose_body_comes_at_once_are_simulated_so(tmp_path: Path):
+    """Those that raise at the status leave with the head, and are to leave as late in simulation."""
+    calls = with_first_bytes(make_calls())
+    calls = replace(calls, first_byte_s=np.where(errors(calls), calls.latency_s, calls.first_byte_s))
+    path = tmp_path / "tools.yaml"
+    path.write_text(profile_text(fit_laws(calls)), "utf-8")
+    simulation = Simulation(read_profile(path), 3)
+    plans = [simulation.draw(Call(str(i % 7), "GET api.example.com/t0")).plan for i in range(300)]
+    failed = [plan for plan in plans if plan.outcome.startswith("http_")]
+    assert failed
+    assert all(plan.first_byte_s == plan.last_byte_s for plan in failed)
+    assert all(plan.first_byte_s < 0.9 * plan.last_byte_s for plan in plans if plan.outcome == "ok")
+
+
+def test_few_errors_take_the_law_of_all_answers():
+    calls = with_first_bytes(make_calls())
+    calls = calls.select(~errors(calls) | (np.cumsum(errors(calls)) < TOOL_CALLS_MIN))
+    laws, of_errors = first_bytes_by_end(calls)
+    assert of_errors.overall is None
+    assert laws.overall.count == len(calls)
 
 
 def test_plans_send_the_first_byte_before_the_last_and_leave_the_last_where_it_was():
