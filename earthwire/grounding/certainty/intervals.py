@@ -17,6 +17,7 @@ from earthwire.grounding.certainty.scope import Scope
 from earthwire.grounding.counts.censoring import limits_as_latencies
 from earthwire.grounding.engine import thinned
 from earthwire.grounding.fits import dependence_fit
+from earthwire.grounding.fits.first_bytes import error_answers
 from earthwire.grounding.fits.outages import calls_by_upstream
 from earthwire.grounding.fits.rate_limits import Evidence, limit_evidence
 from earthwire.traces.columns.calls import Calls, FloatArray
@@ -93,14 +94,18 @@ def _tools(
     calls: Calls, profile: Profile, limits: dict[int, Evidence], confidence: float
 ) -> dict[str, ScopeIntervals]:
     found: dict[str, ScopeIntervals] = {}
+    are_errors_apart = profile.overall.error_first_byte is not None
     for tool, rows in calls.rows_by_tool.items():
         name = calls.tool_names[tool]
         if name in profile.tools:
-            found[name] = _tool(calls.select(rows), profile.tools[name], limits.get(tool), confidence)
+            of_tool, laws = calls.select(rows), profile.tools[name]
+            found[name] = _tool(of_tool, laws, limits.get(tool), are_errors_apart, confidence)
     return found
 
 
-def _tool(calls: Calls, laws: ToolLaws, limit: Evidence | None, confidence: float) -> ScopeIntervals:
+def _tool(
+    calls: Calls, laws: ToolLaws, limit: Evidence | None, are_errors_apart: bool, confidence: float
+) -> ScopeIntervals:
     scope = Scope()
     if len(calls) < TOOL_CALLS_MIN:
         scope.refuse("every parameter", f"{len(calls)} calls: {TOOL_CALLS_MIN} are needed")
@@ -114,7 +119,9 @@ def _tool(calls: Calls, laws: ToolLaws, limit: Evidence | None, confidence: floa
     if limit is not None and laws.rate_limit is not None:
         limit_intervals(scope, limit, confidence)
     tool_intervals.latencies(scope, calls, laws.resolution_s, confidence)
-    tool_intervals.first_bytes(scope, calls, confidence)
+    of_error = error_answers(calls) if are_errors_apart else np.zeros(len(calls), dtype=bool)
+    tool_intervals.first_bytes(scope, calls.select(~of_error), "first_byte", confidence)
+    tool_intervals.first_bytes(scope, calls.select(of_error), "error_first_byte", confidence)
     return scope.result()
 
 

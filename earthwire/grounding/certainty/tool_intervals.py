@@ -94,11 +94,12 @@ def latencies(scope: Scope, calls: Calls, step_s: float, confidence: float) -> N
             scope.state(name, quantile_interval, latency_s, part.session, level, confidence, step_s)
 
 
-def first_bytes(scope: Scope, calls: Calls, confidence: float) -> None:
+def first_bytes(scope: Scope, calls: Calls, name: str, confidence: float) -> None:
     """State the share of the latency until the first byte, and how it goes with the latency.
 
     Args:
-        calls: of one tool.
+        calls: of one tool, those that the law rests on.
+        name: of the law in a profile.
     """
     known = (calls.latency_s > 0) & ~calls.censored & (calls.first_byte_s >= 0)
     if calls.measure != "duration" or known.sum() < FIRST_BYTE_CALLS_MIN:
@@ -106,9 +107,10 @@ def first_bytes(scope: Scope, calls: Calls, confidence: float) -> None:
     calls = calls.select(known)
     share = np.minimum(calls.first_byte_s / calls.latency_s, 1.0)
     for level in (0.5, 0.9):
-        name = f"first_byte_share at p{100 * level:g}"
-        scope.state(name, quantile_interval, share, calls.session, level, confidence)
-    scope.state("first_byte_correlation", _correlation, calls.latency_s, share, calls.session, confidence)
+        scope.state(
+            f"{name}_share at p{100 * level:g}", quantile_interval, share, calls.session, level, confidence
+        )
+    scope.state(f"{name}_correlation", _correlation, calls.latency_s, share, calls.session, confidence)
 
 
 def _correlation(a: FloatArray, b: FloatArray, session: IntArray, confidence: float) -> Interval:

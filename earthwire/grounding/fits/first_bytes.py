@@ -7,7 +7,7 @@ from scipy import special
 
 from earthwire.fault_models.laws.first_byte import ERROR_STATUS_PREFIX, SHARE_LEVELS, FirstByteLaw
 from earthwire.grounding.samples.rank_shares import rank_shares
-from earthwire.traces.columns.calls import Calls, FloatArray, IntArray
+from earthwire.traces.columns.calls import BoolArray, Calls, FloatArray, IntArray
 
 TOOL_CALLS_MIN = 30
 """A tool with fewer calls takes the law of all tools."""
@@ -33,11 +33,15 @@ def first_bytes_by_end(calls: Calls) -> tuple[FirstByteLaws, FirstByteLaws]:
     if calls.measure != "duration":
         return none, none
     calls = calls.select((calls.latency_s > 0) & ~calls.censored & (calls.first_byte_s >= 0))
-    is_error = np.isin(
-        calls.kind, [i for i, name in enumerate(calls.kind_names) if name.startswith(ERROR_STATUS_PREFIX)]
-    )
+    is_error = error_answers(calls)
     errors = _laws(calls.select(is_error))
     return _laws(calls if errors.overall is None else calls.select(~is_error)), errors
+
+
+def error_answers(calls: Calls) -> BoolArray:
+    """Return which calls were answered with an error status, shape (n_calls,)."""
+    of_kind = np.array([name.startswith(ERROR_STATUS_PREFIX) for name in calls.kind_names], dtype=bool)
+    return of_kind[calls.kind] if len(calls) else np.zeros(0, dtype=bool)
 
 
 def _laws(calls: Calls) -> FirstByteLaws:

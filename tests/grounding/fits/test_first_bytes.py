@@ -8,7 +8,7 @@ from scipy import stats
 
 from earthwire.config.profile_file import profile_text, read_profile
 from earthwire.fault_models import SHARE_LEVELS, Call, Simulation, Wait
-from earthwire.grounding.calibrate import fit_laws
+from earthwire.grounding.calibrate import calibrate, fit_laws
 from earthwire.grounding.fits.first_bytes import TOOL_CALLS_MIN, FirstByteLaws, first_bytes_by_end
 from earthwire.traces.columns.calls import BoolArray, Calls, calls_from_records, split_sessions
 from earthwire.traces.files.formats import read_all
@@ -76,6 +76,17 @@ def test_errors_whose_body_comes_at_once_are_simulated_so(tmp_path: Path):
     assert failed
     assert all(plan.first_byte_s == plan.last_byte_s for plan in failed)
     assert all(plan.first_byte_s < 0.9 * plan.last_byte_s for plan in plans if plan.outcome == "ok")
+
+
+def test_how_sure_a_share_is_rests_on_the_answers_that_it_is_learned_from():
+    calls = with_first_bytes(make_calls(calls_per_session=120))
+    at_once = replace(calls, first_byte_s=np.where(errors(calls), calls.latency_s, calls.first_byte_s))
+    profile = calibrate(at_once, engine="compact")
+    laws = profile.tools["GET api.example.com/t0"]
+    stated = profile.intervals.tools["GET api.example.com/t0"].stated
+    for name in ("first_byte", "error_first_byte"):
+        median = getattr(laws, name).shares[SHARE_LEVELS.index(0.5)]
+        assert stated[f"{name}_share at p50"].estimate == pytest.approx(median, rel=1e-3)
 
 
 def test_few_errors_take_the_law_of_all_answers():
