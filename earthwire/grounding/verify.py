@@ -23,6 +23,7 @@ from earthwire.grounding.gap.lag import LagReport, lag_problems
 from earthwire.grounding.gap.never_drawn import NeverDrawn
 from earthwire.grounding.gap.rivals import mock
 from earthwire.grounding.gap.tool_comparison import ToolComparison, compare_tools
+from earthwire.grounding.gap.upstream_own import UpstreamReport
 from earthwire.grounding.gap.verdict import Verdict, rate_failures, tail_failures, verdict
 from earthwire.grounding.samples import distances
 from earthwire.grounding.samples.outcome_mix import (
@@ -54,6 +55,7 @@ class VerifyReport(msgspec.Struct, frozen=True, kw_only=True):
         taken_back_real, taken_back_simulated: share of calls that the agent did not wait for; they are left out, since
             how they would have ended is not known.
         never_drawn: requests that whoever read the calls left out, since no plan is drawn for them.
+        upstream: what the upstream added to the plans, if whoever read the calls knows of plans.
         curves: what the report's pictures are drawn from.
         lag: how late the proxy was that recorded the simulated calls; None where that is not known.
     """
@@ -88,6 +90,7 @@ class VerifyReport(msgspec.Struct, frozen=True, kw_only=True):
     verdict: Verdict
     reasons: list[str]
     never_drawn: NeverDrawn = NeverDrawn()
+    upstream: UpstreamReport | None = None
 
 
 def verify(

@@ -120,4 +120,6 @@ def _method(report: VerifyReport) -> htpy.Element:
             f"Lag of the proxy itself: p50 {milliseconds(lag.p50_s)}, p99 {milliseconds(lag.p99_s)}, worst "
             f"{milliseconds(lag.worst_s)}; {percent(lag.distorted_share)} of {lag.calls:,} calls distorted."
         )
+    if report.upstream is not None and (added := str(report.upstream)):
+        sentences.append(f"{added[0].upper()}{added[1:]}.")
     return section("How this was measured", [htpy.p[sentence] for sentence in sentences])

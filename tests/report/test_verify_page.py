@@ -2,6 +2,7 @@ import msgspec
 
 from earthwire.grounding.gap.lag import LagReport
 from earthwire.grounding.gap.never_drawn import NeverDrawn
+from earthwire.grounding.gap.upstream_own import UpstreamReport
 from earthwire.grounding.samples.outcome_mix import Rate, fault_rate
 from earthwire.grounding.verify import VerifyReport
 from earthwire.report import verify_page
@@ -39,6 +40,7 @@ def report_of() -> VerifyReport:
         curves=curves,
         taken_back_real=Rate(0.0, 0.0, 0.01, 640, 640.0),
         taken_back_simulated=Rate(0.25, 0.2, 0.3, 760, 300.0),
+        upstream=UpstreamReport(640, 64, 3),
         lag=LagReport(640, 0.0001, 0.002, 0.03, 0.001),
         verdict="fail",
         reasons=["AUC is above the floor"],
@@ -53,6 +55,10 @@ def test_the_page_holds_verdict_scores_every_tool_and_the_lag() -> None:
     assert "Lag of the proxy itself: p50 0.1 ms, p99 2 ms, worst 30 ms; 0.1 % of 640 calls distorted." in text
     assert "the agent did not wait for them: 0.0% of 640 real calls, 25.0% of 760 simulated calls." in text
     assert "no plan is drawn for them: 8 real, 17 simulated (initialize, tools/list)." in text
+    assert (
+        "The upstream behind the proxy failed by itself with 64 of 640 simulated calls: serve in front of"
+        in text
+    )
     assert len(page.charts) == 6 + len(TOOLS)
 
 

@@ -81,7 +81,7 @@ def verify(
         simulated = loaded.calls
         names = (", ".join(map(str, real)), ", ".join(map(str, sim)))
         report = compare(recorded, simulated, names, repeats, seed, status, loaded.lag)
-        report = msgspec.structs.replace(report, never_drawn=drawn.left_out())
+        report = msgspec.structs.replace(report, never_drawn=drawn.left_out(), upstream=loaded.upstream)
     if as_json:
         print(msgspec.json.encode(report).decode())
     else:
@@ -174,6 +174,8 @@ def _print(report: "VerifyReport", rows: int) -> None:
         )
     for reason in report.reasons:
         console.print(f"  {reason}", markup=False, soft_wrap=True)
+    if report.upstream is not None and str(report.upstream):
+        console.print(f"next: {report.upstream}", soft_wrap=True)
     console.print(f"verdict: {report.verdict}")
 
 

@@ -12,6 +12,7 @@ from earthwire.cli.console import LateStatus, fail, messages
 from earthwire.fault_models.profile import Provenance, Source
 from earthwire.grounding.fits.payloads import PayloadBank
 from earthwire.grounding.gap.lag import LagReport, LagTally
+from earthwire.grounding.gap.upstream_own import UpstreamReport, UpstreamTally
 from earthwire.traces.columns.calls import Calls, calls_from_records
 from earthwire.traces.errors import BadLineHandler, TraceFileError
 from earthwire.traces.files.formats import find_sources
@@ -28,12 +29,14 @@ class LoadedTraces:
         payloads: what the recorded responses looked like.
         provenance: files, counts and what they cannot tell.
         lag: how late the proxy was that recorded them; None where no proxy of ours did.
+        upstream: what the upstream behind it added to its plans; None where no plan was drawn.
     """
 
     calls: Calls
     payloads: PayloadBank
     provenance: Provenance
     lag: LagReport | None
+    upstream: UpstreamReport | None
 
 
 def load_traces(
@@ -56,7 +59,7 @@ def load_traces(
         TraceFileError: if a file, or a record in it, cannot be read, or nothing was read at all.
     """
     bank = PayloadBank()
-    lag = LagTally()
+    lag, upstream = LagTally(), UpstreamTally()
     sources: list[Source] = []
     cannot_tell: dict[str, None] = {}
     found = find_sources(paths, status).files
@@ -75,6 +78,7 @@ def load_traces(
                     continue
                 bank.add(record)
                 lag.add(record)
+                upstream.add(record)
                 if also is not None:
                     also(record)
                 yield record
@@ -93,7 +97,7 @@ def load_traces(
         latency_measure=calls.measure,
         cannot_tell=tuple(cannot_tell),
     )
-    return LoadedTraces(calls, bank, provenance, lag.report())
+    return LoadedTraces(calls, bank, provenance, lag.report(), upstream.report())
 
 
 def refuse_same_files(recorded: Iterable[Path], simulated: Iterable[Path]) -> None:
