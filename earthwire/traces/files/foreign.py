@@ -69,6 +69,16 @@ FOREIGN_FORMATS: tuple[ForeignFormat, ...] = (
         "it holds stubs, not recorded calls; record the calls as HAR, or with earthwire record",
     ),
     ForeignFormat(
+        "an earthwire profile",
+        re.compile(rb"^earthwire_profile:", re.MULTILINE),
+        "it was learned from traces, and this command asks for the traces; earthwire show prints it",
+    ),
+    ForeignFormat(
+        "an earthwire recipe",
+        re.compile(rb"^earthwire_recipe:", re.MULTILINE),
+        "it says what is served, and this command asks for traces, such as those of its record.path",
+    ),
+    ForeignFormat(
         "an access log",
         re.compile(rb"\A\S+ \S+ \S+ \[\d{2}/\w{3}/\d{4}:[^\]]+\] \""),
         "write its calls, with their durations, as earthwire JSONL",

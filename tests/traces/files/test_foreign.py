@@ -16,6 +16,8 @@ HEADS = {
     "a Postman collection": b'{"info": {"_postman_id": "1", "name": "a"}, "item": []}',
     "a Pact contract": b'{"consumer": {"name": "a"}, "provider": {"name": "b"}, "interactions": []}',
     "a WireMock mapping": b'{"request": {"method": "GET", "urlPath": "/a"}, "response": {"status": 200}}',
+    "an earthwire profile": b"# How tools behaved.\nearthwire_profile: 1\nprovenance:\n",
+    "an earthwire recipe": b"earthwire_recipe: 1\nprofile: tools.yaml\n",
     "an access log": b'10.0.0.1 - - [24/Nov/2026:02:00:00 +0000] "GET / HTTP/1.1" 200 12\n',
 }
 
