@@ -127,10 +127,27 @@ def test_json_secret_keys_cover_numbers_arrays_and_escaped_names() -> None:
     }
 
 
+def test_json_without_escapes_or_secret_keys_loses_credentials_and_nothing_else() -> None:
+    assert redact_body('["plain", 7, "jane@mail.example", "ü"]', JSON) == (
+        '["plain", 7, "redacted@example.com", "ü"]'
+    )
+    assert redact_body('{"note": "ü jane@mail.example"}', JSON) == '{"note": "ü redacted@example.com"}'
+
+
+def test_line_breaks_within_a_string_hide_no_secret() -> None:
+    """Some servers write them unescaped; what is strict takes such a string for none, and leaves its escapes be."""
+    assert "\\u0040" not in redact_body('{"note": "first\njane\\u0040mail.example"}', JSON)
+
+
 def test_json_with_escapes_stays_json() -> None:
     text = r'{"a": "tab\tjane@mail.example", "b": "\ud83d\ude00 \"quoted\"", "c": "\\"}'
     redacted = json.loads(redact_body(text, JSON))
     assert redacted == {"a": "tab\tredacted@example.com", "b": '😀 "quoted"', "c": "\\"}
+
+
+def test_what_starts_like_json_is_taken_for_it_whatever_its_type() -> None:
+    for content_type in (None, "text/plain"):
+        assert redact_body(' {"otp": 123456, "n": 1}', content_type) == ' {"otp": 0, "n": 1}'
 
 
 def test_empty_secrets_stay_empty() -> None:

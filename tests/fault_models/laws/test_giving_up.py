@@ -86,3 +86,32 @@ def test_ends_count_no_more_often_than_they_were_seen():
     sequences = polls(30, insisting=0.5, seed=4)
     ends = given_up(counted(sequences), START)[GONE]
     assert 0 < ends <= 30
+
+
+def share_of_mistakes(first: float, enter: float, stay: float, length: int) -> float:
+    """Return the expected share of mistakes among the first calls of a chain of two states, call by call."""
+    shares = [first]
+    for _ in range(length - 1):
+        shares.append(shares[-1] * stay + (1 - shares[-1]) * enter)
+    return sum(shares) / length
+
+
+def test_the_chain_comes_to_the_recorded_share_with_as_many_ends_as_are_returned():
+    """2,600 sequences of 10 calls, 1 to 5 mistakes at an end; 100 begin with one, and are good from there on."""
+    sequences = [["ok"] * 9 + [GONE]] * 2_000 + [["ok"] * 5 + [GONE] * 5] * 500 + [[GONE] + ["ok"] * 9] * 100
+    after = counted(sequences)
+    ends = given_up(after, START)[GONE]
+    assert 0 < ends < 2_500
+    stay = after[GONE][GONE] / (sum(after[GONE].values()) + ends)
+    enter = after["ok"][GONE] / sum(after["ok"].values())
+    recorded = (2_000 + 5 * 500 + 100) / (10 * len(sequences))
+    assert share_of_mistakes(100 / 2_600, enter, stay, 10) == pytest.approx(recorded, abs=2e-4)
+
+
+def test_a_sequence_counts_as_ended_once_for_the_mistake_that_it_ended_with():
+    """300 end with a 404, and as many with a 422 that a 404 came before: each kind has its own ends, and no more."""
+    wrong = "http_4xx:422"
+    sequences = [["ok"] * 8 + [GONE]] * 300 + [["ok"] * 8 + [GONE, wrong]] * 300 + [["ok"] * 5] * 300
+    ends = given_up(counted(sequences), START)
+    assert 0 < ends[GONE] <= 300
+    assert ends[GONE] == ends[wrong]

@@ -65,3 +65,22 @@ def test_the_mean_of_the_logarithm_is_that_of_many_drawn_latencies():
     ranks = [(i + 0.5) / 20_000 for i in range(20_000)]
     drawn = sum(math.log(table.quantile_s(u)) for u in ranks) / len(ranks)
     assert table.mean_log_s() == pytest.approx(drawn, abs=1e-4)
+
+
+def test_the_band_beyond_a_limit_is_a_power_law_of_its_slopes():
+    beyond = Extrapolation(20.0, 0.1, 0.2, 0.4)
+    assert beyond.band(20.0) == pytest.approx((0.1, 0.1))
+    assert beyond.band(40.0) == pytest.approx((0.1 * 0.2, 0.1 * 0.4))
+    assert beyond.band(80.0) == pytest.approx((0.1 * 0.2**2, 0.1 * 0.4**2))
+
+
+def test_the_fastest_share_has_the_quantiles_below_it():
+    fastest = EXPONENTIAL.fastest(0.3)
+    assert fastest.quantile_s(0.5) == pytest.approx(EXPONENTIAL.quantile_s(0.15), rel=1e-3)
+    assert fastest.quantiles_s[-1] == pytest.approx(EXPONENTIAL.quantile_s(0.3 * LEVELS[-1]))
+    assert (fastest.count, fastest.support) == (0, "assumed")
+
+
+def test_probability_on_a_flat_part_amid_others_is_the_middle_of_its_levels():
+    table = LatencyTable(10, tuple(0.1 if i < 10 else 0.2 if i < 17 else 0.3 + i for i in range(63)))
+    assert table.probability(0.2) == pytest.approx((LEVELS[10] + LEVELS[16]) / 2)

@@ -94,3 +94,9 @@ def test_the_head_tells_one_retry_after():
         Head(429, (("content-type", "text/plain"), ("retry-after", "17")), 2),
         Body(b"no"),
     )
+
+
+def test_milliseconds_are_told_where_the_recorded_head_has_them_and_say_the_same():
+    head = Head(429, (("Retry-After-Ms", "900"), ("retry-after", "1")), 2)
+    (told,) = with_retry_after((head,), 17)
+    assert told == Head(429, (("retry-after", "17"), ("retry-after-ms", "17000")), 2)

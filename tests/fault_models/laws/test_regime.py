@@ -107,3 +107,15 @@ def test_an_upstream_without_any_calls_leaves_the_probability_alone():
     regime = UpstreamRegime(RunHistory((1,)), 0, 0, 0, 0)
     assert regime.fault_probability(False, 0.2) == 0.2
     assert regime.fault_probability(True, 0.2) == pytest.approx(0.2)
+
+
+def test_one_block_begins_where_no_other_does():
+    """Else a path would go round: the same tools would fail at the same places of every pass."""
+    one = path()
+    passes = ["".join("b" if one.is_bad(60 * n + i) else "." for i in range(60)) for n in range(40)]
+    assert 5 <= len(set(passes)) <= 25
+
+
+def test_an_upstream_that_fails_more_while_it_is_up_has_no_probability_above_one():
+    regime = UpstreamRegime(RunHistory((50, 50)), 100, 90, 100, 10)
+    assert regime.fault_probability(False, 0.9) == 1.0

@@ -55,3 +55,9 @@ def test_one_call_in_a_hundred_may_be_late_and_two_may_not() -> None:
     (problem,) = lag_problems(tally(call(0.5), call(0.5), *calm).report())
     assert "2.0% of 100 calls" in problem
     assert "--workers" in problem
+
+
+def test_the_sentence_says_bounds_and_lags_in_milliseconds() -> None:
+    (problem,) = lag_problems(tally(*[call(0.5)] * 2, *[call(0.002)] * 98).report())
+    assert "late by more than 10 ms and 10% of a call's time" in problem
+    assert "(lag p50 2.0 ms, p99 500.0 ms)" in problem

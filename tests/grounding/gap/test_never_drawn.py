@@ -1,5 +1,7 @@
 """A comparison is about the calls that plans are drawn for."""
 
+import pytest
+
 from earthwire.grounding.gap.never_drawn import DrawnCalls, NeverDrawn
 from earthwire.traces import TraceRecord
 
@@ -35,3 +37,15 @@ def test_what_holds_sessions_together_is_never_compared() -> None:
     drawn = DrawnCalls()
     assert not drawn.in_simulation(request("initialize", due_ns=5_000_000))
     assert not drawn.in_reality(request("initialize"))
+
+
+def test_what_was_left_out_elsewhere_is_counted_with_the_rest() -> None:
+    drawn = DrawnCalls()
+    drawn.leave_out({"ping": 4})
+    assert not drawn.in_reality(request("ping"))
+    assert drawn.left_out() == NeverDrawn({"ping": 5}, {})
+
+
+def test_a_recipe_cannot_let_fail_what_holds_sessions_together() -> None:
+    with pytest.raises(ValueError, match="'initialize' holds sessions together"):
+        DrawnCalls(("resources/read", "initialize"))

@@ -102,6 +102,7 @@ def test_an_event_that_comes_in_parts_leaves_whole(harness, play):
 def test_a_body_of_known_length_that_is_no_stream_is_relayed_as_before(harness, play):
     came, ended_s, record = play_plan(harness, play, harness.response(b"hello"), (0.02, 0.05, 0.08))
     assert body_of(came) == b"hello"
+    assert came[-1][0] >= 0.08
     assert ended_s >= 0.08
     assert (record.stream, record.chunk_count, record.chunk_gaps_ns) == (None, None, None)
 
@@ -152,3 +153,44 @@ def test_an_empty_stream_ends_when_it_is_due(harness, play):
     came, ended_s, _ = play_plan(harness, play, STREAM_HEAD + chunked(), (0.01, 0.05))
     assert body_of(came) == b"0\r\n\r\n"
     assert ended_s >= 0.05
+
+
+def test_lines_of_a_stream_leave_when_they_are_due_with_their_ends(harness, play):
+    head = STREAM_HEAD.replace(b"text/event-stream", b"application/x-ndjson")
+    lines = [b'{"n": %d}\n' % i for i in range(3)]
+    came, _, record = play_plan(harness, play, head + chunked(b"".join(lines)), (0.02, 0.06, 0.1))
+    assert body_of(came) == chunked(*lines)
+    seen_s = [next(at_s for at_s, data in came if line in data) for line in lines]
+    assert all(at_s >= due for at_s, due in zip(seen_s, (0.02, 0.06, 0.1), strict=True))
+    assert record.chunk_count == 3
+
+
+def test_a_client_that_does_not_read_stops_the_upstream_too(harness, play):
+    """What neither side's sockets hold would lie in the memory of the proxy: sockets here hold some megabytes."""
+    event = b"data: " + b"x" * (1 << 18) + b"\n\n"
+    sent = 0
+
+    async def converse(reader, writer):
+        nonlocal sent
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(STREAM_HEAD)
+        for _ in range(400):
+            writer.write(b"%x\r\n%b\r\n" % (len(event), event))
+            await writer.drain()
+            sent += len(event)
+
+    async def scenario():
+        async with (
+            harness.server(converse) as port,
+            harness.proxy(port, plan(harness, (0.0, 0.001, 0.002))) as running,
+        ):
+            _, writer = await harness.connect(running.port)
+            writer.write(harness.get())
+            before = -1
+            while before < sent or not sent:
+                before = sent
+                await asyncio.sleep(0.3)
+            writer.close()
+
+    play(scenario())
+    assert 0 < sent < 50 << 20
